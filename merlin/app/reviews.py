@@ -104,7 +104,7 @@ def approve(
 ) -> None:
     """Request the commit of a proposal; `text` is its file as the editor wrote it.
 
-    `replaced` as in `Proposals.edits`. Raises NotFound, Refused.
+    `replaced` as in `Proposals.plan_edits`. Raises NotFound, Refused.
     """
     get_waiting(ctx, actor, proposal_id)
     if text is None or parse_example(text) is None:
@@ -130,8 +130,8 @@ def _approve(
 class Review:
     """How an editor accepts proposals.
 
-    `replaced` as in `Proposals.edits`. `written`: proposal -> the question and answer that it has
-    instead of the proposed ones; `answers`: proposal -> an answer instead of those. `alike`:
+    `replaced` as in `Proposals.plan_edits`. `written`: proposal -> the question and answer that it
+    has instead of the proposed ones; `answers`: proposal -> an answer instead of those. `alike`:
     proposal -> the one whose answer it gets, and whose example it shares if both ask the same in
     normal form.
     """
@@ -234,7 +234,7 @@ def read_several(
     ]
     if not selected:
         raise Refused("decided already", "examples-decided")
-    edits = Proposals(ctx.db, ctx.clock).edits(
+    edits = Proposals(ctx.db, ctx.clock).plan_edits(
         _write(selected, review), review.replaced
     )
     return changes.read_files(ctx, actor, dataset), edits

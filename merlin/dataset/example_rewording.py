@@ -1,9 +1,10 @@
 """The text of an example file with other words, tags, split mark or allowed rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from merlin.core.errors import Refused
+from merlin.dataset.example import Example
 from merlin.dataset.example_file import (
     allow_yaml,
     parse_example,
@@ -27,9 +28,7 @@ def reword_example(
     stay as they are. Raises Refused if the example cannot be parsed: it can only be replaced
     completely.
     """
-    example = parse_example(text)
-    if example is None:
-        raise Refused("the example is broken", "example-broken")
+    example = _require_example(text)
     messages = list(example.messages)
     first = next(place for place, each in enumerate(messages) if each.role == "user")
     if question is not None:
@@ -39,15 +38,29 @@ def reword_example(
     kept = example.tags if tags is None else tuple(tags)
     mark = example.split if split is None else split or None
     reworded = replace(example, messages=tuple(messages), tags=kept, split=mark)
-    if reworded.messages == example.messages:
-        edited = text or ""
-        if kept != example.tags:
-            edited = _set_key(edited, "tags", tags_yaml(kept) if kept else "")
-        if mark != example.split:
-            edited = _set_key(edited, "split", f"split: {mark}" if mark else "")
-        if parse_example(edited) == reworded:
-            return edited
-    return write_example(reworded)
+    if reworded.messages != example.messages:
+        return write_example(reworded)
+    lines = dict[str, str]()
+    if kept != example.tags:
+        lines["tags"] = tags_yaml(kept) if kept else ""
+    if mark != example.split:
+        lines["split"] = f"split: {mark}" if mark else ""
+    return _set_keys(text, lines, reworded)
+
+
+def _require_example(text: str | None) -> Example:
+    example = parse_example(text)
+    if example is None:
+        raise Refused("the example is broken", "example-broken")
+    return example
+
+
+def _set_keys(text: str | None, lines: Mapping[str, str], wanted: Example) -> str:
+    """Return a file's text with these lines of keys, written anew if it were not as wanted."""
+    edited = text or ""
+    for key, line in lines.items():
+        edited = _set_key(edited, key, line)
+    return edited if parse_example(edited) == wanted else write_example(wanted)
 
 
 def _set_key(text: str, key: str, written: str) -> str:
@@ -73,14 +86,10 @@ def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
 
     Raises Refused as `reword_example`.
     """
-    example = parse_example(text)
-    if example is None:
-        raise Refused("the example is broken", "example-broken")
+    example = _require_example(text)
     allow = dict(example.allow) | dict.fromkeys(sorted(rules), reason)
     allowing = replace(example, allow=tuple(allow.items()))
-    # The other lines stay as they are.
-    edited = _set_key(text or "", "allow", "\n".join(allow_yaml(allowing)))
-    return edited if parse_example(edited) == allowing else write_example(allowing)
+    return _set_keys(text, {"allow": "\n".join(allow_yaml(allowing))}, allowing)
 
 
 def free_example_id(text: str | None, taken: Iterable[str]) -> str:

@@ -34,7 +34,6 @@ from merlin.db.database import (
     Database,
     Prepared,
     Repository,
-    Row,
     in_portions,
     transaction,
 )
@@ -209,35 +208,19 @@ class FileIndex(Repository):
 
     def find_title(self, dataset: str) -> Localised | None:
         """Return a dataset's title as `read_title`, None if it does not exist."""
-        newest = VERDICT.select(VERDICT.spec).where(
-            (VERDICT.dataset == dataset) & ON_BRANCH
-        )
-        newest = newest.order_by(VERDICT.position.desc()).limit(1).alias("spec")
-        is_known = (DATASET_TREE.dataset == dataset) & (
-            DATASET_TREE.tree != _INCOMPLETE
-        )
-        row = self.db.row(
-            DATASET_TREE.select(DATASET_TREE.dataset, newest).where(is_known)
-        )
-        if row is None:
-            return None
-        spec = load_spec(row.spec)
-        return spec.title if spec else {}
+        return self.read_title(dataset) if self.is_known(dataset) else None
 
     def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
-        row = self._verdict(dataset)
+        query = VERDICT.select(VERDICT.spec)
+        query = query.where((VERDICT.dataset == dataset) & ON_BRANCH)
+        row = self.db.row(query.order_by(VERDICT.position.desc()))
         spec = load_spec(row.spec) if row else None
         return spec.title if spec else {}
 
     def show_title(self, dataset: str, language: str) -> str:
         """Return a dataset's title in `language`, else in another language, else its name."""
         return choose_translation(self.read_title(dataset), language) or dataset
-
-    def _verdict(self, dataset: str) -> Row | None:
-        """Return a dataset's newest verdict on the mainline."""
-        query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_BRANCH)
-        return self.db.row(query.order_by(VERDICT.position.desc()))
 
     def list_examples(
         self, dataset: str, offset: int = 0, limit: int = 20

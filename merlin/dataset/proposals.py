@@ -173,7 +173,7 @@ REOPENED: Columns = {
     "change_id": "",
     "corrected": "{}",
 }
-# Proposal -> an answer, as in `Proposals.edits`.
+# Proposal -> an answer, as in `Proposals.plan_edits`.
 Replaced = Mapping[int, str]
 NOTHING: Replaced = {}
 # The condition of those that no editor has decided yet.
@@ -346,7 +346,7 @@ class Proposals(Repository):
     ) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        `texts` and `replaced` as in `edits`. None if any proposal is no longer waiting.
+        `texts` and `replaced` as in `plan_edits`. None if any proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
         approved = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*texts]))
@@ -354,7 +354,7 @@ class Proposals(Repository):
         proposals = [self.get(proposal_id) for proposal_id in texts]
         if any(proposal.state is not ProposalState.WAITING for proposal in proposals):
             return None
-        edits = self.edits(texts, replaced)
+        edits = self.plan_edits(texts, replaced)
         (dataset,) = {proposal.draft.dataset for proposal in proposals}
         every = [*dict.fromkeys(chain(*edits.values()))]
         subject = _subject(dataset, every, len({made[-1] for made in edits.values()}))
@@ -407,7 +407,7 @@ class Proposals(Repository):
             for row in self.db.rows(query)
         }
 
-    def edits(
+    def plan_edits(
         self, texts: Mapping[int, str], replaced: Replaced = NOTHING
     ) -> dict[int, list[Edit]]:
         """Return the edits of each proposal: of the examples that it corrects, then its new file.

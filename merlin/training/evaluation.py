@@ -14,11 +14,11 @@ from enum import StrEnum
 
 from merlin.core.errors import Refused
 from merlin.core.views import described
+from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.providers.base import Answer
-from merlin.training.meant import is_meant, read_meant
 from merlin.training.models import (
     Model,
     Models,
@@ -36,6 +36,7 @@ from merlin.training.test_questions import (
     list_otherwise,
     list_removed,
     read_all,
+    read_taught,
     read_test,
 )
 
@@ -191,8 +192,13 @@ def _list_otherwise(
 def drop_meant(
     db: Database, model: Model, against: Model, pairs: Iterable[Pair]
 ) -> list[Pair]:
-    """Return the pairs without those whose answer commits meant to change."""
-    meant = read_meant(db, against, model)
+    """Return the pairs without those whose answer commits meant to change.
+
+    A test example may expect an answer that a commit has since changed or removed in the examples
+    that teach it. What the model answers then is read by an editor, and is no loss.
+    """
+    taught = read_taught(db, model.build_id)
+    meant = find_meant(read_taught(db, against.build_id), taught)
     return [
         (now, before)
         for now, before in pairs
@@ -201,6 +207,52 @@ def drop_meant(
             meant, now.question, now.answer, is_refused=now.kind is AnswerKind.REFUSED
         )
     ]
+
+
+# The answers that are taught no more, in normal form, and those in their place.
+MeantChanges = Mapping[str, Sequence[str]]
+
+
+def is_meant(
+    meant: MeantChanges,
+    question: EvaluationQuestion,
+    answer: Answer,
+    *,
+    is_refused: bool,
+) -> bool:
+    """Return whether an answer is what the commits put in the place of the expected one.
+
+    Where they removed it without another, that is to decline.
+    """
+    others = meant.get(normalise(question.reference))
+    if others is None:
+        return False
+    if not others:
+        return is_refused
+    return any(is_right(answer, other) for other in others)
+
+
+def find_meant(
+    before: Iterable[EvaluationQuestion], now: Sequence[EvaluationQuestion]
+) -> MeantChanges:
+    """Return what changed between taught questions; an example keeps its file or its question."""
+    taught = {normalise(question.reference) for question in now}
+    in_file = {question.example_id: question.reference for question in now}
+    of_question = {_ask(question): question.reference for question in now}
+    replaced = defaultdict[str, list[str]](list)
+    for question in before:
+        old = normalise(question.reference)
+        if old in taught:
+            continue
+        others = replaced[old]
+        for new in (in_file.get(question.example_id), of_question.get(_ask(question))):
+            if new is not None:
+                others.append(new)
+    return replaced
+
+
+def _ask(question: EvaluationQuestion) -> str:
+    return normalise(question.messages[-1].content)
 
 
 def _list_removed(

@@ -13,12 +13,13 @@ from merlin.training.evaluation import (
     AnswerChange,
     AnswerKind,
     evaluate,
+    find_meant,
+    is_meant,
     judge_answers,
     judge_base,
     pair_answers,
 )
 from merlin.training.gate import INVENTS, find_hold
-from merlin.training.meant import find_meant, is_meant
 from merlin.training.scores import EvaluationQuestion, QuestionKind
 from merlin.training.test_questions import choose_test, make_asked
 from tests.db.pipeline_rows import make_examples, make_spec

@@ -80,7 +80,7 @@ class EditedFile:
 
     @property
     def corrections(self) -> Mapping[int, str]:
-        """Return which answer the correction replaces, as `Proposals.edits` takes it."""
+        """Return which answer the correction replaces, as `Proposals.plan_edits` takes it."""
         return {} if self.replaced is None else {self.proposal: self.replaced}
 
     @property
@@ -302,7 +302,7 @@ def edits_of(context: BotContext, draft: EditedFile) -> list[Edit]:
     text = draft.file_text()
     if draft.proposal:
         texts = {draft.proposal: text or ""}
-        return Proposals(ctx.db).edits(texts, draft.corrections)[draft.proposal]
+        return Proposals(ctx.db).plan_edits(texts, draft.corrections)[draft.proposal]
     path = draft.path or example_path(examples.free_id(ctx, draft.dataset, text))
     return [Edit(path, draft.before, text)]
 
