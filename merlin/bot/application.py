@@ -11,7 +11,7 @@ a database that accepts no writes keeps an update pending.
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import telegram
@@ -20,7 +20,7 @@ from telegram.request import BaseRequest
 
 from merlin.account.users import Users
 from merlin.app.outbox import OutgoingMessage
-from merlin.bot import handlers, menu
+from merlin.bot import handlers as handlers_package, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
     BotApplication,
@@ -28,6 +28,7 @@ from merlin.bot.context import (
     BotData,
     Handler,
     ReceivedUpdate,
+    Use,
     callback_of,
     find_target,
     handler_of,
@@ -50,8 +51,15 @@ log = get_logger(__name__)
 
 _MODULES = [
     importlib.import_module(found.name)
-    for found in pkgutil.iter_modules(handlers.__path__, f"{handlers.__name__}.")
+    for found in pkgutil.iter_modules(
+        handlers_package.__path__, f"{handlers_package.__name__}."
+    )
 ]
+_HANDLERS = [module.handlers for module in _MODULES if hasattr(module, "handlers")]
+# What each command and button says of itself.
+USES: Mapping[str, Use] = {
+    name: use for handlers in _HANDLERS for name, use in handlers.uses.items()
+}
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
 
@@ -65,6 +73,7 @@ def create_application(
     processor = ChatProcessor(
         lambda task: handle_update(application, task),
         lambda tasks, is_news: refuse_updates(application, tasks, is_news=is_news),
+        USES,
     )
     bot: ext.ExtBot[SendClass] = _Bot(
         services.token,
@@ -107,9 +116,9 @@ class _Bot(ext.ExtBot[SendClass]):
 def register(application: BotApplication) -> None:
     """Add every guard, and the handlers of each module of `merlin.bot.handlers`."""
     application.add_handler(ext.TypeHandler(telegram.Update, _guard), group=-1)
-    for module in _MODULES:
-        if hasattr(module, "handlers"):
-            module.handlers.add_to(application)
+    application.bot_data.uses.update(USES)
+    for handlers in _HANDLERS:
+        handlers.add_to(application)
     own_membership = ext.ChatMemberHandler.MY_CHAT_MEMBER
     application.add_handler(
         ext.ChatMemberHandler(callback_of(groups.handle_membership), own_membership)

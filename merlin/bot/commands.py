@@ -46,7 +46,6 @@ SHOWN_FIRST = 8
 GROUP_MENU = ("new", "course", "t", "info", "help")
 # Additional commands in /help of users with the permission, before the others.
 STAFF = {"admin": Permission.EDIT_EXAMPLES, "examples": Permission.EDIT_EXAMPLES}
-COMMANDS = frozenset({*MENU, *GROUP_MENU, *STAFF, "start", "cancel", "tokens", "plans"})
 
 # Telegram accepts only https pages.
 _HTTPS = "https://"

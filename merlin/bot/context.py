@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from enum import Flag, auto
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
@@ -119,6 +120,25 @@ class ReceivedUpdate:
         )
 
 
+class Use(Flag):
+    """What a command or a button says of itself when it is registered."""
+
+    # Waits for its turn in the chat, for which only a few wait.
+    ASKS_MODEL = auto()
+    # Waits for its turn, and is never refused: it must not change an answer in progress.
+    IN_ORDER = auto()
+    # Overtakes all others.
+    URGENT = auto()
+    IN_GROUPS = auto()
+    # Of a blocked user too: it is about their own data.
+    IF_BLOCKED = auto()
+    # A deep link may run it: it only shows something, as users do not see the link.
+    BY_LINK = auto()
+
+
+NO_USE = Use(0)
+
+
 # The prefix of dialog steps in which an editor writes an example.
 EDITOR_STEP = "ex-"
 
@@ -132,8 +152,9 @@ class BotData:
 
     `stops` holds the answers in progress by update id, `placeholders` the ids of placeholders that
     were sent but are not stored yet. `commands` and `steps` map commands and dialog steps to
-    handlers. `contexts` holds the contexts of the updates being processed, `presses` the newest
-    questions asked by a button.
+    handlers, `uses` buttons, and commands with their slash, to what they say of themselves.
+    `contexts` holds the contexts of the updates being processed, `presses` the newest questions
+    asked by a button.
     """
 
     services: BotServices
@@ -146,6 +167,7 @@ class BotData:
         self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
         self.steps: dict[str, Handler] = {}
+        self.uses: dict[str, Use] = {}
         self.contexts: dict[int, BotContext] = {}
         self.presses: deque[tuple[object, ...]] = deque(maxlen=1000)
 
@@ -315,6 +337,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def dialog_values(self) -> Mapping[str, Any]:
         """Return the stored values of the dialog, empty without a dialog."""
         return self.dialog.replies if self.dialog is not None else {}
+
+    @property
+    def use(self) -> Use:
+        """Return what the pressed button, or the command, says of itself."""
+        return self.bot_data.uses.get(self.verb or f"/{self.command}", NO_USE)
 
     def argument(self, place: int) -> str:
         """Return a button's argument, "" for none."""

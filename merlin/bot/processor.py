@@ -19,7 +19,7 @@ import asyncio
 import json
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -36,7 +36,7 @@ from telegram.ext import BaseUpdateProcessor
 from merlin.account.users import User, Users
 from merlin.app.bot_settings import WEBHOOK, Settings
 from merlin.app.inbox import Inbox, Update, read_update
-from merlin.bot.context import ReceivedUpdate, read_known_user
+from merlin.bot.context import NO_USE, ReceivedUpdate, Use, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
@@ -65,10 +65,6 @@ ALLOWED_UPDATES = (
 )
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
-_STOP = "stop"
-# Buttons whose press asks a model, or must not change an answer that is being written.
-MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "forget"})
-_FORGET = "forget"
 
 
 class Priority(IntEnum):
@@ -77,27 +73,6 @@ class Priority(IntEnum):
     IN_ORDER = 0
     CONCURRENT = 1
     URGENT = 2
-
-
-def priority_of(update: telegram.Update) -> Priority:
-    """Return the queue of its chat in which an update is processed."""
-    verb, _ = read_button_data(update)
-    if update.pre_checkout_query or verb == _STOP:
-        return Priority.URGENT
-    if not update.callback_query:
-        is_concurrent = is_payment_message(update) or is_unaddressed(update)
-        return Priority.CONCURRENT if is_concurrent else Priority.IN_ORDER
-    return Priority.IN_ORDER if verb in MODEL_BUTTONS else Priority.CONCURRENT
-
-
-def counts_as_waiting(update: telegram.Update) -> bool:
-    """Return whether this is, or may be, a question to a model; only a few of them may wait."""
-    # A request to delete all data is never refused.
-    if is_payment_message(update):
-        return False
-    return bool(update.message) or read_button_data(update)[0] in MODEL_BUTTONS - {
-        _FORGET
-    }
 
 
 MAX_CONCURRENT = 256
@@ -173,6 +148,7 @@ class ChatProcessor(BaseUpdateProcessor):
         self,
         work: Worker,
         refuse: Refuse,
+        uses: Mapping[str, Use],
         *,
         at_once: int = MAX_CONCURRENT,
         most_waiting: int = MAX_WAITING,
@@ -180,6 +156,7 @@ class ChatProcessor(BaseUpdateProcessor):
         super().__init__(at_once)
         self._work = work
         self._refuse = refuse
+        self._uses = uses
         self._most_waiting = most_waiting
         self._queues: dict[Key, _ChatQueue] = {}
         self._unfinished: set[int] = set()
@@ -214,12 +191,12 @@ class ChatProcessor(BaseUpdateProcessor):
             if update.update_id in self._unfinished:
                 continue
             self._unfinished.add(update.update_id)
-            key = (task.stored.chat_id, priority_of(update))
+            key = (task.stored.chat_id, self._priority_of(update))
             queue = self._queues.get(key)
             if queue is None:
                 queue = self._queues[key] = _ChatQueue()
                 self._start(self._run(key, queue))
-            may_wait = task.is_resumed or not counts_as_waiting(update)
+            may_wait = task.is_resumed or not self._counts_as_waiting(update)
             most = sys.maxsize if task.is_late else self._most_waiting
             if may_wait or queue.has_room(update, most):
                 # By the time an earlier update is finished, the data read now may be stale.
@@ -239,6 +216,27 @@ class ChatProcessor(BaseUpdateProcessor):
     ) -> None:
         await self._refuse(tasks, is_news)
         self._forget(tasks)
+
+    def _use_of(self, update: telegram.Update) -> Use:
+        """Return what the pressed button says of itself."""
+        verb, _ = read_button_data(update)
+        return self._uses.get(verb, NO_USE)
+
+    def _priority_of(self, update: telegram.Update) -> Priority:
+        """Return the queue of its chat in which an update is processed."""
+        use = self._use_of(update)
+        if update.pre_checkout_query or Use.URGENT in use:
+            return Priority.URGENT
+        is_concurrent = is_payment_message(update) or is_unaddressed(update)
+        if update.callback_query:
+            is_concurrent = not use & (Use.ASKS_MODEL | Use.IN_ORDER)
+        return Priority.CONCURRENT if is_concurrent else Priority.IN_ORDER
+
+    def _counts_as_waiting(self, update: telegram.Update) -> bool:
+        """Return whether this is, or may be, a question to a model; only a few may wait."""
+        if is_payment_message(update):
+            return False
+        return bool(update.message) or Use.ASKS_MODEL in self._use_of(update)
 
     def _forget(self, tasks: Iterable[ReceivedUpdate]) -> None:
         self._unfinished.difference_update(task.update.update_id for task in tasks)

@@ -21,10 +21,12 @@ from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from merlin.bot import menu
 from merlin.bot.context import (
+    NO_USE,
     Act,
     BotApplication,
     BotContext,
     Handler,
+    Use,
     callback_of,
     handler_of,
 )
@@ -50,19 +52,29 @@ class Handlers:
         self._commands: dict[str, Handler] = {}
         self.buttons: dict[str, Handler] = {}
         self._steps: dict[str, Handler] = {}
+        self.uses: dict[str, Use] = {}
 
-    def command(self, *names: str) -> Callable[[T], T]:
+    def command(self, *names: str, use: Use = NO_USE) -> Callable[[T], T]:
         """Register a function for commands, given without the slash."""
+        self.uses |= {f"/{name}": use for name in names}
         return _register(self._commands, names, self._needs)
 
     def button(
-        self, *verbs: str, needs: Permission | None = None, twice: bool = False
+        self,
+        *verbs: str,
+        needs: Permission | None = None,
+        twice: bool = False,
+        use: Use = NO_USE,
     ) -> Callable[[T], T]:
         """Register a function for buttons by the verb of their data, or by verb and arguments.
 
         `needs` is the required permission; a coroutine checks it itself. `twice`: the act asks for
-        confirmation by `menu.confirm`, and handles the Yes button too.
+        confirmation by `menu.confirm`, and handles the Yes button too. `use` goes for the verb with
+        all arguments.
         """
+        for verb in verbs:
+            name = verb.partition(SEPARATOR)[0]
+            self.uses[name] = self.uses.get(name, NO_USE) | use
         if twice:
             verbs += tuple(menu.confirmed_verb(verb) for verb in verbs)
         return _register(self.buttons, verbs, needs or self._needs)

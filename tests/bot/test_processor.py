@@ -8,6 +8,7 @@ import pytest
 
 from merlin.account.users import User
 from merlin.app.inbox import read_update
+from merlin.bot.application import USES
 from merlin.bot.context import ReceivedUpdate
 from merlin.bot.processor import ChatProcessor
 from merlin.core.clock import utc_now
@@ -24,7 +25,7 @@ class LaneRecorder:
         self.done = []
         self.refused = []
         self.most_at_once = 0
-        self.lanes = ChatProcessor(self.work, self.refuse, **options)
+        self.lanes = ChatProcessor(self.work, self.refuse, USES, **options)
 
     def add(self, tasks, **how):
         self.lanes.add(replace(task, **how) for task in tasks)
@@ -247,7 +248,7 @@ def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
             contexts[task.update.update_id] = task.known
             await advance_clock(1)
 
-        lanes = ChatProcessor(work, no_refusal, at_once=1)
+        lanes = ChatProcessor(work, no_refusal, USES, at_once=1)
         paste = task(1, **message_body(1, "а" * 4096))
         lanes.add(map(with_known_user, [paste, *messages(2, 2)]))
         await advance_clock(10)

@@ -9,7 +9,7 @@ untrusted, so every permission is checked again when a button is handled.
 
 from merlin.app.models import list_dataset_names
 from merlin.bot import menu
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.bot.rendering import state_text
@@ -37,7 +37,7 @@ _SECTIONS = (
 )
 
 
-@handlers.command("admin")
+@handlers.command("admin", use=Use.BY_LINK)
 @handlers.button("a-home")
 def show_home(context: BotContext) -> View:
     """Show the sections that the user may open, and a button for the page of everything else."""

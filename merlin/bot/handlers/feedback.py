@@ -21,7 +21,7 @@ from merlin.app import consent, feedback, lineage, proposals, sessions
 from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.example_proof import turn_lines
 from merlin.bot.handlers.questions import (
     answer_question,
@@ -120,7 +120,7 @@ def revoke_consent(context: BotContext) -> View:
 _COMMIT_LENGTH = 10
 
 
-@handlers.button("why")
+@handlers.button("why", use=Use.IN_GROUPS)
 def show_source(context: BotContext) -> View:
     """Show in words what an answer is from, then the technical details, to staff also its cost."""
     turn = require_own_turn(context)
@@ -180,7 +180,7 @@ _PRESSED_STYLES = {Rating.UP: "success", Rating.DOWN: "danger"}
 RatedTurn = tuple[Turn, Rating | None]
 
 
-@handlers.button("rate")
+@handlers.button("rate", use=Use.IN_GROUPS)
 async def rate(context: BotContext) -> None:
     """Store or remove the user's rating of an answer."""
     rated: list[RatedTurn] = []
@@ -251,7 +251,7 @@ SENDING = "fix-send"
 DECLINED = "fix-declined"
 
 
-@handlers.button("fix")
+@handlers.button("fix", use=Use.IN_GROUPS)
 def fix(context: BotContext) -> View:
     """Ask for a better answer, in the private chat."""
     turn = require_own_turn(context)
@@ -294,7 +294,7 @@ def receive_correction(context: BotContext) -> View:
     return ask_consent(context, _QUESTION)
 
 
-@handlers.button("fix-ask")
+@handlers.button("fix-ask", use=Use.ASKS_MODEL)
 async def ask_instead(context: BotContext) -> None:
     """Answer the text that was taken as a correction, and drop the correction."""
     values = context.dialog_values
@@ -387,7 +387,7 @@ TELL_LINK = "tell"
 TELLING = "tell-consent"
 
 
-@handlers.button("tell")
+@handlers.button("tell", use=Use.IN_GROUPS)
 def show_to_editors(context: BotContext) -> View:
     """Let editors see the refused question, which takes the consent alone."""
     turn = require_own_turn(context)

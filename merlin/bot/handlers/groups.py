@@ -10,10 +10,8 @@ from dataclasses import replace
 from merlin.account.users import User, Users
 from merlin.app.groups import Group, Groups
 from merlin.bot import menu
-from merlin.bot.commands import COMMANDS
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.start import (
-    LINKED_COMMANDS,
     USE_KINDS,
     find_starters,
     private_chat_button,
@@ -64,13 +62,6 @@ def _leave_chat(context: BotContext, status: object) -> None:
                 _groups(context).put(Group(context.chat_id))
             _groups(context).mark_left(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
-
-
-# The commands and buttons that work in a group.
-_COMMANDS = frozenset({"new", "clear", "course", "t", "tokens", "info"})
-_BUTTONS = frozenset(
-    {"stop", "again", "near", "rate", "fix", "tell", "why", "new", "course"}
-)
 
 
 async def filter_update(context: BotContext) -> bool:
@@ -137,13 +128,12 @@ def _is_addressed(context: BotContext, addressee: Addressee) -> bool:
 async def _filter_command(context: BotContext) -> bool:
     if context.command in {"start", "help"}:
         await context.show(lambda: how_to_ask(context))
-    elif context.command in _COMMANDS:
+    elif Use.IN_GROUPS in context.use:
         return True
-    elif context.command in COMMANDS:
+    elif context.command in context.bot_data.commands:
         command = context.command
-        link = private_chat_button(
-            context, command if command in LINKED_COMMANDS else ""
-        )
+        is_linked = Use.BY_LINK in context.use
+        link = private_chat_button(context, command if is_linked else "")
         await context.show(
             lambda: menu.text_view(
                 context, "groups-private", link, command=f"/{command}"
@@ -185,7 +175,7 @@ async def _filter_button(context: BotContext) -> bool:
         link = context.link("go_plan")
         await context.show(lambda: View(None, link=link))
         return False
-    if context.verb in _BUTTONS and context.chat_id < 0:
+    if Use.IN_GROUPS in context.use and context.chat_id < 0:
         return True
     refusal = menu.refusal(context, "groups-private-button")
     await context.show(lambda: refusal, UpdateState.REFUSED, "private")

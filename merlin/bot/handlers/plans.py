@@ -23,7 +23,7 @@ from merlin.billing.quota import (
 )
 from merlin.billing.terms import term_end
 from merlin.bot import menu
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.answering import pack_lines, render_left_lines
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
@@ -53,7 +53,7 @@ def offer_buttons(context: BotContext) -> list[Button]:
 
 
 # The page of plans is /plans.
-@handlers.command("plan", "plans")
+@handlers.command("plan", "plans", use=Use.BY_LINK)
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
     current = read_current_plan(*context.caller_without_roles)

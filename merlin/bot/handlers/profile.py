@@ -27,7 +27,7 @@ from merlin.app.outbox import OutgoingMessage
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.admin import page_button
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
@@ -51,7 +51,7 @@ ZONE_STEP = "zone"
 _CLIENT_LANGUAGE = "auto"
 
 
-@handlers.command("lang")
+@handlers.command("lang", use=Use.BY_LINK)
 def list_languages(context: BotContext) -> View:
     """List the languages, with a button for the time zones."""
     chosen = context.user.language
@@ -124,7 +124,7 @@ def _zones_by_name() -> dict[str, str]:
 MAX_BYTES = 20_000_000
 
 
-@handlers.command("export")
+@handlers.command("export", use=Use.BY_LINK | Use.IF_BLOCKED)
 async def export(context: BotContext) -> None:
     """Send a file with all data that is stored about the user."""
     data = await context.store.read(lambda: accounts.export(*context.caller))
@@ -139,7 +139,7 @@ async def export(context: BotContext) -> None:
     await context.show(lambda: View(page))
 
 
-@handlers.command("delete_me")
+@handlers.command("delete_me", use=Use.BY_LINK | Use.IF_BLOCKED)
 def delete_me(context: BotContext) -> View:
     """List what would be deleted and ask for confirmation."""
     lines = _count_lines(context, accounts.count_records(*context.caller))
@@ -158,7 +158,7 @@ def _count_lines(context: BotContext, counts: Mapping[str, int]) -> list[str]:
     ]
 
 
-@handlers.button("forget")
+@handlers.button("forget", use=Use.IN_ORDER | Use.IF_BLOCKED)
 async def forget(context: BotContext) -> None:
     """Ask for confirmation, then erase everything."""
     if context.number() != 2:  # noqa: PLR2004 - the second time
@@ -207,7 +207,7 @@ _MAX_PURCHASES = 3
 handlers.step(SUPPORT_STEP)(lambda context: _send_to_admins(context, context.text))
 
 
-@handlers.command("paysupport")
+@handlers.command("paysupport", use=Use.BY_LINK | Use.IF_BLOCKED)
 def pay_support(context: BotContext) -> View:
     """Send the text after the command to the admins; ask for it if it is missing."""
     rest = context.text.split(maxsplit=1)[1:]

@@ -18,7 +18,7 @@ from merlin.app import ask
 from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
-from merlin.bot.context import BotContext, build_page_messages, find_target
+from merlin.bot.context import BotContext, Use, build_page_messages, find_target
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
@@ -210,7 +210,7 @@ def _on_sent(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
     return after
 
 
-@handlers.button("stop")
+@handlers.button("stop", use=Use.URGENT | Use.IN_GROUPS)
 async def stop(context: BotContext) -> None:
     """Stop the answer that is being generated; the text so far stays."""
     stop = context.bot_data.stops.get(context.number())
@@ -234,7 +234,7 @@ def _is_orphan(context: BotContext) -> bool:
     return turn is not None and turn.placeholder_id not in (None, context.message_id)
 
 
-@handlers.button("again")
+@handlers.button("again", use=Use.ASKS_MODEL | Use.IN_GROUPS)
 async def answer_again(context: BotContext) -> None:
     """Answer a question again; the old message stays in the chat, the new answer replaces it."""
     turn, refusal = await context.store.read(lambda: _find_turn_to_repeat(context))
@@ -254,7 +254,7 @@ async def answer_again(context: BotContext) -> None:
     await answer_question(repeat_context, repeat_prompt)
 
 
-@handlers.button("near")
+@handlers.button("near", use=Use.ASKS_MODEL | Use.IN_GROUPS)
 async def ask_nearest(context: BotContext) -> None:
     """Ask a taught question that was offered with a refusal, as if the user had sent it."""
     turn = await context.store.read(lambda: find_own_turn(context))
@@ -262,7 +262,7 @@ async def ask_nearest(context: BotContext) -> None:
     await _ask_offered(context, dict(enumerate(questions)).get(context.number(1), ""))
 
 
-@handlers.button("starter")
+@handlers.button("starter", use=Use.ASKS_MODEL)
 async def ask_starter(context: BotContext) -> None:
     """Ask the question on the button, as if the user had sent it."""
     await _ask_offered(context, context.pressed_label)

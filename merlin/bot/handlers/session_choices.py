@@ -9,7 +9,7 @@ from itertools import groupby
 from merlin.app.ask import dataset_of, request_of_session
 from merlin.billing.quota import allows_model
 from merlin.bot import menu
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.answering import (
     answering_model,
     fit_window,
@@ -83,7 +83,7 @@ PAIR_STEP = "preset-pair"
 _RU_EN = "ru-en"
 
 
-@handlers.command("preset")
+@handlers.command("preset", use=Use.BY_LINK)
 @handlers.button("preset", "preset:list")
 def list_presets(context: BotContext) -> View:
     """List all presets; the session's preset is marked."""
@@ -172,7 +172,7 @@ handlers.button("system:set")(
 )
 
 
-@handlers.command("system")
+@handlers.command("system", use=Use.BY_LINK)
 def set_system_prompt(context: BotContext) -> View:
     """Set the text after the command; without one show the current system prompt."""
     # `command_text` lacks the parts that a client split off; they are joined only to `text`.
@@ -255,8 +255,8 @@ def open_course(context: BotContext, slug: str) -> View:
     return menu.text_view(context, "courses-not-available", _TO_COURSES)
 
 
-@handlers.command("course")
-@handlers.button("course", "course:list")
+@handlers.command("course", use=Use.BY_LINK | Use.IN_GROUPS)
+@handlers.button("course", "course:list", use=Use.IN_GROUPS)
 def list_courses(context: BotContext) -> View:
     """List the courses by semester; the session's course is marked."""
     active = context.services.read_courses()
@@ -327,7 +327,7 @@ def allowed_models(
     return [option for option in models if allows_model(plan, option.model_id or "")]
 
 
-@handlers.command("model")
+@handlers.command("model", use=Use.BY_LINK)
 @handlers.button("model:list")
 def list_choices(context: BotContext) -> View:
     """List the models that can be chosen, and show which one answers."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from merlin.app.ask import request_of_session, window_of
 from merlin.bot import menu
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers import answering
 from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
@@ -42,7 +42,7 @@ _QUESTION_LENGTH = 200
 _ALL = ("session-all", "sessions:0")
 
 
-@handlers.command("sessions")
+@handlers.command("sessions", use=Use.BY_LINK)
 @handlers.button("sessions")
 def list_sessions(context: BotContext) -> View:
     """Show a page of the sessions, last used first."""
@@ -147,7 +147,7 @@ def share_bar(share: float) -> str:
     return _FULL * filled + _EMPTY * (CELLS - filled)
 
 
-@handlers.command("t", "tokens")
+@handlers.command("t", "tokens", use=Use.IN_GROUPS)
 def tokens(context: BotContext) -> View:
     """Show the used window of the open session, its model, cost and quota."""
     session = context.open_session()
@@ -222,7 +222,7 @@ def _format_costs(costs: Sequence[Cost] | None, language: str) -> str:
     )
 
 
-@handlers.command("new")
+@handlers.command("new", use=Use.IN_GROUPS)
 def start_session(context: BotContext) -> View:
     """Start a new session, keeping the old."""
     if context.open_session().last_used_at is None:
@@ -230,7 +230,9 @@ def start_session(context: BotContext) -> View:
     return _renew(context, "bot-new" if context.is_private else "groups-new")
 
 
-handlers.button("new")(lambda context: replace(start_session(context), is_new=True))
+handlers.button("new", use=Use.IN_GROUPS)(
+    lambda context: replace(start_session(context), is_new=True)
+)
 
 
 def _renew(context: BotContext, key: str) -> View:
@@ -249,7 +251,7 @@ def _renew(context: BotContext, key: str) -> View:
     return menu.paragraphs(context, *parts)
 
 
-@handlers.command("clear")
+@handlers.command("clear", use=Use.IN_GROUPS)
 def clear_session(context: BotContext) -> View:
     """Delete the open session and start a new one."""
     old = context.open_session()

@@ -23,7 +23,7 @@ from merlin.app.consent import has_consent
 from merlin.app.retention import MESSAGE_DAYS
 from merlin.bot import menu
 from merlin.bot.commands import MENU, SHOWN_FIRST, staff_commands
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.plans import show_plan
@@ -75,24 +75,6 @@ def answer_login(context: BotContext) -> View:
     )
 
 
-# Commands that a deep link may run: only those that show something, as users do not see the link.
-LINKED_COMMANDS = frozenset(
-    {
-        "admin",
-        "course",
-        "delete_me",
-        "export",
-        "lang",
-        "model",
-        "paysupport",
-        "plan",
-        "preset",
-        "privacy",
-        "sessions",
-        "system",
-        "terms",
-    }
-)
 _COMMAND_PREFIX = "go_"
 
 
@@ -107,26 +89,20 @@ def private_chat_button(context: BotContext, command: str = "") -> Button:
 def follow_link(context: BotContext) -> BotContext:
     """Return the context of the command in a deep link: /start go_plan is /plan."""
     command = context.command_text.removeprefix(_COMMAND_PREFIX)
-    if (
-        context.command != "start"
-        or not context.command_text.startswith(_COMMAND_PREFIX)
-        or command not in LINKED_COMMANDS
-    ):
+    if context.command != "start" or command == context.command_text:
         return context
-    return replace(context, command=command, command_text="", text=f"/{command}")
+    linked = replace(context, command=command, command_text="", text=f"/{command}")
+    return linked if Use.BY_LINK in linked.use else context
 
 
-_COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
-_BUTTONS = frozenset({"forget", "cancel"})
 # Kinds of updates by which a person uses the bot.
 USE_KINDS = frozenset({"message", "callback_query"})
 
 
 async def refuse_blocked(context: BotContext) -> bool:
     """Refuse to answer a blocked user; return True if the update is about their own data."""
-    is_own = context.command in _COMMANDS or context.verb in _BUTTONS
     if (
-        is_own
+        Use.IF_BLOCKED in context.use
         or context.stored.kind not in USE_KINDS
         or not (context.verb or context.is_private)
     ):
@@ -186,7 +162,7 @@ def find_starters(context: BotContext) -> tuple[str, list[str]]:
 
 
 @handlers.command("cancel")
-@handlers.button("cancel")
+@handlers.button("cancel", use=Use.IF_BLOCKED)
 def cancel(context: BotContext) -> View:
     """End the dialog, a button only that of its own question."""
     dialog = context.read_dialog()
@@ -199,7 +175,7 @@ def cancel(context: BotContext) -> View:
     return menu.text_view(context, "bot-cancelled")
 
 
-@handlers.command("privacy")
+@handlers.command("privacy", use=Use.BY_LINK | Use.IF_BLOCKED)
 @handlers.button("privacy")
 def privacy(context: BotContext) -> View:
     """Show what is stored, who answers, and the user's consent."""
@@ -232,7 +208,7 @@ def privacy(context: BotContext) -> View:
     return menu.paragraphs(context, *parts, rows=(revoke if has_given else give,))
 
 
-@handlers.command("terms")
+@handlers.command("terms", use=Use.BY_LINK | Use.IF_BLOCKED)
 @handlers.button("terms")
 def terms(context: BotContext) -> View:
     """Show the terms."""
@@ -242,7 +218,7 @@ def terms(context: BotContext) -> View:
 _MAX_MODELS = 5
 
 
-@handlers.command("info")
+@handlers.command("info", use=Use.IN_GROUPS)
 def info(context: BotContext) -> View:
     """Show the models with their scores, and the settings of the open session."""
     session = context.open_session()
