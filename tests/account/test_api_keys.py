@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.api_keys import MAX_KEYS, ApiKeys, Scope
+from merlin.account.api_keys import MAX_KEYS, ApiKeys, Scope, is_secret
 from merlin.core.errors import Refused
 
 pytestmark = pytest.mark.integration
@@ -22,6 +22,8 @@ def test_key_is_valid_until_it_ends_or_its_owner_revokes_it(database, clock):
     made = [keys.make(ANNA, "program", SCOPES, clock() + timedelta(days=1))]
     made += [keys.make(user_id, "program", SCOPES) for user_id in (ANNA, ANNA, BORIS)]
     (ended, second, third, theirs), secrets = zip(*made, strict=True)
+    assert all(map(is_secret, secrets))
+    assert not is_secret("a token of a browser")
     assert [keys.find(secret).id for secret in secrets] == [key.id for key, _ in made]
     clock.move(86_400)
     keys.record_use(third.id)
