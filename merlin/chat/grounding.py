@@ -9,14 +9,12 @@ that they do not contain it; an answer without citations is not shown.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.core.vocabulary import fold, split_words, stem
+from merlin.core.vocabulary import fold, list_subject_stems, split_words, stem
 from merlin.course.catalogue import Catalogue, Material
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import find_first
@@ -26,25 +24,9 @@ from merlin.db.search_index import Kind, Scope, SearchIndex
 
 MAX_EXAMPLES = 8
 MAX_PASSAGES = 4
-# The length of a ranking.
-_RANKED = 200
-_MAX_WORDS = 60
 _MIN_WORD_LENGTH = 2
 _MAX_STEMS = 24
 _MIN_STEM_SHARE = 0.6
-# What shares no stem with a question is a source from this cosine on: the highest of twelve
-# everyday questions with the shipped courses was 0.21.
-_MIN_COSINE = 0.25
-# Reciprocal rank fusion adds 1 / (_FUSION + place) of each ranking. Source: Cormack, Clarke,
-# Buettcher (SIGIR 2009), who take 60, for rankings of a thousand.
-_FUSION = 5
-# Words of how one asks.
-_ASKING_WORDS = """
-почему отчего зачем как какой какая какие какое каком какую каких что чего чем кто кого где когда
-сколько ли можно нужно надо если это то же мне мой из за над под при для про или но не ни бы так там
-на по от до об со во ко тут есть быть будет бывает означает значит называют скажи объясните дайте
-what how why which are is do does the an of to in it and when who my
-"""
 _LEADING_CITATIONS = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
 _CITATION = re.compile(r"\[(\d{1,3})\]")
 
@@ -77,15 +59,6 @@ class Source:
         return replace(self, paragraphs=best[:1])
 
 
-def fuse(*rankings: Sequence[int]) -> list[int]:
-    """Return the numbers of several rankings by reciprocal rank fusion, best first."""
-    scores = defaultdict[int, float](float)
-    for ranking in rankings:
-        for place, number in enumerate(ranking, 1):
-            scores[number] += 1 / (_FUSION + place)
-    return sorted(scores, key=lambda number: -scores[number])
-
-
 def _read_passages(
     db: Database, dataset: str, numbers: Sequence[int]
 ) -> list[tuple[Material, Passage]]:
@@ -102,26 +75,6 @@ def _read_passages(
     return found
 
 
-@cache
-def _asking_stems() -> frozenset[str]:
-    """Return the stems of `_ASKING_WORDS`; the first call loads the stemmers, 5 MB."""
-    return frozenset(map(stem, _ASKING_WORDS.split()))
-
-
-def _asked_words(content: str) -> list[str]:
-    words = (
-        word for word in split_words(fold(content)) if len(word) >= _MIN_WORD_LENGTH
-    )
-    return [word for word in dict.fromkeys(words) if stem(word) not in _asking_stems()][
-        :_MAX_WORDS
-    ]
-
-
-def find_stems(content: str) -> list[str]:
-    """Return the first stems of a text that do not only say how it asks."""
-    return list(dict.fromkeys(map(stem, _asked_words(content))))
-
-
 def _split_stems(content: str) -> list[str]:
     return list(map(stem, split_words(fold(content))))
 
@@ -131,8 +84,8 @@ def find_passage(db: Database, dataset: str, question: str) -> Source | None:
 
     With `_MIN_STEM_SHARE` nearly all passages found for the shipped examples were right.
     """
-    stems = find_stems(question)[:_MAX_STEMS]
-    numbers = SearchIndex(db).rank_by_words(_passages_of(dataset), stems, _RANKED)
+    stems = list_subject_stems(question)[:_MAX_STEMS]
+    numbers = SearchIndex(db).rank_by_words(_passages_of(dataset), stems)
     found = next(iter(_read_passages(db, dataset, numbers)), None)
     if found is None:
         return None
@@ -148,11 +101,7 @@ def find_passage(db: Database, dataset: str, question: str) -> Source | None:
 
 def find_sources(db: Database, dataset: str, question: str) -> list[Source]:
     """Return the sources for a question, the nearest examples before the nearest passages."""
-    stems = find_stems(question)
-    if not stems:
-        return []
-    taught = Scope((Kind.EXAMPLE,), dataset)
-    numbers = _rank(SearchIndex(db), taught, question, stems)
+    numbers = SearchIndex(db).rank(Scope((Kind.EXAMPLE,), dataset), question)
     trained = ExampleEntries(db).read_trained(dataset, numbers)
     sources: list[Source] = []
     for messages in [*trained.values()][:MAX_EXAMPLES]:
@@ -160,8 +109,8 @@ def find_sources(db: Database, dataset: str, question: str) -> list[Source]:
         excerpt = f"{asked}\n{messages[-1].content}"[:MAX_CHARACTERS]
         sources.append(Source(len(sources) + 1, excerpt, question=asked))
     # The nearest example says in the subject's words what was asked.
-    more = find_stems(sources[0].text) if sources else []
-    numbers = _rank(SearchIndex(db), _passages_of(dataset), question, stems, more)
+    example = sources[0].text if sources else ""
+    numbers = SearchIndex(db).rank(_passages_of(dataset), question, example)
     for material, passage in _read_passages(db, dataset, numbers)[:MAX_PASSAGES]:
         found = Source(
             len(sources) + 1, passage.text[:MAX_CHARACTERS], material=material
@@ -172,21 +121,6 @@ def find_sources(db: Database, dataset: str, question: str) -> list[Source]:
 
 def _passages_of(dataset: str) -> Scope:
     return Scope((Kind.PASSAGE,), dataset)
-
-
-def _rank(
-    index: SearchIndex, scope: Scope, question: str, *stems: Sequence[str]
-) -> list[int]:
-    """Return the numbers of what is near to a question, by words and by meaning."""
-    by_words, *others = (index.rank_by_words(scope, each, _RANKED) for each in stems)
-    meant = index.rank_by_meaning(scope, question, _RANKED, least=-1)
-    known = {*by_words}
-    near = [
-        number
-        for number, cosine in meant.items()
-        if number in known or cosine >= _MIN_COSINE
-    ]
-    return fuse(by_words, near, *(others if by_words or near else ()))
 
 
 def grounding_prompt(sources: Sequence[Source], language: str) -> Message:

@@ -106,6 +106,13 @@ def load_function_words() -> Mapping[str, frozenset[str]]:
     }
 
 
+def list_subject_stems(text: str) -> list[str]:
+    """Return the stems of a text's words that are not function words, each once, in order."""
+    stems = map(stem, split_words(fold(text)))
+    function_words = frozenset[str]().union(*load_function_words().values())
+    return [each for each in dict.fromkeys(stems) if each not in function_words]
+
+
 # The stemmer stores the word in itself.
 _stemmer_lock = threading.Lock()
 

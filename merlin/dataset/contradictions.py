@@ -16,7 +16,6 @@ from merlin.core.opposites import are_opposed
 from merlin.core.vocabulary import fold
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example, normalise
-from merlin.dataset.near_questions import nearest_questions
 
 if TYPE_CHECKING:
     from merlin.core.encoder import Floats
@@ -59,9 +58,7 @@ def find_nearest(
     alone = list_alone(examples)
     if not alone or normalise(answer) in {normalise(each.answer) for each in alone}:
         return []
-    texts = [f"{each.question} {each.answer}" for each in alone]
-    compared = nearest_questions(f"{question} {answer}", texts, MAX_COMPARED)
-    some = [alone[place] for place in compared]
+    some = _choose_compared(f"{question} {answer}", alone)
     asked, answers = _encode(
         [question, *(each.question for each in some)], [answer, *map(_answer, some)]
     )
@@ -75,6 +72,19 @@ def find_nearest(
         if each.normal_question in offered:
             shown.setdefault(normalise(each.answer), each)
     return [*shown.values()]
+
+
+def _choose_compared(text: str, alone: Sequence[Example]) -> Sequence[Example]:
+    """Return those with the most similar words, which are worth the time to encode."""
+    if len(alone) <= MAX_COMPARED:
+        return alone
+    from rapidfuzz import fuzz, process  # noqa: PLC0415 - only for a large dataset
+
+    texts = [f"{each.question} {each.answer}" for each in alone]
+    matches = process.extract(
+        text, texts, scorer=fuzz.token_sort_ratio, limit=MAX_COMPARED
+    )
+    return [alone[place] for _, _, place in matches]
 
 
 def can_list_pairs(checked: CheckedDataset) -> bool:

@@ -57,19 +57,6 @@ def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
     yield from earlier.items()
 
 
-def nearest_questions(question: str, questions: Sequence[str], count: int) -> list[int]:
-    """Return the indices of the `count` questions most similar to this one, best first.
-
-    All are in normal form; the order of words does not matter.
-    """
-    from rapidfuzz import fuzz, process  # noqa: PLC0415 - loaded at the first question
-
-    matches = process.extract(
-        question, questions, scorer=fuzz.token_sort_ratio, limit=count
-    )
-    return [index for _, _, index in matches]
-
-
 def content_words(question: str) -> frozenset[str]:
     """Return the words of a question, in normal form, without filler words."""
     words = _WORD.findall(question)

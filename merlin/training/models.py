@@ -21,7 +21,7 @@ from merlin.core.messages import Message
 from merlin.core.vocabulary import fold, split_words
 from merlin.dataset.builds import is_in_build, select_taught
 from merlin.dataset.example import normalise
-from merlin.dataset.near_questions import nearest_questions
+from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import ADAPTER
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verdicts import VerdictStatus, transition
@@ -34,6 +34,7 @@ from merlin.db.database import (
     Row,
     transaction,
 )
+from merlin.db.search_index import Kind, Scope, SearchIndex
 from merlin.db.tables import (
     BUILD,
     COMMIT,
@@ -485,19 +486,20 @@ def find_taught(
     row = _find_newest_row(db, model_id)
     if row is None:
         return {}, []
-    begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
     taught = select_taught(
-        TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, begun, _has_answer(answer)
+        TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, _has_answer(answer)
     )
     rows = db.rows(taught.where(_taught_by(row.build_id)))
     if exact := sorted(
-        (example_id, commit) for example_id, commit, _, is_said in rows if is_said
+        (example_id, commit) for example_id, commit, is_said in rows if is_said
     ):
         return dict(exact[:NEAREST]), []
-    questions = [str(begun).partition("\n")[0] for _, _, begun, _ in rows]
-    asked = normalise(question)[:_MAX_QUESTION_LENGTH]
-    places = nearest_questions(asked, questions, NEAREST) if asked else []
-    return {}, [rows[place][0] for place in places]
+    index = SearchIndex(db)
+    numbers = index.rank(Scope((Kind.EXAMPLE,), row.dataset), question)
+    paths = (path for path, _ in index.find_places(numbers))
+    known = {example_id for example_id, _, _ in rows}
+    near = [name for name in map(example_id_of, paths) if name in known]
+    return {}, near[:NEAREST]
 
 
 def is_taught(db: Database, model_id: str, question: str) -> bool:

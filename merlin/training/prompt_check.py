@@ -24,12 +24,12 @@ from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
 from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.example import normalise
-from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
 from merlin.dataset.split import TRAIN
 from merlin.dataset.tokens import count_messages
 from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
+from merlin.db.search_index import encode_units
 from merlin.db.tables import BUILD, SERVING
 from merlin.providers.base import Answer
 from merlin.training.ask_many import ModelQuery
@@ -216,8 +216,11 @@ def prepend_nearest(
     `taught` has the examples by their first questions, which are compared.
     """
     known = list(taught)
-    nearest = nearest_questions(_first_question(messages), known, SHOWN)
-    shown = [message for place in reversed(nearest) for message in taught[known[place]]]
+    asked, *questions = encode_units([_first_question(messages), *known])
+    nearest = sorted(
+        zip(questions, known, strict=True), key=lambda pair: float(pair[0] @ asked)
+    )[-SHOWN:]
+    shown = [message for _, question in nearest for message in taught[question]]
     head = [message for message in messages if message.role == "system"]
     return (*head, *(each for each in (*shown, *messages) if each.role != "system"))
 

@@ -13,7 +13,10 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Cost
 from merlin.core.permissions import Authority, Role
+from merlin.dataset.example_file import write_example
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
+from merlin.git.source import blob_id
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 
 pytestmark = pytest.mark.integration
@@ -172,6 +175,11 @@ def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(
 
 def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):
     model = world.serve(1, make_examples())
+    texts = {each.path: write_example(each) for each in make_examples()}
+    blobs = {path: blob_id(text) for path, text in texts.items()}
+    files = FileIndex(world.db)
+    files.add({blobs[path]: text for path, text in texts.items()})
+    files.keep(FACE, "tree", blobs)
     origin = read_origin(
         world,
         store_answer(model, "Объясни, что значит черта 3", text="Своими словами."),
