@@ -81,8 +81,8 @@ class Scope:
 _MATCHES = "(SELECT rowid AS id, rank FROM search_words WHERE search_words MATCH ?)"
 # Matched before it is joined: otherwise PostgreSQL may scan a whole dataset in descending order.
 _MATCHES_POSTGRESQL = (
-    "(WITH said AS MATERIALIZED (SELECT id FROM search_entry WHERE kind IN ({kinds})"
-    " AND (? = '' OR dataset = ?) AND to_tsvector('simple', words) @@ to_tsquery('simple', ?))"
+    "(WITH said AS MATERIALIZED (SELECT id FROM search_entry WHERE {within}"
+    " AND to_tsvector('simple', words) @@ to_tsquery('simple', ?))"
     " SELECT id FROM said)"
 )
 # A rare word weighs more than a common one, as in FTS5's rank; ts_rank has no such weights.
@@ -126,8 +126,9 @@ class SearchIndex(Repository):
         """Return a source in SQL with the `id` of what has every term, and its values."""
         if self.db.dialect == "sqlite":
             return _MATCHES, [_match_in(scope, match_query(terms))]
-        source = _MATCHES_POSTGRESQL.format(kinds=_quote(scope))
-        return source, [scope.dataset, scope.dataset, vector_query(terms)]
+        within, values = _select_within(scope)
+        source = _MATCHES_POSTGRESQL.format(within=within)
+        return source, [*values, vector_query(terms)]
 
     def rank(self, scope: Scope, question: str, example: str = "") -> list[int]:
         """Return the ids of entries near to a question by words and meaning, best first.
@@ -186,11 +187,11 @@ class SearchIndex(Repository):
         import numpy as np  # noqa: PLC0415 - only where something is searched by meaning
 
         mark = digest_encoder().encode()[:_MARK]
+        within, values = _select_within(scope)
         query = (
-            f"SELECT id, vector FROM search_entry WHERE kind IN ({_quote(scope)})"
-            " AND (? = '' OR dataset = ?) AND vector IS NOT NULL"
+            f"SELECT id, vector FROM search_entry WHERE {within} AND vector IS NOT NULL"
         )
-        rows = self.db.sql(query, scope.dataset, scope.dataset)
+        rows = self.db.sql(query, *values)
         vectors = [
             (number, bytes(vector)[_MARK:])
             for number, vector in rows
@@ -226,11 +227,9 @@ class SearchIndex(Repository):
 
     def read_vocabulary(self, scope: Scope) -> Vocabulary:
         """Return the words of these entries, by which those of a query are corrected."""
-        query = (
-            f"SELECT words FROM search_entry WHERE kind IN ({_quote(scope)})"
-            " AND (? = '' OR dataset = ?) ORDER BY id LIMIT ?"
-        )
-        rows = self.db.sql(query, scope.dataset, scope.dataset, _MAX_READ)
+        within, values = _select_within(scope)
+        query = f"SELECT words FROM search_entry WHERE {within} LIMIT ?"
+        rows = self.db.sql(query, *values, _MAX_READ)
         counts = Counter[str]()
         for (words,) in rows:
             counts.update(words.split())
@@ -291,6 +290,14 @@ def encode_in_child(texts: Sequence[str]) -> list[bytes]:
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     return [bytes.fromhex(line) for line in child.stdout.split()]
+
+
+def _select_within(scope: Scope) -> tuple[str, list[object]]:
+    """Return the condition of a scope in SQL, and its values."""
+    kinds = f"kind IN ({_quote(scope)})"
+    if not scope.dataset:
+        return kinds, []
+    return f"{kinds} AND dataset = ?", [scope.dataset]
 
 
 def _quote(scope: Scope) -> str:

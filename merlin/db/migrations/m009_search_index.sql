@@ -16,7 +16,7 @@ CREATE TABLE search_entry (
     words TEXT NOT NULL,
     UNIQUE (dataset, kind, path, place)
 );
-CREATE INDEX search_entry_newest ON search_entry (dataset, kind, id);
+CREATE INDEX search_entry_newest ON search_entry (kind, dataset, id);
 CREATE INDEX search_entry_tags ON search_entry (dataset, kind, tags);
 CREATE INDEX search_entry_tree ON search_entry (dataset) WHERE kind = 'tree';
 CREATE INDEX search_entry_unencoded ON search_entry (id) WHERE vector IS NULL AND text <> '';
