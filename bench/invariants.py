@@ -92,7 +92,7 @@ def query_rows(place: DemoFolder, query: str, *values: object) -> list[tuple[Any
 # Pending rows, which an idle demo does not have. A question on a page whose API was killed stays
 # open (bot_id 0): the page offers to ask again, and the reserved question is released later.
 _PENDING = {
-    "updates": "state = 'waiting'",
+    "telegram_update": "state = 'waiting'",
     "turn": "state <> 'told' AND bot_id <> 0",
     "notice": "handed_over_at IS NULL",
     "outgoing": "settled_at IS NULL",
@@ -114,7 +114,9 @@ def list_pending(place: DemoFolder, promises: Promises) -> list[str]:
         query = f"SELECT COUNT(*) FROM {table} WHERE {condition}"  # noqa: S608 - our own names
         for (number,) in query_rows(place, query):
             pending += [f"{table}: {number}"] if number else []
-    if lost := promises.updates - _query_values(place, "SELECT update_id FROM updates"):
+    if lost := promises.updates - _query_values(
+        place, "SELECT update_id FROM telegram_update"
+    ):
         pending.append(f"updates not stored: {len(lost)}")
     head = git(place.repository, "rev-parse", "main").strip()
     seen = "SELECT sha FROM seen_commit WHERE position > 0"
@@ -163,8 +165,8 @@ def _check_answers(place: DemoFolder) -> Iterator[str]:
     yield from _list_repeated("counted update", (number for (number,) in charged))
     answers = _read_answers(place)
     query = (
-        "SELECT chat_id, placeholder_id, turn.update_id FROM turn JOIN updates"
-        " ON updates.update_id = turn.update_id AND updates.bot_id = turn.bot_id"
+        "SELECT chat_id, placeholder_id, turn.update_id FROM turn JOIN telegram_update"
+        " AS arrived ON arrived.update_id = turn.update_id AND arrived.bot_id = turn.bot_id"
     )
     numbers = {(chat, each): number for chat, each, number in query_rows(place, query)}
     unasked = []
@@ -186,7 +188,7 @@ def _read_answers(place: DemoFolder) -> dict[int | None, str]:
     answers: dict[int | None, str] = {}
     with open_read_only(load(place.config)) as database:
         turns = Turns(database, bot_id(TOKEN))
-        answered = "SELECT update_id FROM updates WHERE state = 'answered'"
+        answered = "SELECT update_id FROM telegram_update WHERE state = 'answered'"
         for (number,) in database.sql(answered):
             turn = turns.find(number)
             if turn and turn.written and turn.written.answer:

@@ -103,7 +103,9 @@ def _measure_throughput(make: Callable[[], str]) -> None:
             ]
             with open_database(url, read_only=True) as database:
                 states = dict[str, int](
-                    database.sql("SELECT state, COUNT(*) FROM updates GROUP BY state")
+                    database.sql(
+                        "SELECT state, COUNT(*) FROM telegram_update GROUP BY state"
+                    )
                 )
         print(
             f"| {count} api and {count} bot: {figures['answers_per_s']:.0f} answers/s, added p50"

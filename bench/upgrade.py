@@ -158,9 +158,9 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
             lab.repository.commit_example("trial", 52)
             time.sleep(ALONE_S)
         wait_until(lambda: lab.status()["serving"]["build"] == "trial-4", 60)
-        charged = database.sql("SELECT COUNT(*) FROM updates WHERE state = 'answered'")[
-            0
-        ][0]
+        charged = database.sql(
+            "SELECT COUNT(*) FROM telegram_update WHERE state = 'answered'"
+        )[0][0]
     asked = sum(load.asked.values())
     print(
         f"| {kind} | {asked} questions, {charged} answered in rows,"

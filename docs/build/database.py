@@ -18,7 +18,7 @@ from merlin.db.tables import Table
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
     "People, roles and limits": (
-        "users blocked_pseudonym role_grant audit consent quota_use question_pack"
+        "person blocked_pseudonym role_grant audit consent quota_use question_pack"
     ),
     "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
     "Browsers, programs and favourites": (
@@ -26,21 +26,21 @@ SECTIONS: Mapping[str, str] = {
     ),
     "Courses": "course material",
     "Questions and answers": (
-        "updates chat_lease outgoing chat_session turn dialog model_window setting"
+        "telegram_update chat_lease outgoing chat_session turn dialog model_window setting"
     ),
     "Ratings, proposals and unanswered questions": (
         "rating proposal proposal_editor revoked_example revoked_version"
     ),
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
-        "migration wake intent request notice heartbeat seen_commit verdict"
+        "migration change_counter intent request notice heartbeat seen_commit verdict"
         " finding build example_text taught_example job job_event"
         " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": (
         "change dataset_tree dataset_file dataset_text search_entry example_entry"
     ),
-    "Pending requests of admins": "errand",
+    "Pending requests of admins": "waiting_request",
 }
 ROWS: Mapping[str, str] = {
     "account": "the username and password hash (argon2id) for a sign-in without Telegram",
@@ -57,7 +57,7 @@ ROWS: Mapping[str, str] = {
     "dataset_text": "the text of such a file",
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dialog": "a person's position in a dialog of the bot",
-    "errand": "a chat that waits for the result of a request",
+    "waiting_request": "a chat that waits for the result of a request",
     "example_entry": "empty: an index of earlier versions",
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",
@@ -98,16 +98,16 @@ ROWS: Mapping[str, str] = {
     "sign_in": "a signed-in browser of a person, with its token as SHA-256",
     "taught_example": "an example that consecutive builds train alike, up to before `end_build`",
     "turn": "a question and its answer",
-    "updates": "an update from Telegram, and its result",
-    "users": "a person, by Telegram's ID or one of our own",
+    "telegram_update": "an update from Telegram, and its result",
+    "person": "a person, by Telegram's ID or one of our own",
     "verdict": "the result of a commit for a dataset",
-    "wake": "a counter: of what processes notice, of the catalogue; if that is complete",
+    "change_counter": "a counter: of what processes notice, of the catalogue; if that is complete",
     "model_window": "the known size of a model's window",
 }
 # Columns that hold the number of a row elsewhere without being a foreign key.
 LINKS: Mapping[str, tuple[str, str]] = {
-    "user_id": ("users", "user_id"),
-    "by_user": ("users", "user_id"),
+    "user_id": ("person", "user_id"),
+    "by_user": ("person", "user_id"),
     "grant_id": ("ledger", "id"),
     "purchase_id": ("purchase", "id"),
     "course_id": ("course", "id"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import JOIN, SQL, fn
 
-from merlin.billing.tombstones import Tombstones
+from merlin.billing.erased_people import ErasedPeople
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank, remove_controls
@@ -28,7 +28,7 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.tables import ACCOUNT, CONSENT, ROLE_GRANT, TERM, USER
+from merlin.db.tables import ACCOUNT, CONSENT, PERSON, ROLE_GRANT, TERM
 from merlin.db.values import RowMap, decrypt, storable_text
 
 _ORDER = tuple(Role)
@@ -226,30 +226,30 @@ def _match_current_consent(user_id: int) -> Any:
 _USERS = RowMap(User)
 # One row for each running term and granted role.
 _GET = Prepared(
-    USER.select(
-        *USER.every(),
+    PERSON.select(
+        *PERSON.every(),
         ROLE_GRANT.role,
         ROLE_GRANT.scope,
         TERM.plan.alias("term"),
         fn.COALESCE(ACCOUNT.name, "").alias("account"),
     )
-    .join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id))
+    .join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == PERSON.user_id))
     .join(
         TERM,
         JOIN.LEFT_OUTER,
-        on=(TERM.user_id == USER.user_id)
+        on=(TERM.user_id == PERSON.user_id)
         & (TERM.starts_at <= Parameter("now"))
         & (TERM.ends_at > Parameter("now")),
     )
-    .join(ROLE_GRANT, JOIN.LEFT_OUTER, on=(ROLE_GRANT.user_id == USER.user_id))
-    .where(USER.user_id == Parameter("user_id"))
+    .join(ROLE_GRANT, JOIN.LEFT_OUTER, on=(ROLE_GRANT.user_id == PERSON.user_id))
+    .where(PERSON.user_id == Parameter("user_id"))
 )
 _SEEN = Prepared(
-    USER.insert(parameters("user_id language_code first_seen_at"))
+    PERSON.insert(parameters("user_id language_code first_seen_at"))
     .on_conflict(
-        conflict_target=(USER.user_id,),
+        conflict_target=(PERSON.user_id,),
         update=parameters("language_code"),
-        where=USER.language_code != Parameter("language_code"),
+        where=PERSON.language_code != Parameter("language_code"),
     )
     .as_rowcount()
 )
@@ -265,7 +265,7 @@ class Users(Repository):
     def record(self, users: Sequence[User]) -> None:
         """Store people who wrote or signed in, each with their newest language."""
         by_user_id = {user.user_id: user for user in users}
-        blocked = Tombstones(self.db, self._clock).find_blocked(by_user_id)
+        blocked = ErasedPeople(self.db, self._clock).find_blocked(by_user_id)
         for user in by_user_id.values():
             code = storable_text(user.language_code)
             seen_at = iso(self._clock())
@@ -323,7 +323,7 @@ class Users(Repository):
         if text.isascii() and text.isdigit():
             return self.list_of_ids([text])
         requested = text.strip().casefold()
-        named = _newest().where(USER.shown_name != "")
+        named = _newest().where(PERSON.shown_name != "")
         rows = self.db.rows(named) if requested and self.db.has_cipher else ()
         # Names are encrypted: each is decrypted until enough are found. 20,000 take half a second.
         found = (row for row in rows if requested in self._name(row).casefold())
@@ -336,22 +336,24 @@ class Users(Repository):
             for each in texts
             if each.isdecimal() and len(each) < len(str(2**63))
         ]
-        return self._users(self.db.rows(USER.select().where(USER.user_id.in_(ids))))
+        return self._users(self.db.rows(PERSON.select().where(PERSON.user_id.in_(ids))))
 
     def list_names(self, user_ids: Collection[int]) -> dict[int, tuple[str, str]]:
         """Return display name and user name of those of these people who are known, "" for none."""
-        query = USER.select(USER.user_id, USER.shown_name, ACCOUNT.name)
+        query = PERSON.select(PERSON.user_id, PERSON.shown_name, ACCOUNT.name)
         query = query.join(
-            ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id)
+            ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == PERSON.user_id)
         )
         rows = (
-            self.db.rows(query.where(USER.user_id.in_([*user_ids]))) if user_ids else ()
+            self.db.rows(query.where(PERSON.user_id.in_([*user_ids])))
+            if user_ids
+            else ()
         )
         return {row.user_id: (self._name(row), row.name or "") for row in rows}
 
     def count(self) -> int:
         """Return the number of people who have written."""
-        return int(self.db.value(USER.select(fn.COUNT(SQL("*")))))
+        return int(self.db.value(PERSON.select(fn.COUNT(SQL("*")))))
 
     def list_newest(self, offset: int, limit: int) -> list[User]:
         """Return users, newest first."""
@@ -367,7 +369,7 @@ class Users(Repository):
             return False
         self._change(user_id, is_blocked=int(is_blocked))
         if not is_blocked:
-            Tombstones(self.db, self._clock).unblock(user_id)
+            ErasedPeople(self.db, self._clock).unblock(user_id)
         whose = person_reference(user_id)
         Audit(self.db, self._clock).note(
             by, "user.block" if is_blocked else "user.unblock", whose
@@ -385,12 +387,12 @@ class Users(Repository):
 
     def _get_for_update(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
-        found = self.db.for_update(USER.select().where(USER.user_id == user_id))
+        found = self.db.for_update(PERSON.select().where(PERSON.user_id == user_id))
         self.db.get_row(found, missing)
         return self._user(self._read(user_id))
 
     def _change(self, user_id: int, **values: object) -> None:
-        self.db.update(USER, USER.user_id == user_id, **values)
+        self.db.update(PERSON, PERSON.user_id == user_id, **values)
 
     def _read(self, user_id: int) -> list[Row]:
         return self.db.rows(_GET(user_id=user_id, now=iso(self._clock())))
@@ -423,4 +425,4 @@ class Users(Repository):
 
 
 def _newest() -> Any:
-    return USER.select().order_by(USER.first_seen_at.desc(), USER.user_id.desc())
+    return PERSON.select().order_by(PERSON.first_seen_at.desc(), PERSON.user_id.desc())

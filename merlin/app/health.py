@@ -20,7 +20,7 @@ from merlin.db.backup import find_last_backup
 from merlin.db.database import Database
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
-from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE
+from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, TELEGRAM_UPDATE
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import spent_micro
 from merlin.training.models import Serving
@@ -44,9 +44,9 @@ def list_queues(db: Database) -> list[QueueView]:
         "requests": (REQUEST.created_at, REQUEST.state == RequestState.WAITING.value),
         "notices": (NOTICE.created_at, NOTICE.handed_over_at.is_null()),
         "updates": (
-            UPDATE.received_at,
-            (UPDATE.state == UpdateState.WAITING.value)
-            & _is_of_this_bot(UPDATE.bot_id),
+            TELEGRAM_UPDATE.received_at,
+            (TELEGRAM_UPDATE.state == UpdateState.WAITING.value)
+            & _is_of_this_bot(TELEGRAM_UPDATE.bot_id),
         ),
         "letters": (
             OUTGOING.created_at,

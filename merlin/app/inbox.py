@@ -33,7 +33,7 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.tables import DIALOG, LEASE, UPDATE
+from merlin.db.tables import DIALOG, LEASE, TELEGRAM_UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 
 # After this time a message is a new question, not the reply to a dialog.
@@ -228,11 +228,11 @@ def read_update(raw: object) -> Update:
     )
 
 
-_IS_WAITING = (UPDATE.bot_id == Parameter("bot")) & (
-    UPDATE.state == UpdateState.WAITING.value
+_IS_WAITING = (TELEGRAM_UPDATE.bot_id == Parameter("bot")) & (
+    TELEGRAM_UPDATE.state == UpdateState.WAITING.value
 )
 _NEW = Prepared(
-    UPDATE.insert(
+    TELEGRAM_UPDATE.insert(
         {
             **parameters("update_id kind chat_id user_id language_code body"),
             "bot_id": Parameter("bot"),
@@ -258,12 +258,12 @@ _TAKE = Prepared(
     .as_rowcount()
 )
 _END = Prepared(
-    UPDATE.update(
+    TELEGRAM_UPDATE.update(
         {**parameters("state reason"), "body": "", "finished_at": Parameter("now")}
-    ).where(_IS_WAITING & (UPDATE.update_id == Parameter("update_id")))
+    ).where(_IS_WAITING & (TELEGRAM_UPDATE.update_id == Parameter("update_id")))
 )
-_UNFINISHED = UPDATE.select(UPDATE.id).where(
-    _IS_WAITING & (UPDATE.chat_id == Parameter("chat_id"))
+_UNFINISHED = TELEGRAM_UPDATE.select(TELEGRAM_UPDATE.id).where(
+    _IS_WAITING & (TELEGRAM_UPDATE.chat_id == Parameter("chat_id"))
 )
 _RELEASE = Prepared(
     LEASE.update({"owner": ""}).where(
@@ -281,8 +281,8 @@ _LEASED_CHATS = LEASE.select(LEASE.chat_id).where(
 )
 # Not in order: to spare itself the sorting, SQLite would read every update of the bot by theirs.
 _WAITING_IN_LEASED = Prepared(
-    UPDATE.select(UPDATE.update_id).where(
-        _IS_WAITING & UPDATE.chat_id.in_(_LEASED_CHATS)
+    TELEGRAM_UPDATE.select(TELEGRAM_UPDATE.update_id).where(
+        _IS_WAITING & TELEGRAM_UPDATE.chat_id.in_(_LEASED_CHATS)
     )
 )
 
@@ -291,9 +291,14 @@ _LEASES = Prepared(
     LEASE.select().where((LEASE.bot_id == Parameter("bot")) & _IS_HELD & _RUNS)
 )
 _WAITING_CHATS = Prepared(
-    UPDATE.select(UPDATE.chat_id).where(_IS_WAITING).distinct().order_by(UPDATE.chat_id)
+    TELEGRAM_UPDATE.select(TELEGRAM_UPDATE.chat_id)
+    .where(_IS_WAITING)
+    .distinct()
+    .order_by(TELEGRAM_UPDATE.chat_id)
 )
-_COUNT_WAITING = Prepared(UPDATE.select(fn.COUNT(UPDATE.id)).where(_IS_WAITING))
+_COUNT_WAITING = Prepared(
+    TELEGRAM_UPDATE.select(fn.COUNT(TELEGRAM_UPDATE.id)).where(_IS_WAITING)
+)
 
 
 class Inbox(BotRepository):
@@ -319,10 +324,12 @@ class Inbox(BotRepository):
         count = Counter(update.chat_id for update in fresh)
         if not count:
             return set()
-        waiting = self._match(UPDATE, state=UpdateState.WAITING.value)
-        query = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id))
-        query = query.where(waiting & UPDATE.chat_id.in_([*count])).group_by(
-            UPDATE.chat_id
+        waiting = self._match(TELEGRAM_UPDATE, state=UpdateState.WAITING.value)
+        query = TELEGRAM_UPDATE.select(
+            TELEGRAM_UPDATE.chat_id, fn.COUNT(TELEGRAM_UPDATE.id)
+        )
+        query = query.where(waiting & TELEGRAM_UPDATE.chat_id.in_([*count])).group_by(
+            TELEGRAM_UPDATE.chat_id
         )
         left = {
             chat_id
@@ -368,19 +375,23 @@ class Inbox(BotRepository):
         held = [chat_id for chat_id in chats if self._hold(chat_id, owner)]
         if not held:
             return []
-        return self._read_in_order(UPDATE.chat_id.in_(held))
+        return self._read_in_order(TELEGRAM_UPDATE.chat_id.in_(held))
 
     @transaction
     def list_arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
         """Return the waiting updates of the chats that `owner` holds, except those in progress."""
         rows = self.db.rows(_WAITING_IN_LEASED(bot=self._bot_id, owner=str(owner)))
         fresh = sorted({row.update_id for row in rows} - in_hand)[:limit]
-        return self._read_in_order(UPDATE.update_id.in_(fresh)) if fresh else []
+        return (
+            self._read_in_order(TELEGRAM_UPDATE.update_id.in_(fresh)) if fresh else []
+        )
 
     def _read_in_order(self, condition: Any) -> list[Update]:
         # In Telegram's order: webhooks of several apis may have stored them in another.
-        waiting = self._match(UPDATE, state=UpdateState.WAITING.value) & condition
-        rows = self.db.rows(UPDATE.select().where(waiting))
+        waiting = (
+            self._match(TELEGRAM_UPDATE, state=UpdateState.WAITING.value) & condition
+        )
+        rows = self.db.rows(TELEGRAM_UPDATE.select().where(waiting))
         found = []
         for row in sorted(rows, key=attrgetter("update_id")):
             # An update that cannot be decrypted has no body: its sender can still be notified.

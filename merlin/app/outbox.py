@@ -33,7 +33,7 @@ from merlin.db.database import (
     transaction,
 )
 from merlin.db.requests import REQUESTS, Request, RequestState
-from merlin.db.tables import ERRAND, OUTGOING, REQUEST
+from merlin.db.tables import OUTGOING, REQUEST, WAITING_REQUEST
 from merlin.db.values import decrypt, read_row
 
 log = get_logger(__name__)
@@ -141,19 +141,19 @@ def load_page(text: str) -> tuple[FormattedMessage, Target]:
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
 # The result edits the message that the press shows, so it must come second.
 _ANSWERS_ON_THE_WAY = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
-    (OUTGOING.bot_id == ERRAND.bot_id)
-    & (OUTGOING.update_id == ERRAND.update_id)
+    (OUTGOING.bot_id == WAITING_REQUEST.bot_id)
+    & (OUTGOING.update_id == WAITING_REQUEST.update_id)
     & OUTGOING.state.in_(ON_THE_WAY)
 )
 _FINISHED = Prepared(
-    ERRAND.select(
-        *(column for column in ERRAND.every() if column.name != "bot_id"),
+    WAITING_REQUEST.select(
+        *(column for column in WAITING_REQUEST.every() if column.name != "bot_id"),
         *REQUEST.every(),
     )
-    .join(REQUEST, on=(REQUEST.id == ERRAND.request_id))
-    .where((ERRAND.bot_id == Parameter("bot")) & REQUEST.state.in_(_OVER))
+    .join(REQUEST, on=(REQUEST.id == WAITING_REQUEST.request_id))
+    .where((WAITING_REQUEST.bot_id == Parameter("bot")) & REQUEST.state.in_(_OVER))
     .where(_ANSWERS_ON_THE_WAY == 0)
-    .order_by(ERRAND.request_id)
+    .order_by(WAITING_REQUEST.request_id)
 )
 
 
@@ -161,14 +161,14 @@ class WaitingRequests(BotRepository):
     """One row for each request of one bot that a chat waits for."""
 
     @transaction
-    def add(self, errand: WaitingRequest) -> None:
+    def add(self, waiting: WaitingRequest) -> None:
         """Store a waiting request until its result is shown."""
-        self.db.add_new(ERRAND, {"bot_id": self._bot_id, **asdict(errand)})
+        self.db.add_new(WAITING_REQUEST, {"bot_id": self._bot_id, **asdict(waiting)})
 
     def has_request(self, chat_id: int, message_id: int) -> bool:
         """Return whether a message already waits for a result."""
-        condition = self._match(ERRAND, chat_id=chat_id, message_id=message_id)
-        return self.db.has(ERRAND, condition)
+        condition = self._match(WAITING_REQUEST, chat_id=chat_id, message_id=message_id)
+        return self.db.has(WAITING_REQUEST, condition)
 
     def list_finished(self) -> list[tuple[WaitingRequest, Request]]:
         """Return waiting requests that are done or failed and whose press has been answered."""
@@ -178,7 +178,12 @@ class WaitingRequests(BotRepository):
     @transaction
     def forget(self, request_id: int) -> bool:
         """Delete a waiting request as its result is handed over; False if another process did."""
-        return self.db.delete(ERRAND, self._match(ERRAND, request_id=request_id)) > 0
+        return (
+            self.db.delete(
+                WAITING_REQUEST, self._match(WAITING_REQUEST, request_id=request_id)
+            )
+            > 0
+        )
 
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)

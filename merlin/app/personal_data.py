@@ -13,7 +13,7 @@ from typing import Any
 from peewee import SQL, Value, fn
 
 from merlin.account.users import ERASED
-from merlin.billing.tombstones import Tombstones
+from merlin.billing.erased_people import ErasedPeople
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import REOPENED, Proposals, ProposalState, example_yaml
 from merlin.db import tables as t
@@ -33,8 +33,8 @@ from merlin.db.tables import (
     PROPOSAL,
     SESSION,
     TAUGHT_EXAMPLE,
+    TELEGRAM_UPDATE,
     TURN,
-    UPDATE,
     Table,
 )
 from merlin.db.values import decrypt, dump_json, load_json
@@ -90,12 +90,12 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(
         t.SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system")
     ),
-    PersonalData(t.UPDATE, ids=("user_id", "chat_id")),
+    PersonalData(t.TELEGRAM_UPDATE, ids=("user_id", "chat_id")),
     PersonalData(t.LEASE, ids=("chat_id",)),
     PersonalData(t.OUTGOING, ids=("chat_id",)),
     PersonalData(t.DIALOG, ids=("user_id", "chat_id")),
     PersonalData(t.GROUP_CHAT, ids=("chat_id",)),
-    PersonalData(t.ERRAND, ids=("chat_id",)),
+    PersonalData(t.WAITING_REQUEST, ids=("chat_id",)),
     PersonalData(t.CONSENT, ids=("user_id",)),
     PersonalData(t.FAVOURITE, ids=("user_id",)),
     PersonalData(t.SIGN_IN, ids=("user_id",), secrets=("token_hash", "source")),
@@ -133,7 +133,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.REQUEST, names=("by_whom",), documents=("arguments", "result")),
     PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
-    PersonalData(t.USER, ids=("user_id",)),
+    PersonalData(t.PERSON, ids=("user_id",)),
 )
 
 # These name the authors of commits; they are removed by e-mail address.
@@ -214,7 +214,7 @@ class PersonalRecords(Repository):
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_user(self.db, user_id)
         counts = self.count(user_id)
-        Tombstones(self.db, self._clock).store(user_id)
+        ErasedPeople(self.db, self._clock).store(user_id)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(
@@ -252,8 +252,8 @@ class PersonalRecords(Repository):
         if not conditions:
             return
         condition = reduce(or_, conditions)
-        if table is UPDATE and kept_update is not None:
-            condition &= UPDATE.update_id != kept_update
+        if table is TELEGRAM_UPDATE and kept_update is not None:
+            condition &= TELEGRAM_UPDATE.update_id != kept_update
         if table is TURN:
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)

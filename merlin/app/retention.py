@@ -120,11 +120,11 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
     if before := _before(now, retention.turns_days):
         # A turn whose update waits may be resumed.
-        is_same = (t.UPDATE.bot_id == t.TURN.bot_id) & (
-            t.UPDATE.update_id == t.TURN.update_id
+        is_same = (t.TELEGRAM_UPDATE.bot_id == t.TURN.bot_id) & (
+            t.TELEGRAM_UPDATE.update_id == t.TURN.update_id
         )
-        waiting = t.UPDATE.select().where(
-            is_same & (t.UPDATE.state == UpdateState.WAITING.value)
+        waiting = t.TELEGRAM_UPDATE.select().where(
+            is_same & (t.TELEGRAM_UPDATE.state == UpdateState.WAITING.value)
         )
         yield t.TURN, ~fn.EXISTS(waiting) & (t.TURN.asked_at < before)
         unused = (t.SESSION.last_used_at != "") & (t.SESSION.last_used_at < before)
@@ -315,9 +315,13 @@ def _is_old_model(before: datetime) -> Any:
 
 
 def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
-    over = t.UPDATE.state != UpdateState.WAITING.value
-    yield t.UPDATE, over & (t.UPDATE.finished_at < before)
-    yield t.UPDATE, is_of_other_bot(t.UPDATE.bot_id) & (t.UPDATE.received_at < before)
+    over = t.TELEGRAM_UPDATE.state != UpdateState.WAITING.value
+    yield t.TELEGRAM_UPDATE, over & (t.TELEGRAM_UPDATE.finished_at < before)
+    yield (
+        t.TELEGRAM_UPDATE,
+        is_of_other_bot(t.TELEGRAM_UPDATE.bot_id)
+        & (t.TELEGRAM_UPDATE.received_at < before),
+    )
     done = (RequestState.DONE.value, RequestState.FAILED.value)
     yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
     yield t.DIALOG, t.DIALOG.at < before

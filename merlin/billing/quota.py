@@ -343,9 +343,9 @@ UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'r
 
 
 def pseudonyms(db: Database, user_id: int) -> list[int]:
-    """Return the ids of what a person left at an erasure, the newest key's first; see `tombstones`.
+    """Return the ids of what a person left at an erasure, the newest key's first.
 
-    None without a cipher.
+    None without a cipher. See `erased_people`.
     """
     marks = db.cipher.marks(str(user_id)) if db.has_cipher else ()
     return [-int(mark[:_PSEUDONYM_DIGITS], 16) for mark in marks]

@@ -34,11 +34,11 @@ from merlin.db.search_index import Kind, Scope, SearchIndex
 from merlin.db.tables import (
     CATALOGUE_VERSION,
     CATALOGUE_WHOLE,
+    CHANGE_COUNTER,
     COURSE,
     DATASET_FILE,
     DATASET_TEXT,
     MATERIAL,
-    WAKE,
 )
 from merlin.db.values import dump_json, load_json, storable_text
 
@@ -169,7 +169,11 @@ _MATERIAL = (
 _OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
 _Row = tuple[Any, ...]
 # Read for every response that is not cached.
-_VERSION = Prepared(WAKE.select(WAKE.counter).where(WAKE.id == CATALOGUE_VERSION))
+_VERSION = Prepared(
+    CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(
+        CHANGE_COUNTER.id == CATALOGUE_VERSION
+    )
+)
 
 
 class Catalogue(Repository):
@@ -242,7 +246,10 @@ class Catalogue(Repository):
 
     def is_whole(self) -> bool:
         """Return whether the courses are those of the branch's newest commit."""
-        return self.db.has(WAKE, (WAKE.id == CATALOGUE_WHOLE) & (WAKE.counter == 1))
+        return self.db.has(
+            CHANGE_COUNTER,
+            (CHANGE_COUNTER.id == CATALOGUE_WHOLE) & (CHANGE_COUNTER.counter == 1),
+        )
 
     @transaction
     def index(self, datasets: Mapping[str, CheckedDataset]) -> None:
@@ -250,7 +257,7 @@ class Catalogue(Repository):
         stored = {row.slug for row in self.db.rows(COURSE.select(COURSE.slug))}
         for dataset in sorted(stored | datasets.keys()):
             follow_course(self.db, dataset, datasets.get(dataset))
-        self.db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=1)
+        self.db.update(CHANGE_COUNTER, CHANGE_COUNTER.id == CATALOGUE_WHOLE, counter=1)
         self.db.announce_change()
 
 
@@ -282,7 +289,7 @@ class ActiveCourses:
 
 def mark_incomplete(db: Database) -> None:
     """Mark that the branch moved without updating the courses."""
-    db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=0)
+    db.update(CHANGE_COUNTER, CHANGE_COUNTER.id == CATALOGUE_WHOLE, counter=0)
 
 
 def follow_course(db: Database, dataset: str, checked: CheckedDataset | None) -> None:

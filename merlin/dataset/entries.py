@@ -357,7 +357,10 @@ class ExampleEntries(Repository):
 
     def version(self, dataset: str) -> Sequence[object]:
         """Return what changes with each commit and each change of files, as the facets may."""
-        query = f"SELECT counter, ({_NEWEST_VERDICT}) FROM wake WHERE id = {CATALOGUE_VERSION}"
+        query = (
+            f"SELECT counter, ({_NEWEST_VERDICT}) FROM change_counter"
+            f" WHERE id = {CATALOGUE_VERSION}"
+        )
         return self.db.sql(query, dataset)
 
     def _newest_build(self, dataset: str) -> tuple[Any, ...]:

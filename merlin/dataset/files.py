@@ -41,13 +41,13 @@ from merlin.db.tables import (
     BUILD,
     CATALOGUE_VERSION,
     CHANGE,
+    CHANGE_COUNTER,
     COMMIT,
     DATASET_FILE,
     DATASET_TEXT,
     DATASET_TREE,
     FINDING,
     VERDICT,
-    WAKE,
 )
 from merlin.db.values import RowMap
 from merlin.git.source import EXECUTABLE, FILE, TreeEntry, blob_id
@@ -416,9 +416,9 @@ def mark_catalogue_changed(db: Database) -> None:
     does not reuse a version. Waiting caches are notified.
     """
     now = int(utc_now().timestamp() * 1000)
-    following = WAKE.counter + 1
+    following = CHANGE_COUNTER.counter + 1
     newer = Case(None, [(following > now, following)], now)
-    db.update(WAKE, WAKE.id == CATALOGUE_VERSION, counter=newer)
+    db.update(CHANGE_COUNTER, CHANGE_COUNTER.id == CATALOGUE_VERSION, counter=newer)
     db.announce_change()
 
 

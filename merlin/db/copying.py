@@ -16,7 +16,7 @@ from merlin.db.driver_errors import driver_errors
 from merlin.db.tables import list_created
 
 # Tables that have rows in a new database.
-SEEDED = frozenset({"migration", "wake"})
+SEEDED = frozenset({"migration", "change_counter"})
 
 
 def copy_database(

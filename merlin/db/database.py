@@ -43,7 +43,7 @@ from merlin.db.driver_errors import (
     driver_errors,
     is_lock_conflict,
 )
-from merlin.db.tables import USER
+from merlin.db.tables import PERSON
 
 if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
@@ -175,8 +175,8 @@ PORTION = 1000
 PORTION_SIZE = 2_000_000
 TRIES = 6
 FIRST_PAUSE_S = 0.02
-_COUNT_CHANGE = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
-_LOCK_COUNTER = "UPDATE wake SET counter = counter WHERE id = 1"
+_COUNT_CHANGE = "UPDATE change_counter SET counter = counter + 1 WHERE id = 1"
+_LOCK_COUNTER = "UPDATE change_counter SET counter = counter WHERE id = 1"
 
 Query = peewee.BaseQuery | BoundQuery
 
@@ -651,7 +651,7 @@ def transaction(
 
 
 # Executed for every question: a plain statement takes a tenth of the time.
-_LOCK_USER = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
+_LOCK_USER = "SELECT user_id FROM person WHERE user_id = ? FOR UPDATE"
 
 
 def lock_user(db: Database, user_id: int, clock: Clock | None = None) -> None:
@@ -660,5 +660,5 @@ def lock_user(db: Database, user_id: int, clock: Clock | None = None) -> None:
         return
     if not db.sql(_LOCK_USER, user_id) and clock is not None:
         first = {"user_id": user_id, "language_code": ""}
-        db.add_new(USER, {**first, "first_seen_at": iso(clock())})
+        db.add_new(PERSON, {**first, "first_seen_at": iso(clock())})
         db.sql(_LOCK_USER, user_id)

@@ -29,7 +29,7 @@ from merlin.db.connections import open_session
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.driver_errors import DatabaseAway, driver_errors
 from merlin.db.notices import Notices
-from merlin.db.tables import CHANGES, HEARTBEAT, WAKE
+from merlin.db.tables import CHANGE_COUNTER, CHANGES, HEARTBEAT
 from merlin.db.values import RowMap
 
 if TYPE_CHECKING:
@@ -232,7 +232,9 @@ class Lead:
 
 
 # Every process reads it once a second.
-_COUNTER = Prepared(WAKE.select(WAKE.counter).where(WAKE.id == CHANGES))
+_COUNTER = Prepared(
+    CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(CHANGE_COUNTER.id == CHANGES)
+)
 
 
 def read_change_counter(db: Database) -> int:

@@ -38,18 +38,25 @@ class Table(peewee.Table):
 
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_CREATION = re.compile(r"^CREATE TABLE (\w+) (\(.*?\));$", re.DOTALL | re.MULTILINE)
-_ADDITION = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (.*?);$", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"^(?:CREATE TABLE (?P<new>\w+) (?P<columns>\(.*?\))"
+    r"|ALTER TABLE (?P<old>\w+) (?:ADD COLUMN (?P<added>.*?)|RENAME TO (?P<name>\w+)));$",
+    re.DOTALL | re.MULTILINE,
+)
 # A column and its type, which is written in capitals; a key is of one column or of several.
 _COLUMN = re.compile(r"[(,]\s*([a-z_]+) [A-Z]")
 _KEY = re.compile(r"PRIMARY KEY \((.*?)\)|([a-z_]+) (?:\w+ PRIMARY KEY|NUMBERED)")
 
 
 def read_schema(sql: str) -> dict[str, str]:
-    """Return table -> its columns and keys in SQL, as these statements create it."""
-    schema = dict(_CREATION.findall(sql))
-    for table, column in _ADDITION.findall(sql):
-        schema[table] += f", {column}"
+    """Return table -> its columns and keys in SQL, as these statements leave it."""
+    schema = dict[str, str]()
+    for new, columns, old, added, name in _STATEMENT.findall(sql):
+        if name:
+            # At the place of the old one, before the tables that refer to it.
+            schema = {name if each == old else each: schema[each] for each in schema}
+        else:
+            schema[new or old] = columns or f"{schema[old]}, {added}"
     return schema
 
 
@@ -74,9 +81,9 @@ def _table(name: str, *, sealed: str = "") -> Table:
 
 
 MIGRATION = _table("migration")
-WAKE = _table("wake")
-# The rows of `wake`: the changes that processes wait for, the number of the newest change of the
-# catalogue, and whether every dataset of the branch's head was read into it (1 or 0).
+CHANGE_COUNTER = _table("change_counter")
+# Its rows: the changes that processes wait for, the number of the newest change of the catalogue,
+# and whether every dataset of the branch's head was read into it (1 or 0).
 CHANGES = 1
 CATALOGUE_VERSION = 2
 CATALOGUE_WHOLE = 3
@@ -104,14 +111,14 @@ ACCEPTED_LOSS = _table("accepted_loss")
 SERVING = _table("serving")
 PROMOTION = _table("promotion")
 
-USER = _table("users", sealed="shown_name")
+PERSON = _table("person", sealed="shown_name")
 ROLE_GRANT = _table("role_grant")
 AUDIT = _table("audit")
 CONSENT = _table("consent")
 QUOTA_USE = _table("quota_use")
 QUESTION_PACK = _table("question_pack")
 
-ERRAND = _table("errand")
+WAITING_REQUEST = _table("waiting_request")
 
 PURCHASE = _table("purchase", sealed="contact")
 LEDGER = _table("ledger")
@@ -127,7 +134,7 @@ DATASET_TEXT = _table("dataset_text")
 # What is searched; the number increases with each change of a file.
 SEARCH_ENTRY = _table("search_entry")
 
-UPDATE = _table("updates", sealed="body")
+TELEGRAM_UPDATE = _table("telegram_update", sealed="body")
 LEASE = _table("chat_lease")
 OUTGOING = _table("outgoing", sealed="body")
 SESSION = _table("chat_session", sealed="title system")

@@ -9,7 +9,7 @@ from merlin.api.problems import HOOK_BYTES
 from merlin.app.inbox import Inbox, Owner
 from merlin.db.database import open_database
 from merlin.db.requests import Requests
-from merlin.db.tables import REQUEST, UPDATE as UPDATES
+from merlin.db.tables import REQUEST, TELEGRAM_UPDATE
 from tests.api.running_api import SECRET, run_api
 from tests.api.sign_in_data import BOT, TOKEN
 from tests.support.metrics_page import metric_value
@@ -45,7 +45,7 @@ def one_hook(tmp_path_factory):
 @pytest.fixture
 def hooked(one_hook):
     """An API in webhook mode with no updates stored."""
-    one_hook.db.change(UPDATES.delete())
+    one_hook.db.change(TELEGRAM_UPDATE.delete())
     return one_hook
 
 

@@ -35,7 +35,7 @@ def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(
 ):
     anna = shop.buyer()
     shop.billing.terms.add(anna.user_id, "plus", 10, f"gift:{anna.user_id}", "cli:vera")
-    shop.sql("UPDATE users SET plan = ? WHERE user_id = ?", plan, anna.user_id)
+    shop.sql("UPDATE person SET plan = ? WHERE user_id = ?", plan, anna.user_id)
     (term,) = anna.terms
     run_at(shop, term.ends_at - timedelta(hours=23))
     assert anna.notice_keys.count("notice-plan-ends") == notices

@@ -92,7 +92,9 @@ def add_people(site, numbers):
     """Add a person with a role and names for each number."""
     ids = partial(int.__add__, 50_000)
     seal = site.db.cipher.seal
-    clone(site.db, t.USER, numbers, user_id=ids, shown_name=lambda n: seal(f"Имя {n}"))
+    clone(
+        site.db, t.PERSON, numbers, user_id=ids, shown_name=lambda n: seal(f"Имя {n}")
+    )
     clone(site.db, t.ROLE_GRANT, numbers, user_id=ids)
     clone(site.db, t.ACCOUNT, numbers, user_id=ids, name="person{}".format)
 

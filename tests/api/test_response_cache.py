@@ -102,7 +102,7 @@ def test_cached_list_changes_soon_after_a_commit(site):
 
 def lose_courses(site):
     """Make the courses and their version unreadable in the database."""
-    for table in ("course", "wake"):
+    for table in ("course", "change_counter"):
         site.database.sql(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
 
 

@@ -75,7 +75,7 @@ NOBODY = (
     tables.REVOKED_VERSION,
     tables.SERVING,
     tables.VERDICT,
-    tables.WAKE,
+    tables.CHANGE_COUNTER,
     tables.WINDOW,
 )
 
@@ -278,7 +278,7 @@ def test_names_of_an_account_are_erased_from_the_audit_log(database, people, clo
 def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people):
     insert_person(database, cipher, ANNA)
     counts = people.count(ANNA)
-    assert counts["turn"] == counts["proposal"] == counts["users"] == 1
+    assert counts["turn"] == counts["proposal"] == counts["person"] == 1
     # These stay without the person.
     assert not {"purchase", "audit", "seen_commit"} & set(counts)
 
@@ -296,8 +296,10 @@ def test_update_that_requested_the_erasure_is_kept_until_the_end(
 ):
     insert_person(database, cipher, ANNA)
     people.forget(ANNA, kept_update=1)
-    assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
-    assert people.forget(ANNA) == {"updates": 1}
+    assert {name for name, _ in columns_found(database, cipher, ANNA)} == {
+        "telegram_update"
+    }
+    assert people.forget(ANNA) == {"telegram_update": 1}
 
 
 def test_erasure_keeps_the_group_session_without_the_person(

@@ -21,8 +21,8 @@ from merlin.db.tables import (
     OUTGOING,
     RATING,
     SESSION,
+    TELEGRAM_UPDATE,
     TURN,
-    UPDATE,
 )
 from tests.support.migrated_databases import only_sqlite
 
@@ -58,7 +58,9 @@ def old_rows(database, clock):
             "state": state.value,
             "finished_at": None if is_waiting else iso(clock()),
         }
-        database.put(UPDATE.insert({**row, "update_id": number, **update_state}))
+        database.put(
+            TELEGRAM_UPDATE.insert({**row, "update_id": number, **update_state})
+        )
     notices = Notices(database, clock)
     for once in ("", "sunset:1"):
         notices.notify("1001", "notice-serving", {"build": "x"}, once)
@@ -81,7 +83,7 @@ def test_retention_deletes_only_old_finished_rows(database, clock, old_rows):
     clock.move(31 * DAY_S)
     # Three finished updates, two deleted notices and an emptied one.
     assert delete_old_rows(database, retention, clock()) == 6
-    assert [row.state for row in database.rows(UPDATE.select())] == ["waiting"]
+    assert [row.state for row in database.rows(TELEGRAM_UPDATE.select())] == ["waiting"]
     (kept,) = database.rows(NOTICE.select())
     assert (kept.once, kept.to_whom, kept.arguments) == ("sunset:1", "", "{}")
     assert Notices(database, clock).list_waiting() == []
@@ -115,7 +117,11 @@ def test_queue_of_an_earlier_bot_is_not_counted_and_is_deleted_in_the_end(
     assert count_waiting() == (1, 1)
     settings.put(BOT_ID, str(BOT + 1))
     assert delete_old_rows(database, Retention(), clock()) == 2
-    assert database.rows(UPDATE.select()) == database.rows(OUTGOING.select()) == []
+    assert (
+        database.rows(TELEGRAM_UPDATE.select())
+        == database.rows(OUTGOING.select())
+        == []
+    )
 
 
 def test_turn_is_kept_only_while_its_update_waits(database, clock, old_rows):

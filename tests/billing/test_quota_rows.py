@@ -17,7 +17,7 @@ from merlin.billing.quota import (
 )
 from merlin.core.clock import zone_of
 from merlin.db.database import open_database
-from merlin.db.tables import QUOTA_USE, USER
+from merlin.db.tables import PERSON, QUOTA_USE
 from tests.billing.plan_shop import add_pack
 from tests.support.plan_config import make_plan
 
@@ -190,7 +190,7 @@ def test_concurrent_processes_never_exceed_the_limit(url, is_known):
     counted = Quotas(replicas[0], BOT).read_left(ANNA, plan, UTC)[TEXT]
     reserved = {*chain(*results)}
     assert (len(reserved), counted.used, counted.packs) == (13, 10, 0)
-    assert replicas[0].value(USER.select(USER.user_id)) in (ANNA, None)
+    assert replicas[0].value(PERSON.select(PERSON.user_id)) in (ANNA, None)
     for replica in replicas:
         replica.close()
 

@@ -13,7 +13,7 @@ from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.db.tables import USER
+from merlin.db.tables import PERSON
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import bot_settings, select_rows
@@ -56,7 +56,7 @@ def add_users(settings, ids, **columns):
         with database.atomic():
             for user_id in ids:
                 row = {"user_id": user_id, **base, **columns}
-                database.put(USER.insert(row).on_conflict_ignore())
+                database.put(PERSON.insert(row).on_conflict_ignore())
 
 
 class StaffUser(ChatUser):
@@ -66,7 +66,9 @@ class StaffUser(ChatUser):
         super().__init__(telegram, settings, who)
 
     def _count_ended(self):
-        query = f"SELECT state FROM updates WHERE user_id = {USER_IDS[self.who]}"  # noqa: S608 - a number
+        query = (
+            f"SELECT state FROM telegram_update WHERE user_id = {USER_IDS[self.who]}"  # noqa: S608 - a number
+        )
         return sum(state != "waiting" for (state,) in select_rows(self.settings, query))
 
     def press_forged(self, data):

@@ -15,14 +15,14 @@ FIRST = 4000
 CAPTION = "What is this about?"
 # Tables that a question may change; all others must stay the same.
 _CHANGED_BY_QUESTIONS = {
-    "updates",
+    "telegram_update",
     "chat_lease",
     "outgoing",
     "turn",
     "quota_use",
-    "users",
+    "person",
     "heartbeat",
-    "wake",
+    "change_counter",
 }
 _WITH_COUNTERS = {"chat_session", "model_window"}
 _SESSION_CHOICES = "dataset, provider, model_id, preset, system, thread_id, is_open"

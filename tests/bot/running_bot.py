@@ -106,7 +106,9 @@ def wait_for_windows(telegram, settings):
 def count_updates_by_state(settings):
     """Return how many updates there are in each state."""
     return dict(
-        select_rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state")
+        select_rows(
+            settings, "SELECT state, COUNT(*) FROM telegram_update GROUP BY state"
+        )
     )
 
 

@@ -60,7 +60,7 @@ class Buyer(ChatUser):
 
     def _count_ended(self):
         of_user = f"user_id = {self.user_id} AND state <> 'waiting'"
-        query = f"SELECT COUNT(*) FROM updates WHERE {of_user}"  # noqa: S608 - a number
+        query = f"SELECT COUNT(*) FROM telegram_update WHERE {of_user}"  # noqa: S608 - a number
         return select_rows(self.settings, query)[0][0]
 
     def open_plan(self, part):

@@ -138,7 +138,7 @@ def test_buttons_of_other_users_do_nothing(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Вопрос Анны")
         telegram.wait_for(lambda: telegram.answers("anna"))
-        ((update_id,),) = select_rows(media, "SELECT update_id FROM updates")
+        ((update_id,),) = select_rows(media, "SELECT update_id FROM telegram_update")
         telegram.say("boris", "/help")
         telegram.wait_for(lambda: telegram.answers("boris"))
         for data in (

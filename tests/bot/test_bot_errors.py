@@ -86,7 +86,7 @@ def test_last_part_unconfirmed_twice_is_dropped_and_admins_are_notified(
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         wait_until_ended(telegram, settings, 1)
     assert len(answer_texts(telegram)) == 3
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [
+    assert select_rows(settings, "SELECT state, reason FROM telegram_update") == [
         ("failed", "unconfirmed")
     ]
     assert "не подтвердил" in answer_texts(telegram, "vera")[0]
@@ -125,7 +125,7 @@ def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(
         telegram.block("anna", blocked=False)
         say_and_wait(telegram, settings, "третий", 5)
     assert select_rows(
-        settings, "SELECT reason FROM updates WHERE state = 'failed'"
+        settings, "SELECT reason FROM telegram_update WHERE state = 'failed'"
     ) == [("unreachable",)]
     assert "«третий»" in answer_texts(telegram)[-1]
 
@@ -298,7 +298,7 @@ def _store_undecryptable(settings, telegram):
         bot_id = int(telegram.token.partition(":")[0])
         update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
         Inbox(database, bot_id).store([update], None)
-        database.sql("UPDATE updates SET body = body || 'A'")
+        database.sql("UPDATE telegram_update SET body = body || 'A'")
 
 
 def test_log_contains_no_token(telegram, provider, settings, capfd):

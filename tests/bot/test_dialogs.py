@@ -86,7 +86,7 @@ def test_mistyped_command_is_not_a_question(anna, provider, typed, expected):
 
 
 def _has_dialog(talk):
-    sql = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
+    sql = "SELECT COUNT(*) FROM telegram_update WHERE state = 'waiting'"
     return select_rows(talk.settings, sql)[0][0]
 
 

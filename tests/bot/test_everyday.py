@@ -51,7 +51,7 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
     assert anna.say("asia/tbilisi").text.startswith(
         "Часовой пояс сохранён: Asia/Tbilisi."
     )
-    assert select_rows(anna.settings, "SELECT zone FROM users") == [("Asia/Tbilisi",)]
+    assert select_rows(anna.settings, "SELECT zone FROM person") == [("Asia/Tbilisi",)]
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 

@@ -202,5 +202,8 @@ def test_arbitrary_button_data_breaks_no_step(chat, settings):
             if position % len(WAITING) == 0:
                 chat.press_forged(waiting)
             chat.press_forged(data + ODD[(number + position) % len(ODD)])
-    assert select_rows(settings, "SELECT * FROM updates WHERE state = 'failed'") == []
+    assert (
+        select_rows(settings, "SELECT * FROM telegram_update WHERE state = 'failed'")
+        == []
+    )
     assert read_changes(settings, VERA) == []

@@ -68,7 +68,9 @@ def test_negative_rating_is_stored_and_asks_for_a_better_answer(anna, settings):
 def test_alert_of_a_press_that_could_not_be_stored_is_not_shown(anna, settings):
     answer = anna.say(QUESTION)
     refusal = "WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'no'); END"
-    change_rows(settings, f"CREATE TRIGGER refuse BEFORE UPDATE ON updates {refusal}")
+    change_rows(
+        settings, f"CREATE TRIGGER refuse BEFORE UPDATE ON telegram_update {refusal}"
+    )
     anna.telegram.press("anna", "rate:up:1", answer.message_id)
     anna.telegram.wait_for(lambda: anna.last.text == russian_text("bot-failed"))
     assert select_rows(settings, RATINGS) == []

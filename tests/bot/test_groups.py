@@ -29,7 +29,9 @@ def anna(telegram, bot):
 def skip_reasons(settings):
     return [
         reason
-        for (reason,) in select_rows(settings, "SELECT reason FROM updates ORDER BY id")
+        for (reason,) in select_rows(
+            settings, "SELECT reason FROM telegram_update ORDER BY id"
+        )
     ]
 
 
@@ -87,8 +89,8 @@ def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, pro
         say_unanswered(telegram, bot, "boris@study", "@other_bot что такое лоб?")
         == "not for the bot"
     )
-    assert select_rows(bot, "SELECT COUNT(*) FROM users") == [(0,)]
-    assert select_rows(bot, "SELECT body FROM updates WHERE body <> ''") == []
+    assert select_rows(bot, "SELECT COUNT(*) FROM person") == [(0,)]
+    assert select_rows(bot, "SELECT body FROM telegram_update WHERE body <> ''") == []
     assert provider.calls("chat.create") == []
 
 

@@ -68,7 +68,9 @@ def test_export_is_sent_as_one_file(anna, telegram, settings):
     (turn,) = body["tables"]["turn"]
     assert turn["question"] == "Что такое лоб?"
     assert body["tables"]["rating"][0]["value"] == "up"
-    assert {"users", "chat_session", "quota_use", "updates"} <= set(body["tables"])
+    assert {"person", "chat_session", "quota_use", "telegram_update"} <= set(
+        body["tables"]
+    )
 
 
 def test_erasure_requires_a_confirmation_and_leaves_nothing(anna, telegram, settings):

@@ -111,7 +111,7 @@ def test_next_question_goes_to_the_newly_serving_model(telegram, provider, setti
 def test_messages_are_encrypted_and_update_bodies_deleted(telegram, settings, tmp_path):
     with RunningBot(settings):
         say_and_wait(telegram, settings, "тайное слово", 1)
-    assert select_rows(settings, "SELECT body FROM updates") == [("",)]
+    assert select_rows(settings, "SELECT body FROM telegram_update") == [("",)]
     ((question, answer),) = select_rows(settings, "SELECT question, answer FROM turn")
     assert question.startswith("1.")
     assert answer.startswith("1.")
@@ -158,4 +158,4 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
     assert (call.body["url"], call.body["secret_token"]) == (url, secret)
     assert not telegram.calls("getUpdates")
     assert "«вопрос»" in answer_texts(telegram, "anna")[0]
-    assert select_rows(settings, "SELECT language_code FROM users") == [("en",)]
+    assert select_rows(settings, "SELECT language_code FROM person") == [("en",)]

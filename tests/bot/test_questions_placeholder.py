@@ -27,7 +27,7 @@ def test_unreachable_user_is_not_charged(telegram, provider, settings):
     settings = limited(settings)
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
     assert ask(telegram, settings, "вопрос") == []
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [
+    assert select_rows(settings, "SELECT state, reason FROM telegram_update") == [
         ("failed", "unreachable")
     ]
     assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]

@@ -87,4 +87,4 @@ def test_result_finished_while_the_bot_was_down_is_sent_at_start(lab, telegram):
     lab.tick("serve")
     with RunningBot(settings):
         chat.wait_for_text("снова отвечает trial-1")
-    assert select_rows(settings, "SELECT request_id FROM errand") == []
+    assert select_rows(settings, "SELECT request_id FROM waiting_request") == []

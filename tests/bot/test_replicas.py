@@ -189,9 +189,9 @@ def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
         assert "/sessions" in help_
     reached = [call.body["text"] for call in telegram.calls("answerCallbackQuery")]
     assert len(reached) == 4
-    assert set(select_rows(replicas.settings, "SELECT state, reason FROM updates")) == {
-        ("answered", "")
-    }
+    assert set(
+        select_rows(replicas.settings, "SELECT state, reason FROM telegram_update")
+    ) == {("answered", "")}
 
 
 def question(chat_id):

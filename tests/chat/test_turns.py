@@ -59,10 +59,10 @@ def test_update_is_stored_and_handed_out_once(inbox):
 
 def test_bodies_are_encrypted_and_deleted_at_the_end(inbox, database):
     inbox.store(make_updates(5, 1, text="тайна"), ME)
-    ((body,),) = database.sql("SELECT body FROM updates")
+    ((body,),) = database.sql("SELECT body FROM telegram_update")
     assert "тайна" not in body
     inbox.finish(ME, 5, [1], UpdateState.REFUSED, "why")
-    rows = database.sql("SELECT body, state, reason FROM updates")
+    rows = database.sql("SELECT body, state, reason FROM telegram_update")
     assert rows == [("", "refused", "why")]
 
 
@@ -70,7 +70,9 @@ def test_final_state_is_not_overwritten(inbox, database):
     inbox.store(make_updates(5, 1), ME)
     inbox.finish(ME, 5, [1], UpdateState.ANSWERED)
     inbox.finish(ME, 5, [1], UpdateState.FAILED, "late")
-    assert database.sql("SELECT state, reason FROM updates") == [("answered", "")]
+    assert database.sql("SELECT state, reason FROM telegram_update") == [
+        ("answered", "")
+    ]
 
 
 def test_webhook_update_wakes_the_bots_and_can_be_claimed(inbox, database):
@@ -278,10 +280,10 @@ def test_result_of_a_request_waits_for_the_answer_to_its_press(
     outbox, database, clock, state
 ):
     """It edits the message that this answer shows."""
-    errands = WaitingRequests(database, BOT, clock)
+    waiting = WaitingRequests(database, BOT, clock)
     requests = Requests(database, clock)
     request_id = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:5")
-    errands.add(
+    waiting.add(
         WaitingRequest(request_id, chat_id=5, message_id=9, update_id=1, back="")
     )
     (press,) = outbox.put(make_messages("press"))
@@ -290,14 +292,14 @@ def test_result_of_a_request_waits_for_the_answer_to_its_press(
     requests.claim([RequestKind.CANCEL])
     outbox.begin(press.outgoing_id, ME)
     outbox.settle(press.outgoing_id, OutgoingState.SENT, 9)
-    assert errands.list_finished() == [], "the request is at work"
+    assert waiting.list_finished() == [], "the request is at work"
     requests.finish(request_id, state, {})
     (again,) = outbox.put(make_messages("second part"))
-    assert errands.list_finished() == [], "pending"
+    assert waiting.list_finished() == [], "pending"
     outbox.begin(again.outgoing_id, ME)
-    assert errands.list_finished() == [], "sending"
+    assert waiting.list_finished() == [], "sending"
     outbox.settle(again.outgoing_id, OutgoingState.UNKNOWN)
-    assert [errand.request_id for errand, _ in errands.list_finished()] == [request_id]
+    assert [each.request_id for each, _ in waiting.list_finished()] == [request_id]
     assert WaitingRequests(database, BOT + 1, clock).list_finished() == []
 
 
@@ -359,16 +361,16 @@ def test_message_of_another_host_is_in_doubt_once_the_clock_was_set_back(
 
 
 def test_chat_waits_at_the_message_that_shows_the_request(database, clock):
-    errands, others = (WaitingRequests(database, bot, clock) for bot in (BOT, BOT + 1))
-    errands.add(WaitingRequest(1, chat_id=5, message_id=9, update_id=1, back=""))
-    places = [(errands, 5, 9), (errands, 5, 8), (errands, 6, 9), (others, 5, 9)]
+    waiting, others = (WaitingRequests(database, bot, clock) for bot in (BOT, BOT + 1))
+    waiting.add(WaitingRequest(1, chat_id=5, message_id=9, update_id=1, back=""))
+    places = [(waiting, 5, 9), (waiting, 5, 8), (waiting, 6, 9), (others, 5, 9)]
     assert [rows.has_request(*place) for rows, *place in places] == [
         True,
         False,
         False,
         False,
     ]
-    assert [errands.forget(2), others.forget(1), errands.forget(1)] == [
+    assert [waiting.forget(2), others.forget(1), waiting.forget(1)] == [
         False,
         False,
         True,

@@ -87,7 +87,7 @@ def test_invalid_account_is_refused_and_changes_nothing(folder, capsys, argument
         folder, lambda database: database.sql("SELECT COUNT(*) FROM account")
     ) == [(0,)]
     assert read_database(
-        folder, lambda database: database.sql("SELECT COUNT(*) FROM users")
+        folder, lambda database: database.sql("SELECT COUNT(*) FROM person")
     ) == [(1,)]
 
 

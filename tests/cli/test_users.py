@@ -85,7 +85,7 @@ def test_person_is_erased_after_a_confirmation(folder, capsys):
     code, captured = run(capsys, folder, "erase", "1001")
     assert (code, "--yes" in captured.err) == (1, True), captured.err
     document = show_json(capsys, folder, "erase", "1001", "--yes")
-    assert (document["user"], document["deleted"]["users"], document["models"]) == (
+    assert (document["user"], document["deleted"]["person"], document["models"]) == (
         1001,
         1,
         [],

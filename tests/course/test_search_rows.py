@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from merlin.db.tables import CATALOGUE_VERSION, WAKE
+from merlin.db.tables import CATALOGUE_VERSION, CHANGE_COUNTER
 from tests.db.pipeline_rows import (
     AT,
     JUDGED,
@@ -183,6 +183,6 @@ def test_versions_increase_and_are_never_reused(catalogue, database):
     first = catalogue.rows.version()
     catalogue.teach({"python": PYTHON})
     assert catalogue.rows.version() > first > AT.timestamp() * 1000 - 10**12
-    database.update(WAKE, WAKE.id == CATALOGUE_VERSION, counter=1)
+    database.update(CHANGE_COUNTER, CHANGE_COUNTER.id == CATALOGUE_VERSION, counter=1)
     catalogue.teach({"python": PYTHON})
     assert catalogue.rows.version() > first

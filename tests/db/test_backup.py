@@ -36,7 +36,7 @@ from tests.support.waiting import longest, wait_until
 pytestmark = pytest.mark.integration
 
 PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
-COUNTED = ("users", "turn", "purchase", "taught_example", "model", "job")
+COUNTED = ("person", "turn", "purchase", "taught_example", "model", "job")
 
 
 def configured(folder, url=None):
@@ -117,10 +117,11 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
             while not stop.is_set():
                 with database:
                     database.execute(
-                        "UPDATE wake SET counter = counter + 1 WHERE id = 1"
+                        "UPDATE change_counter SET counter = counter + 1 WHERE id = 1"
                     )
                     database.execute(
-                        "UPDATE turn SET cost_micro = (SELECT counter FROM wake WHERE id = 1)"
+                        "UPDATE turn SET cost_micro ="
+                        " (SELECT counter FROM change_counter WHERE id = 1)"
                     )
                 begun.set()  # the earlier database has other costs
 
@@ -139,7 +140,7 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     assert count_rows(new / "merlin.db") == count_rows(state / "merlin.db")
     with closing(sqlite3.connect(new / "merlin.db")) as database:
         (counter,) = database.execute(
-            "SELECT counter FROM wake WHERE id = 1"
+            "SELECT counter FROM change_counter WHERE id = 1"
         ).fetchone()
         assert database.execute("SELECT DISTINCT cost_micro FROM turn").fetchall() == [
             (counter,)

@@ -105,7 +105,7 @@ def test_every_row_is_copied_and_id_sequences_continue(
     assert (
         min(
             copied[name]
-            for name in ("users", "turn", "purchase", "taught_example", "model")
+            for name in ("person", "turn", "purchase", "taught_example", "model")
         )
         > 0
     )

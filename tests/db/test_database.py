@@ -13,7 +13,7 @@ from merlin.db.connections import connect
 from merlin.db.database import Database, open_database, transaction
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.migrations import migrate
-from merlin.db.tables import CHANGES, INTENT, WAKE
+from merlin.db.tables import CHANGE_COUNTER, CHANGES, INTENT
 from tests.support.ending import wait_for_end
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
@@ -22,7 +22,11 @@ pytestmark = pytest.mark.integration
 
 
 def counter(database):
-    return database.value(WAKE.select(WAKE.counter).where(WAKE.id == CHANGES))
+    return database.value(
+        CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(
+            CHANGE_COUNTER.id == CHANGES
+        )
+    )
 
 
 def sqlite_path(url):
@@ -248,7 +252,7 @@ def test_server_lost_between_two_calls_raises_database_away():
         connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1)
     )
     with unreachable, pytest.raises(DatabaseAway):
-        unreachable.rows(WAKE.select())
+        unreachable.rows(CHANGE_COUNTER.select())
 
 
 def _intent(key):

@@ -13,7 +13,7 @@ from merlin.core.clock import iso
 from merlin.db.database import open_database
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead, read_change_counter
-from merlin.db.tables import AUDIT, WAKE
+from merlin.db.tables import AUDIT, CHANGE_COUNTER
 from tests.support.ending import wait_for_end
 from tests.support.machine import skip_or_fail
 from tests.support.postgresql import Server, reason_unavailable, server_folder
@@ -130,7 +130,7 @@ def test_server_that_ends_an_idle_transaction_counts_as_away(postgresql):
             connection = database._handle.connection()
             select.select([connection.fileno()], [], [], longest())
             database.announce_change()
-            database.add_new(WAKE, {"id": 1, "counter": 0})
+            database.add_new(CHANGE_COUNTER, {"id": 1, "counter": 0})
 
         # With the server's reason, or without it if the connection is closed before it is read.
         with pytest.raises(DatabaseAway):

@@ -14,7 +14,7 @@ from tests.support.stand_ins import ProviderStandIn
 pytestmark = pytest.mark.integration
 ELSEWHERE = "postgresql://nobody@127.0.0.1:9/nothing"
 # Tables of the running processes; all others are compared.
-TRANSIENT_TABLES = {"heartbeat", "wake"}
+TRANSIENT_TABLES = {"heartbeat", "change_counter"}
 
 
 def read_tables(url):

@@ -3,7 +3,7 @@
 from merlin.db.database import open_database
 
 PROCESSED_UPDATES = (
-    "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"
+    "SELECT COUNT(*) FROM telegram_update WHERE user_id = ? AND state <> 'waiting'"
 )
 UNSENT_NOTICES = "SELECT COUNT(*) FROM notice WHERE handed_over_at IS NULL"
 UNSENT_MESSAGES = "SELECT COUNT(*) FROM outgoing WHERE state NOT IN ('sent', 'dropped')"

@@ -229,7 +229,7 @@ def fail_updates(folder, step=1):
 
         def check(update):
             store(update)
-            query = "SELECT COUNT(*) FROM updates WHERE update_id = ?"
+            query = "SELECT COUNT(*) FROM telegram_update WHERE update_id = ?"
             assert database.sql(query, update.update_id)[0][0] == 1
 
         return fail_each(step, prepare, store, check)

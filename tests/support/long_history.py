@@ -33,7 +33,7 @@ def always(value):
 
 # Table -> its columns in which the rows differ from the first one, or which say that they are over.
 HISTORY = {
-    t.USER: {"user_id": far},
+    t.PERSON: {"user_id": far},
     t.AUDIT: {},
     t.COMMIT: {"sha": name, "position": before},
     t.VERDICT: {
@@ -61,7 +61,7 @@ HISTORY = {
     | {"is_reported": always(1), "commit_sha": name},
     t.SESSION: {"id": far, "chat_id": far, "user_id": far},
     t.TURN: {"session_id": far, "update_id": far, "user_id": far},
-    t.UPDATE: {
+    t.TELEGRAM_UPDATE: {
         "update_id": far,
         "chat_id": far,
         "user_id": far,

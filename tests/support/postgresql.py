@@ -142,7 +142,7 @@ class Server:
         with self._connection.transaction():
             self._connection.execute(self.delete_rows_sql)
             self._connection.execute(
-                "INSERT INTO wake (id, counter) VALUES (1, 0), (2, 1), (3, 1)"
+                "INSERT INTO change_counter (id, counter) VALUES (1, 0), (2, 1), (3, 1)"
             )
 
     @contextmanager

@@ -19,7 +19,7 @@ from merlin.db.tables import list_all_tables
 # roles; people who were blocked when they left; what was withdrawn; settings; days that are kept.
 SHORT = {
     *(
-        "wake",
+        "change_counter",
         "migration",
         "dataset_tree",
         "serving",
@@ -45,7 +45,7 @@ _LOOKS = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
 INSTRUCTIONS = 100
 MOST_STEPS = 40
 # Every process looks for changes and payments, and tells that it lives.
-_BESIDE = ('"wake"', '"heartbeat"', "next_poll_at")
+_BESIDE = ('"change_counter"', '"heartbeat"', "next_poll_at")
 
 
 class RecordedQueries:

@@ -83,7 +83,7 @@ def find_answers(installation, text):
 def test_pending_messages_are_answered_once(installation):
     for _, answer in (PENDING_MESSAGE, LATER_MESSAGE):
         wait_until(lambda answer=answer: find_answers(installation, answer), 60)
-    waiting = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
+    waiting = "SELECT COUNT(*) FROM telegram_update WHERE state = 'waiting'"
     wait_until(lambda: count(installation.lab.folder, waiting) == 0)
     assert [
         len(find_answers(installation, answer))

@@ -9,7 +9,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.encryption import key_path, load_or_make_key, new_key
-from merlin.db.tables import USER
+from merlin.db.tables import PERSON
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.migrated_databases import only_sqlite
@@ -84,7 +84,7 @@ def test_other_key_is_refused(lab, monkeypatch, place):
 def test_stored_text_of_another_form_ends_a_start_with_its_place(lab, stored):
     store_name(lab.config)
     with open_migrated_database(lab.config) as database:
-        database.change(USER.update({"shown_name": stored}))
+        database.change(PERSON.update({"shown_name": stored}))
         with pytest.raises(ConfigError) as caught:
             make_cipher(lab.config, database)
     assert (caught.value.key, caught.value.arguments["where"]) == (

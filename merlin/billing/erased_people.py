@@ -10,13 +10,13 @@ from peewee import fn
 
 from merlin.billing.quota import UseState, pseudonyms
 from merlin.db.database import Prepared, Repository, transaction
-from merlin.db.tables import BLOCKED_PSEUDONYM, QUOTA_USE, USER
+from merlin.db.tables import BLOCKED_PSEUDONYM, PERSON, QUOTA_USE
 
 # The query runs for every batch of updates.
 _BLOCKED = Prepared(BLOCKED_PSEUDONYM.select())
 
 
-class Tombstones(Repository):
+class ErasedPeople(Repository):
     """Questions and blocks of people who left; without a cipher nobody is recognised."""
 
     @transaction
@@ -32,7 +32,9 @@ class Tombstones(Repository):
         # The update's number could name the person in a log.
         values = {"user_id": pseudonym, "update_id": QUOTA_USE.id * -1}
         self.db.update(QUOTA_USE, covered & (QUOTA_USE.month == month), **values)
-        if self.db.value(USER.select(USER.is_blocked).where(USER.user_id == user_id)):
+        if self.db.value(
+            PERSON.select(PERSON.is_blocked).where(PERSON.user_id == user_id)
+        ):
             self.db.add_new(BLOCKED_PSEUDONYM, {"pseudonym": pseudonym})
 
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:
