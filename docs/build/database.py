@@ -38,7 +38,7 @@ SECTIONS: Mapping[str, str] = {
         " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": (
-        "change dataset_tree dataset_file dataset_text search_entry example_entry"
+        "change dataset_tree dataset_file dataset_text search_entry"
     ),
     "Pending requests of admins": "waiting_request",
 }
@@ -58,7 +58,6 @@ ROWS: Mapping[str, str] = {
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dialog": "a person's position in a dialog of the bot",
     "waiting_request": "a chat that waits for the result of a request",
-    "example_entry": "empty: an index of earlier versions",
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",
     "finding": "a finding of the check in a file at a commit",
