@@ -229,8 +229,9 @@ class ExampleEntries(Repository):
         """
         letters = fold(example_filter.query[:MAX_QUERY_LENGTH])
         terms = parse_terms(letters)
-        if not terms or self._has_any(dataset, terms):
-            return self.find(dataset, example_filter, limit, before)
+        found = self.find(dataset, example_filter, limit, before)
+        if found or not terms or self._has_any(dataset, terms):
+            return found
         corrected = read_words().corrections(letters, MAX_WORDS)
         if corrected and self._has_any(dataset, terms_of(corrected)):
             return self._find(

@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.integration, only_sqlite]
 
 # What they reach is behind the network, or the machine.
 OUTSIDE = {"engine", "ping"}
-# Once an hour, or a minute, they look at every training.
-WHOLE = {"retain", "census"}
+# Once an hour, or a minute, they look at every training, or at every vector of a search.
+WHOLE = {"retain", "census", "forget"}
 
 
 def test_no_tick_scans_a_table_that_grows(recorded, lab):
