@@ -21,20 +21,33 @@ from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import (
     Database,
-    Parameter,
-    Prepared,
     Repository,
     Row,
-    parameters,
     transaction,
 )
 from merlin.db.tables import ACCOUNT, CONSENT, PERSON, ROLE_GRANT, TERM
 from merlin.db.values import RowMap, decrypt, storable_text
 
 _ORDER = tuple(Role)
-_GRANTS = Prepared(
-    ROLE_GRANT.select().where(ROLE_GRANT.user_id == Parameter("user_id"))
-)
+# These run for every question and request: peewee takes 0.3 to 0.9 ms to build one.
+_GRANTS = "SELECT user_id, role, scope FROM role_grant WHERE user_id = :user_id"
+# One row for each running term and granted role.
+_FIND = """
+SELECT person.*, COALESCE(account.name, '') AS account, plan_term.plan AS term,
+    role_grant.role, role_grant.scope
+FROM person
+LEFT JOIN account ON account.user_id = person.user_id
+LEFT JOIN plan_term ON plan_term.user_id = person.user_id
+    AND plan_term.starts_at <= :now AND plan_term.ends_at > :now
+LEFT JOIN role_grant ON role_grant.user_id = person.user_id
+WHERE person.user_id = :user_id
+"""
+_RECORD = """
+INSERT INTO person (user_id, language_code, first_seen_at)
+VALUES (:user_id, :language_code, :first_seen_at)
+ON CONFLICT (user_id) DO UPDATE SET language_code = excluded.language_code
+WHERE person.language_code <> excluded.language_code
+"""
 
 
 class Roles(Repository):
@@ -48,7 +61,7 @@ class Roles(Repository):
 
     def authority(self, user_id: int) -> Authority:
         """Return a person's role with its scopes; without a grant they are a student."""
-        return self.choose_authority(user_id, self.db.rows(_GRANTS(user_id=user_id)))
+        return self.choose_authority(user_id, self.db.sql(_GRANTS, user_id=user_id))
 
     def choose_authority(self, user_id: int, grants: Iterable[Row]) -> Authority:
         """Return the authority that a person has by these grants, or by the configuration."""
@@ -224,35 +237,6 @@ def _match_current_consent(user_id: int) -> Any:
 
 
 _USERS = RowMap(User)
-# One row for each running term and granted role.
-_GET = Prepared(
-    PERSON.select(
-        *PERSON.every(),
-        ROLE_GRANT.role,
-        ROLE_GRANT.scope,
-        TERM.plan.alias("term"),
-        fn.COALESCE(ACCOUNT.name, "").alias("account"),
-    )
-    .join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == PERSON.user_id))
-    .join(
-        TERM,
-        JOIN.LEFT_OUTER,
-        on=(TERM.user_id == PERSON.user_id)
-        & (TERM.starts_at <= Parameter("now"))
-        & (TERM.ends_at > Parameter("now")),
-    )
-    .join(ROLE_GRANT, JOIN.LEFT_OUTER, on=(ROLE_GRANT.user_id == PERSON.user_id))
-    .where(PERSON.user_id == Parameter("user_id"))
-)
-_SEEN = Prepared(
-    PERSON.insert(parameters("user_id language_code first_seen_at"))
-    .on_conflict(
-        conflict_target=(PERSON.user_id,),
-        update=parameters("language_code"),
-        where=PERSON.language_code != Parameter("language_code"),
-    )
-    .as_rowcount()
-)
 
 
 class Users(Repository):
@@ -269,8 +253,11 @@ class Users(Repository):
         for user in by_user_id.values():
             code = storable_text(user.language_code)
             seen_at = iso(self._clock())
-            self.db.change(
-                _SEEN(user_id=user.user_id, language_code=code, first_seen_at=seen_at)
+            self.db.run(
+                _RECORD,
+                user_id=user.user_id,
+                language_code=code,
+                first_seen_at=seen_at,
             )
         for user_id in blocked:
             self._change(user_id, is_blocked=1)
@@ -395,7 +382,7 @@ class Users(Repository):
         self.db.update(PERSON, PERSON.user_id == user_id, **values)
 
     def _read(self, user_id: int) -> list[Row]:
-        return self.db.rows(_GET(user_id=user_id, now=iso(self._clock())))
+        return self.db.sql(_FIND, user_id=user_id, now=iso(self._clock()))
 
     def _user(self, rows: Sequence[Row]) -> User:
         terms = dict.fromkeys(row.term for row in rows if row.term is not None)

@@ -26,10 +26,7 @@ from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.db.database import (
     BotRepository,
-    Parameter,
-    Prepared,
     Row,
-    parameters,
     transaction,
 )
 from merlin.db.requests import REQUESTS, Request, RequestState
@@ -145,16 +142,6 @@ _ANSWERS_ON_THE_WAY = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
     & (OUTGOING.update_id == WAITING_REQUEST.update_id)
     & OUTGOING.state.in_(ON_THE_WAY)
 )
-_FINISHED = Prepared(
-    WAITING_REQUEST.select(
-        *(column for column in WAITING_REQUEST.every() if column.name != "bot_id"),
-        *REQUEST.every(),
-    )
-    .join(REQUEST, on=(REQUEST.id == WAITING_REQUEST.request_id))
-    .where((WAITING_REQUEST.bot_id == Parameter("bot")) & REQUEST.state.in_(_OVER))
-    .where(_ANSWERS_ON_THE_WAY == 0)
-    .order_by(WAITING_REQUEST.request_id)
-)
 
 
 class WaitingRequests(BotRepository):
@@ -172,7 +159,15 @@ class WaitingRequests(BotRepository):
 
     def list_finished(self) -> list[tuple[WaitingRequest, Request]]:
         """Return waiting requests that are done or failed and whose press has been answered."""
-        rows = self.db.rows(_FINISHED(bot=self._bot_id))
+        columns = [each for each in WAITING_REQUEST.every() if each.name != "bot_id"]
+        finished = (
+            WAITING_REQUEST.select(*columns, *REQUEST.every())
+            .join(REQUEST, on=(REQUEST.id == WAITING_REQUEST.request_id))
+            .where(self._match(WAITING_REQUEST) & REQUEST.state.in_(_OVER))
+            .where(_ANSWERS_ON_THE_WAY == 0)
+            .order_by(WAITING_REQUEST.request_id)
+        )
+        rows = self.db.rows(finished)
         return [(read_row(WaitingRequest, row), REQUESTS.read(row)) for row in rows]
 
     @transaction
@@ -187,45 +182,26 @@ class WaitingRequests(BotRepository):
 
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
-_NEW = Prepared(
-    OUTGOING.insert(
-        {
-            **parameters("bot_id key chat_id update_id body created_at"),
-            "state": OutgoingState.PENDING.value,
-            "tries": 0,
-            "owner": "",
-            "message_id": None,
-            "settled_at": None,
-        }
-    ).on_conflict_ignore()
-)
-_THIS = (OUTGOING.bot_id == Parameter("bot")) & (OUTGOING.id == Parameter("id"))
-_BEGIN = Prepared(
-    OUTGOING.update(
-        {
-            "state": OutgoingState.SENDING.value,
-            "tries": OUTGOING.tries + 1,
-            **parameters("owner sending_until"),
-        }
-    ).where(
-        _THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
-    )
-)
-_IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
-_SETTLE = Prepared(OUTGOING.update(parameters("state message_id")).where(_IS_SENT))
-_END = Prepared(
-    OUTGOING.update({**parameters("state message_id settled_at"), "body": ""}).where(
-        _IS_SENT
-    )
-)
-
-
-# The bot asks for these every second.
-_IN_TRANSIT = Prepared(
-    OUTGOING.select(OUTGOING.id, OUTGOING.owner, OUTGOING.sending_until)
-    .where((OUTGOING.bot_id == Parameter("bot")) & OUTGOING.update_id.is_null())
-    .where(OUTGOING.state == OutgoingState.SENDING.value)
-)
+# These run for every answer: peewee takes 0.3 ms to build one.
+_ADD = """
+INSERT INTO outgoing (bot_id, key, chat_id, update_id, body, created_at, state, tries, owner)
+VALUES (:bot_id, :key, :chat_id, :update_id, :body, :created_at, 'pending', 0, '')
+ON CONFLICT DO NOTHING RETURNING id
+"""
+_BEGIN = """
+UPDATE outgoing SET
+    state = 'sending', tries = tries + 1, owner = :owner, sending_until = :sending_until
+WHERE bot_id = :bot_id AND id = :id AND state IN ('pending', 'unknown') AND tries < :most
+"""
+_DOUBT = """
+UPDATE outgoing SET state = 'unknown', message_id = :message_id
+WHERE bot_id = :bot_id AND id = :id AND state = 'sending'
+"""
+_END = """
+UPDATE outgoing SET
+    state = :state, message_id = :message_id, settled_at = :settled_at, body = ''
+WHERE bot_id = :bot_id AND id = :id AND state = 'sending'
+"""
 
 
 class Outbox(BotRepository):
@@ -235,24 +211,20 @@ class Outbox(BotRepository):
     def put(self, messages: Sequence[OutgoingMessage]) -> list[QueuedMessage]:
         """Store the messages whose keys are new; return all of them in their current state."""
         now = iso(self._clock())
-        ids = [
-            self.db.insert_id(
-                _NEW(
-                    bot_id=self._bot_id,
-                    key=message.key,
-                    chat_id=message.chat_id,
-                    update_id=message.update_id,
-                    body=self.db.cipher.seal(dump_page(message.page, message.target)),
-                    created_at=now,
-                )
-            )
-            for message in messages
-        ]
-        if all(ids):
-            pending = OutgoingState.PENDING
-            return [
-                QueuedMessage(*one, pending) for one in zip(ids, messages, strict=True)
-            ]
+        added = list[QueuedMessage]()
+        for message in messages:
+            for (outgoing_id,) in self.db.sql(
+                _ADD,
+                bot_id=self._bot_id,
+                key=message.key,
+                chat_id=message.chat_id,
+                update_id=message.update_id,
+                body=self.db.cipher.seal(dump_page(message.page, message.target)),
+                created_at=now,
+            ):
+                added.append(QueuedMessage(outgoing_id, message, OutgoingState.PENDING))
+        if len(added) == len(messages):
+            return added
         stored = self._match(OUTGOING) & OUTGOING.key.in_(
             [message.key for message in messages]
         )
@@ -275,10 +247,15 @@ class Outbox(BotRepository):
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
         """Turn pending or unknown to sending and count an attempt; False in any other state."""
         until = iso(self._clock() + MAX_TRANSIT)
-        begin = _BEGIN(
-            bot=self._bot_id, id=outgoing_id, owner=str(owner), sending_until=until
+        begun = self.db.run(
+            _BEGIN,
+            bot_id=self._bot_id,
+            id=outgoing_id,
+            owner=str(owner),
+            sending_until=until,
+            most=MAX_ATTEMPTS,
         )
-        return self.db.change(begin) > 0
+        return begun > 0
 
     @transaction
     def put_back(self, message: QueuedMessage) -> None:
@@ -292,15 +269,14 @@ class Outbox(BotRepository):
         self, outgoing_id: int, state: OutgoingState, message_id: int | None = None
     ) -> None:
         """Store the outcome of an attempt: sent, dropped or unknown."""
-        query = _SETTLE if state is OutgoingState.UNKNOWN else _END
-        change = query(
-            bot=self._bot_id,
+        self.db.run(
+            _DOUBT if state is OutgoingState.UNKNOWN else _END,
+            bot_id=self._bot_id,
             id=outgoing_id,
             state=state.value,
             message_id=message_id,
             settled_at=iso(self._clock()),
         )
-        self.db.change(change)
         if state is OutgoingState.UNKNOWN:
             self._give_up(OUTGOING.id == outgoing_id)
 
@@ -325,7 +301,13 @@ class Outbox(BotRepository):
         now = iso(self._clock())
         # One that may be sent for longer is of before the clock was set back.
         latest = iso(self._clock() + MAX_TRANSIT + SKEW)
-        for row in self.db.rows(_IN_TRANSIT(bot=self._bot_id)):
+        in_transit = OUTGOING.select(
+            OUTGOING.id, OUTGOING.owner, OUTGOING.sending_until
+        ).where(
+            self._match(OUTGOING, state=OutgoingState.SENDING.value)
+            & OUTGOING.update_id.is_null()
+        )
+        for row in self.db.rows(in_transit):
             may_be_sent = now <= (row.sending_until or now) <= latest
             if owner.is_dead(row.owner) or not may_be_sent:
                 self._doubt(OUTGOING.id == row.id)

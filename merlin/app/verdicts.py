@@ -38,7 +38,7 @@ from merlin.dataset.verdicts import (
     choose_newest,
     select_verdicts,
 )
-from merlin.db.database import Database, Prepared, Row
+from merlin.db.database import Database, Row
 from merlin.db.notices import Notice, Notices
 from merlin.db.tables import (
     BUILD,
@@ -461,7 +461,7 @@ _BATCH_SIZE = 100
 _SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (
     VERDICT.dataset == CHANGE.dataset
 )
-_NEW_VERDICTS = Prepared(
+_NEW_VERDICTS = (
     CHANGE.select(
         CHANGE.change_id,
         CHANGE.by_whom,
@@ -490,7 +490,7 @@ _NEW_VERDICTS = Prepared(
 
 def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
-    for row in db.rows(_NEW_VERDICTS()):
+    for row in db.rows(_NEW_VERDICTS):
         status = VerdictStatus(row.status)
         change_id = row.change_id
         subject = FileIndex(db).name_subject(Changes(db, clock).get(change_id))

@@ -9,11 +9,11 @@ from collections.abc import Collection
 from peewee import fn
 
 from merlin.billing.quota import UseState, pseudonyms
-from merlin.db.database import Prepared, Repository, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import BLOCKED_PSEUDONYM, PERSON, QUOTA_USE
 
-# The query runs for every batch of updates.
-_BLOCKED = Prepared(BLOCKED_PSEUDONYM.select())
+# Runs for every batch of updates: peewee takes 0.1 ms to build it.
+_BLOCKED = "SELECT pseudonym FROM blocked_pseudonym"
 
 
 class ErasedPeople(Repository):
@@ -39,7 +39,7 @@ class ErasedPeople(Repository):
 
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those people who were blocked when they left."""
-        blocked = {row.pseudonym for row in self.db.rows(_BLOCKED())}
+        blocked = {row.pseudonym for row in self.db.sql(_BLOCKED)}
         # Usually no one is blocked, and no pseudonyms are computed.
         return {
             user_id

@@ -20,10 +20,7 @@ from merlin.core.money import Cost
 from merlin.db.database import (
     BotRepository,
     Database,
-    Parameter,
-    Prepared,
     Row,
-    parameters,
     transaction,
 )
 from merlin.db.tables import MODEL, SESSION, TURN
@@ -147,58 +144,42 @@ _ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
 
 # No Telegram message has this number.
 NO_MESSAGE = -1
-_OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
-_FIND = Prepared(TURN.select().where(_OF).limit(1))
-_EMPTY = "answer note ending offer model_role provider model_id currency nearest"
-_NONE = "input_tokens output_tokens cached_tokens cost_micro is_replaced"
-_NEW = Prepared(
-    TURN.insert(
-        {
-            **parameters(
-                "bot_id update_id session_id user_id question_id format question"
-            ),
-            **parameters("placeholder_id asked_at asker"),
-            **dict.fromkeys(_EMPTY.split(), ""),
-            **dict.fromkeys(_NONE.split(), 0),
-            "state": TurnState.ASKED.value,
-            "written_at": None,
-            "known": None,
-            "first_ms": None,
-        }
-    )
-)
-_AGAIN = Prepared(
-    TURN.update(parameters("placeholder_id question format")).where(
-        TURN.id == Parameter("id")
-    )
-)
-_REPLACE = Prepared(
-    TURN.update({"is_replaced": 1}).where(
-        (TURN.session_id == Parameter("session_id"))
-        & (TURN.bot_id == Parameter("bot"))
-        & (TURN.question_id == Parameter("question_id"))
-    )
-)
-_WRITE = Prepared(
-    TURN.update(
-        parameters(
-            "state answer note ending provider model_id input_tokens output_tokens cached_tokens"
-            " model_role cost_micro currency offer written_at known nearest first_ms"
-        )
-    ).where(_OF & (TURN.state == TurnState.ASKED.value))
-)
-_MARK_DELIVERED = Prepared(TURN.update({"state": TurnState.DELIVERED.value}).where(_OF))
-_HISTORY = Prepared(
-    TURN.select(TURN.question, TURN.answer, TURN.user_id, TURN.asker)
-    .where(
-        (TURN.session_id == Parameter("session_id"))
-        & (TURN.answer != "")
-        & (TURN.is_replaced == 0)
-    )
-    .where(TURN.question_id != Parameter("without"))
-    .order_by(TURN.id.desc())
-    .limit(Parameter("limit"))
-)
+# These run for every question: built by peewee they take 3 ms of its processor time, 0.2 like this.
+_FIND = "SELECT * FROM turn WHERE bot_id = :bot_id AND update_id = :update_id"
+_ADD = """
+INSERT INTO turn (
+    bot_id, update_id, session_id, user_id, question_id, format, question, asker, placeholder_id,
+    state, asked_at, answer, note, ending, provider, model_id, input_tokens, output_tokens
+) VALUES (
+    :bot_id, :update_id, :session_id, :user_id, :question_id, :format, :question, :asker,
+    :placeholder_id, 'asked', :asked_at, '', '', '', '', '', 0, 0
+) RETURNING id
+"""
+_ASK_AGAIN = """
+UPDATE turn SET placeholder_id = :placeholder_id, question = :question, format = :format
+WHERE id = :id
+"""
+_REPLACE = """
+UPDATE turn SET is_replaced = 1
+WHERE session_id = :session_id AND bot_id = :bot_id AND question_id = :question_id
+"""
+_WRITE = """
+UPDATE turn SET
+    state = 'written', written_at = :written_at, answer = :answer, note = :note, ending = :ending,
+    provider = :provider, model_id = :model_id, model_role = :model_role, known = :known,
+    input_tokens = :input_tokens, output_tokens = :output_tokens, cached_tokens = :cached_tokens,
+    cost_micro = :cost_micro, currency = :currency, offer = :offer, nearest = :nearest,
+    first_ms = :first_ms
+WHERE bot_id = :bot_id AND update_id = :update_id AND state = 'asked'
+"""
+_MARK_DELIVERED = """
+UPDATE turn SET state = 'told' WHERE bot_id = :bot_id AND update_id = :update_id
+"""
+_HISTORY = """
+SELECT question, answer, user_id, asker FROM turn
+WHERE session_id = :session_id AND answer <> '' AND is_replaced = 0 AND question_id <> :without
+ORDER BY id DESC LIMIT :limit
+"""
 
 
 class Turns(BotRepository):
@@ -206,7 +187,8 @@ class Turns(BotRepository):
 
     def find(self, update_id: int) -> Turn | None:
         """Return the turn of an update."""
-        return self._turn(self.db.row(_FIND(bot=self._bot_id, update_id=update_id)))
+        rows = self.db.sql(_FIND, bot_id=self._bot_id, update_id=update_id)
+        return self._turn(rows[0] if rows else None)
 
     def get(self, turn_id: int) -> Turn | None:
         """Return a turn by its id."""
@@ -237,42 +219,50 @@ class Turns(BotRepository):
         if stored is None:
             if question.message_id:
                 # An earlier turn of the same message no longer belongs to the history.
-                session_id = question.session_id
-                message_id = question.message_id
-                self.db.change(
-                    _REPLACE(
-                        bot=self._bot_id, session_id=session_id, question_id=message_id
-                    )
+                self.db.run(
+                    _REPLACE,
+                    session_id=question.session_id,
+                    bot_id=self._bot_id,
+                    question_id=question.message_id,
                 )
             columns |= {"bot_id": self._bot_id, "asked_at": iso(self._clock())}
-            new = _NEW(placeholder_id=placeholder_id, **columns)
-            return Turn(self.db.insert_id(new), question, placeholder_id)
-        again = {name: columns[name] for name in ("question", "format")}
-        self.db.change(
-            _AGAIN(id=stored.turn_id, placeholder_id=placeholder_id, **again)
+            ((turn_id,),) = self.db.sql(_ADD, placeholder_id=placeholder_id, **columns)
+            return Turn(turn_id, question, placeholder_id)
+        self.db.run(
+            _ASK_AGAIN,
+            id=stored.turn_id,
+            placeholder_id=placeholder_id,
+            question=columns["question"],
+            format=columns["format"],
         )
         return replace(stored, question=question, placeholder_id=placeholder_id)
 
     @transaction
     def write(self, update_id: int, stored_answer: StoredAnswer) -> None:
         """Store the complete answer; the first one is kept."""
-        change = {"state": TurnState.WRITTEN.value, "written_at": iso(self._clock())}
-        change |= _ANSWERS.write(stored_answer, self.db)
-        self.db.change(_WRITE(bot=self._bot_id, update_id=update_id, **change))
+        self.db.run(
+            _WRITE,
+            bot_id=self._bot_id,
+            update_id=update_id,
+            written_at=iso(self._clock()),
+            **_ANSWERS.write(stored_answer, self.db),
+        )
 
     @transaction
     def mark_delivered(self, update_id: int) -> None:
         """Store that the complete answer is shown in the chat."""
-        self.db.change(_MARK_DELIVERED(bot=self._bot_id, update_id=update_id))
+        self.db.run(_MARK_DELIVERED, bot_id=self._bot_id, update_id=update_id)
 
     def read_history(
         self, session_id: int, limit: int, without: int = 0, asker: int = 0
     ) -> list[Message]:
         """Return the newest `limit` answered turns as messages, oldest first."""
-        newest = _HISTORY(
-            session_id=session_id, limit=limit, without=without or NO_MESSAGE
+        rows = self.db.sql(
+            _HISTORY,
+            session_id=session_id,
+            limit=limit,
+            without=without or NO_MESSAGE,
         )
-        rows = self.db.rows(newest)
         is_shared = (
             len({row.user_id for row in rows} | ({asker} if asker else set())) > 1
         )

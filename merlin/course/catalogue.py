@@ -25,7 +25,6 @@ from merlin.db.database import (
     CHUNK,
     Columns,
     Database,
-    Prepared,
     Repository,
     in_portions,
     transaction,
@@ -168,12 +167,8 @@ _MATERIAL = (
 )
 _OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
 _Row = tuple[Any, ...]
-# Read for every response that is not cached.
-_VERSION = Prepared(
-    CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(
-        CHANGE_COUNTER.id == CATALOGUE_VERSION
-    )
-)
+# Read for every response that is not cached: peewee takes 0.2 ms to build it.
+_VERSION = "SELECT counter FROM change_counter WHERE id = :id"
 
 
 class Catalogue(Repository):
@@ -242,7 +237,7 @@ class Catalogue(Repository):
 
     def version(self) -> int:
         """Return the version, which increases with each change of the catalogue."""
-        return int(self.db.value(_VERSION()) or 0)
+        return sum(row.counter for row in self.db.sql(_VERSION, id=CATALOGUE_VERSION))
 
     def is_whole(self) -> bool:
         """Return whether the courses are those of the branch's newest commit."""

@@ -25,7 +25,7 @@ from merlin.dataset.commit_message import Editor, Subject, file_subject, format_
 from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.db.database import Columns, Prepared, Repository, Row, transaction
+from merlin.db.database import Columns, Repository, Row, transaction
 from merlin.db.intents import IntentState
 from merlin.db.tables import CHANGE, INTENT
 from merlin.db.values import RowMap, decrypt, dump_json
@@ -246,13 +246,6 @@ _CHANGES = RowMap(
     },
 )
 
-_OLDEST_WAITING = Prepared(
-    CHANGE.select(CHANGE.batch)
-    .where(CHANGE.state == ChangeState.WAITING.value)
-    .order_by(CHANGE.id)
-    .limit(1)
-)
-
 
 class Changes(Repository):
     """The table of changes: a queue of batches and their results."""
@@ -396,7 +389,11 @@ class Changes(Repository):
 
     def claim(self) -> Batch | None:
         """Claim the oldest waiting batch; None, and no write, if the queue is empty."""
-        while (batch_id := self.db.value(_OLDEST_WAITING())) is not None:
+        waiting = CHANGE.select(CHANGE.batch).where(
+            CHANGE.state == ChangeState.WAITING.value
+        )
+        oldest = waiting.order_by(CHANGE.id)
+        while (batch_id := self.db.value(oldest)) is not None:
             batch = self._claim(str(batch_id))
             if batch is not None:
                 return batch

@@ -32,7 +32,6 @@ from merlin.db.database import (
     CHUNK,
     Columns,
     Database,
-    Prepared,
     Repository,
     in_portions,
     transaction,
@@ -166,13 +165,13 @@ def apply_pending_changes(
 _INCOMPLETE = ""  # stored while the files of a new dataset are being written
 
 _FILES = RowMap(FileText)
-_NEWEST_COMMIT = Prepared(
-    COMMIT.select(COMMIT.sha)
-    .where(COMMIT.position.is_null(is_null=False))
-    .order_by(COMMIT.position.desc())
-    .limit(1)
+# For thousands of files at once: peewee takes five times as long.
+_ADD_FILE = (
+    "INSERT INTO dataset_file (dataset, path, blob) VALUES (:dataset, :path, :blob)"
 )
-_TREES = Prepared(DATASET_TREE.select())
+_ADD_TEXT = """
+INSERT INTO dataset_text (blob, text) VALUES (:blob, :text) ON CONFLICT DO NOTHING
+"""
 
 
 class FileIndex(Repository):
@@ -324,12 +323,15 @@ class FileIndex(Repository):
 
     def find_newest_commit(self) -> str | None:
         """Return the newest mainline commit, None before the first."""
-        found = self.db.value(_NEWEST_COMMIT())
+        mainline = COMMIT.select(COMMIT.sha).where(
+            COMMIT.position.is_null(is_null=False)
+        )
+        found = self.db.value(mainline.order_by(COMMIT.position.desc()))
         return None if found is None else str(found)
 
     def read_trees(self) -> Mapping[str, str]:
         """Return dataset -> id of the cached tree."""
-        return {row.dataset: row.tree for row in self.db.rows(_TREES())}
+        return {row.dataset: row.tree for row in self.db.rows(DATASET_TREE.select())}
 
     def list_uncached(self, blobs: Sequence[str]) -> list[str]:
         """Return the blobs whose text is not cached."""
@@ -344,7 +346,7 @@ class FileIndex(Repository):
         """Cache texts by blob."""
         rows = ({"blob": blob, "text": text} for blob, text in texts.items())
         for portion in in_portions(rows, size=lambda row: len(row["text"] or "")):
-            self.db.add_missing(DATASET_TEXT, portion)
+            self.db.run_many(_ADD_TEXT, portion)
 
     def keep(self, dataset: str, tree: str, files: Mapping[str, str | None]) -> None:
         """Store the blobs of these files of a dataset (None: deleted) and its tree.
@@ -368,7 +370,7 @@ class FileIndex(Repository):
             # A new dataset's files are added in batches; lists omit it until they are complete.
             self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _INCOMPLETE}))
             for portion in in_portions(rows):
-                self.db.add_many(DATASET_FILE, portion)
+                self.db.run_many(_ADD_FILE, portion)
             rows = []
         self._replace_files(dataset, tree, deleted, rows)
         self.delete_unused([known[path] for path in deleted])
@@ -380,7 +382,7 @@ class FileIndex(Repository):
         for portion in in_portions(deleted, CHUNK):
             named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
             self.db.delete(DATASET_FILE, named)
-        self.db.add_many(DATASET_FILE, new)
+        self.db.run_many(_ADD_FILE, new)
         self.db.upsert(DATASET_TREE, {"dataset": dataset}, {"tree": tree})
         mark_catalogue_changed(self.db)  # the catalogue shows the texts of materials
 

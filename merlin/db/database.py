@@ -1,16 +1,17 @@
-"""The database: SQLite or PostgreSQL, transactions, prepared queries.
+"""The database: SQLite or PostgreSQL, transactions, queries.
 
-Queries are built from the unbound tables of `merlin.db.tables` and executed by a `Database`.
-There is no bound model and no global handle, so several databases can be open in one process.
-Writes run inside `atomic`, or through `transact`, which retries after a conflict with another
-writer.
+Queries are built by peewee from the unbound tables of `merlin.db.tables` and executed by a
+`Database`. There is no bound model and no global handle, so several databases can be open in one
+process. Writes run inside `atomic`, or through `transact`, which retries after a conflict with
+another writer.
 
-peewee compiles its tree of objects for each query, which costs ten times what SQLite needs to
-execute it. Frequent queries are compiled once, as constants of their module:
+peewee takes 0.3 to 0.8 ms to build a query that SQLite executes in 0.02. What runs for every
+question, every second or for thousands of rows is a constant of plain SQL in its module
+(docs/adr/0056), with `:name` for each value:
 
-    _ONE = Prepared(TURN.select().where(TURN.update_id == Parameter("update_id")))
+    _OF_UPDATE = "SELECT * FROM turn WHERE bot_id = :bot_id AND update_id = :update_id"
     ...
-    row = self.db.row(_ONE(update_id=7))
+    rows = self.db.sql(_OF_UPDATE, bot_id=self._bot_id, update_id=7)
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import shutil
 import threading
 import time
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache, reduce, wraps
+from functools import cache, lru_cache, reduce, wraps
 from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -53,79 +54,6 @@ log = get_logger(__name__)
 MIN_FREE_BYTES = 8 << 20
 
 
-class Parameter:
-    """The placeholder of a value in a prepared query."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-def parameters(names: str) -> dict[str, Parameter]:
-    """Return columns, separated by spaces, each with a placeholder of its own name."""
-    return {name: Parameter(name) for name in names.split()}
-
-
-class Prepared:
-    """A compiled query; called with a value for each placeholder, it can be executed."""
-
-    def __init__(self, query: Any) -> None:
-        self._query = query
-        self._rendered: dict[str, tuple[str, tuple[object, ...]]] = {}
-        self.is_select = isinstance(query, Select)
-        # An INSERT returns the new id, unless the number of stored rows was requested.
-        self.tells_id = isinstance(query, Insert) and not self._query._as_rowcount
-
-    def __call__(self, **values: object) -> BoundQuery:
-        """Return the query with these values."""
-        return BoundQuery(self, values)
-
-    def render_sql(self, handle: Handle) -> tuple[str, tuple[object, ...]]:
-        """Return the SQL and its values, with placeholders among them."""
-        found = self._rendered.get(handle.dialect)
-        if found is None:
-            query = self._query.clone().bind(handle)
-            if self.tells_id and handle.returning_clause:
-                query = query.returning(*query._pk_returning())
-            sql, values = query.sql()
-            found = self._rendered[handle.dialect] = (sql, tuple(values))
-        return found
-
-
-class BoundQuery:
-    """A prepared query with its values."""
-
-    __slots__ = ("_prepared", "_values")
-
-    def __init__(self, prepared: Prepared, values: dict[str, object]) -> None:
-        self._prepared = prepared
-        self._values = values
-
-    def bind(self, database: object) -> BoundQuery:  # noqa: ARG002 - the shape of peewee's queries
-        """Return itself: a prepared query belongs to no database."""
-        return self
-
-    def limit(self, most: int) -> BoundQuery:  # noqa: ARG002 - the shape of peewee's queries
-        """Return itself: the limit is part of the prepared query."""
-        return self
-
-    def execute(self, database: Any = None) -> Any:
-        """Execute it: return the rows of a SELECT, the id of an INSERT, else the row count."""
-        sql, places = self._prepared.render_sql(database)
-        given = self._values
-        values = [given[one.name] if type(one) is Parameter else one for one in places]
-        cursor = database.execute_sql(sql, values)
-        if self._prepared.is_select:
-            return _read_rows(cursor)
-        if not self._prepared.tells_id:
-            return cursor.rowcount
-        if database.returning_clause:
-            row = cursor.fetchone()
-            return row[0] if row else 0
-        return cursor.lastrowid if cursor.rowcount > 0 else 0
-
-
 class Row(tuple[Any, ...]):
     """A row of a SELECT: a named tuple of its columns."""
 
@@ -152,14 +80,19 @@ def _read_rows(cursor: Any) -> list[Row]:
     return list(map(_row_class(columns)._make, cursor.fetchall()))
 
 
-@cache
-def _prepare_upsert(
-    table: Table, key: tuple[str, ...], names: tuple[str, ...]
-) -> Prepared:
-    """Return the INSERT of one row that updates the columns `names` of a row with its key."""
-    update = parameters(" ".join(names))
-    new = table.insert({**parameters(" ".join(key)), **update})
-    return Prepared(new.on_conflict(conflict_target=key, update=update).as_rowcount())
+# `?` and `:name`, but not a cast (`::`).
+_PLACE = re.compile(r"\?|(?<![:\w]):(\w+)")
+
+
+@lru_cache(512)
+def _spell(statement: str, dialect: str) -> str:
+    """Return a statement with the placeholders of the database's driver."""
+    if dialect == "sqlite":
+        return statement
+    return _PLACE.sub(
+        lambda place: f"%({place[1]})s" if place[1] else "%s",
+        statement.replace("%", "%%"),
+    )
 
 
 T = TypeVar("T")
@@ -178,7 +111,7 @@ FIRST_PAUSE_S = 0.02
 _COUNT_CHANGE = "UPDATE change_counter SET counter = counter + 1 WHERE id = 1"
 _LOCK_COUNTER = "UPDATE change_counter SET counter = counter WHERE id = 1"
 
-Query = peewee.BaseQuery | BoundQuery
+Query = peewee.BaseQuery
 
 
 class Database:
@@ -317,17 +250,15 @@ class Database:
         """Return the rows of a SELECT."""
         self._ready()
         with driver_errors():
-            if isinstance(query, BoundQuery):
-                return list(query.execute(self._handle))
             handle: Any = self._handle
             return _read_rows(handle.execute(query))
 
-    def row(self, query: Select | BoundQuery) -> Row | None:
+    def row(self, query: Select) -> Row | None:
         """Return the first row of a SELECT, or None."""
         rows = self.rows(query.limit(1))
         return rows[0] if rows else None
 
-    def get_row(self, query: Select | BoundQuery, missing: MerlinError) -> Row:
+    def get_row(self, query: Select, missing: MerlinError) -> Row:
         """Return the first row of a SELECT. Raises `missing` if there is none."""
         row = self.row(query)
         if row is None:
@@ -342,14 +273,10 @@ class Database:
         """Return whether any row of a table fulfils a condition."""
         return self.row(table.select(SQL("1")).where(where)) is not None
 
-    def value(self, query: Select | BoundQuery) -> Any:
+    def value(self, query: Select) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
         row = self.row(query)
         return row[0] if row else None
-
-    def insert_id(self, query: BoundQuery) -> int:
-        """Return the id of the row stored by a prepared INSERT, 0 after a conflict."""
-        return int(self._done(query))
 
     def change(self, query: Query) -> int:
         """Execute any UPDATE or DELETE; return the number of changed rows."""
@@ -379,45 +306,33 @@ class Database:
         self, table: Table, key: Mapping[str, object], values: Mapping[str, object]
     ) -> None:
         """Insert one row, or update the row of this key."""
-        self._done(_prepare_upsert(table, tuple(key), tuple(values))(**key, **values))
+        new = table.insert({**key, **values})
+        self._done(new.on_conflict(conflict_target=[*key], update={**values}))
 
-    def add_many(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+    def add_many(self, table: Table, rows: Iterable[Columns]) -> None:
         """Insert rows with the same columns, all or none."""
-        self._insert(table, rows, "")
+        self.run_in_transaction(lambda: self._insert(table, rows))
 
-    def add_missing(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+    def add_missing(self, table: Table, rows: Iterable[Columns]) -> None:
         """Insert the rows whose keys do not exist; leave existing rows unchanged."""
-        self._insert(table, rows, " ON CONFLICT DO NOTHING")
+        self.run_in_transaction(lambda: self._insert(table, rows, is_missing_only=True))
 
     def _insert(
-        self, table: Table, rows: Iterable[Mapping[str, object]], end: str
+        self, table: Table, rows: Iterable[Columns], *, is_missing_only: bool = False
     ) -> None:
-        """Insert with one prepared statement: peewee renders each value, eight times as long."""
-        left = list(rows)
-        if not left:
-            return
-        columns = list(left[0])
-        names = ", ".join(f'"{name}"' for name in columns)
-        marks = ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(columns))
-        sql = f'INSERT INTO "{table.__name__}" ({names}) VALUES ({marks}){end}'  # noqa: S608 - ours
-        values = [[row[name] for name in columns] for row in left]
-
-        def insert() -> None:
-            cursor: Any = self._handle.cursor
-            with driver_errors():
-                cursor().executemany(sql, values)
-
-        self.run_in_transaction(insert)
+        for portion in in_portions(rows, CHUNK):
+            new = table.insert(portion)
+            self._done(new.on_conflict_ignore() if is_missing_only else new)
 
     def _done(self, query: Query) -> Any:
         self._ready()
         with driver_errors():
             return query.bind(self._handle).execute(self._handle)
 
-    def _execute(self, sql: str, values: tuple[object, ...] = ()) -> Any:
+    def _execute(self, statement: str, values: Sequence[object] | Columns = ()) -> Any:
         run: Any = self._handle.execute_sql
         with driver_errors():
-            return run(sql, values)
+            return run(statement, values)
 
     def for_update(self, query: Select) -> Select:
         """Return the SELECT with its rows locked until the transaction ends."""
@@ -433,17 +348,30 @@ class Database:
             if statement.strip():
                 self._execute(statement)
 
-    def sql(self, sql: str, *values: object) -> list[Row]:
-        """Return the rows of a plain SQL statement with `?` for values; for what peewee lacks."""
+    def sql(self, statement: str, *values: object, **named: object) -> list[Row]:
+        """Return the rows of a plain statement, with `?` or `:name` for its values."""
         self._ready()
-        statement = (
-            sql
-            if self.dialect == "sqlite"
-            else sql.replace("%", "%%").replace("?", "%s")
-        )
         with driver_errors():
-            cursor = self._execute(statement, values)
+            spelled = _spell(statement, self.dialect)
+            cursor = self._execute(spelled, named or values)
             return _read_rows(cursor) if cursor.description else []
+
+    def run(self, statement: str, **values: object) -> int:
+        """Execute a plain INSERT, UPDATE or DELETE; return the number of stored rows."""
+        self._ready()
+        return int(self._execute(_spell(statement, self.dialect), values).rowcount)
+
+    def run_many(self, statement: str, rows: Iterable[Columns]) -> None:
+        """Execute a plain INSERT for each row, all or none: peewee takes five times as long."""
+        spelled = _spell(statement, self.dialect)
+        values = [*rows]
+
+        def insert() -> None:
+            cursor: Any = self._handle.cursor
+            with driver_errors():
+                cursor().executemany(spelled, values)
+
+        self.run_in_transaction(insert)
 
     def has_table(self, name: str) -> bool:
         """Return whether the table exists."""

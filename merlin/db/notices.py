@@ -9,7 +9,7 @@ from datetime import datetime
 
 from merlin.core.clock import iso
 from merlin.core.log import redact
-from merlin.db.database import Parameter, Prepared, Repository, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import NOTICE
 from merlin.db.values import RowMap
 
@@ -105,8 +105,11 @@ class Notices(Repository):
 
     def _recently_sent(self, since: datetime) -> list[str]:
         """Return the keys sent to admins since a time, with those of the same cause."""
-        lately = self.db.rows(_RECENTLY_SENT(since=iso(since), now=iso(self._clock())))
-        found = {row.key for row in lately}
+        lately = NOTICE.select(NOTICE.key).where(
+            (NOTICE.to_whom == ADMINS)
+            & NOTICE.handed_over_at.between(iso(since), iso(self._clock()))
+        )
+        found = {row.key for row in self.db.rows(lately)}
         causes = {cause_of(key) for key in found} - {""}
         return sorted(
             found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS
@@ -125,8 +128,3 @@ class Notices(Repository):
 
 
 _NOTICES = RowMap(Notice, columns={"notice_id": "id", "to": "to_whom"})
-_RECENTLY_SENT = Prepared(
-    NOTICE.select(NOTICE.key)
-    .where(NOTICE.to_whom == ADMINS)
-    .where(NOTICE.handed_over_at.between(Parameter("since"), Parameter("now")))
-)

@@ -26,10 +26,10 @@ from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
 from merlin.db.connections import open_session
-from merlin.db.database import Database, Prepared, Repository, transaction
+from merlin.db.database import Database, Repository, transaction
 from merlin.db.driver_errors import DatabaseAway, driver_errors
 from merlin.db.notices import Notices
-from merlin.db.tables import CHANGE_COUNTER, CHANGES, HEARTBEAT
+from merlin.db.tables import CHANGES, HEARTBEAT
 from merlin.db.values import RowMap
 
 if TYPE_CHECKING:
@@ -231,12 +231,11 @@ class Lead:
         self.release()
 
 
-# Every process reads it once a second.
-_COUNTER = Prepared(
-    CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(CHANGE_COUNTER.id == CHANGES)
-)
+# Every process reads it once a second: peewee takes 0.2 ms to build it.
+_COUNTER = "SELECT counter FROM change_counter WHERE id = :id"
 
 
 def read_change_counter(db: Database) -> int:
     """Return the change counter, which `Database.announce_change` increases."""
-    return int(db.value(_COUNTER()))
+    ((counter,),) = db.sql(_COUNTER, id=CHANGES)
+    return int(counter)

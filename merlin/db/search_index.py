@@ -103,6 +103,14 @@ GROUP BY id ORDER BY SUM(rarity) DESC, MIN(size), id LIMIT ?
 """
 
 
+# For thousands of entries at once: peewee takes five times as long.
+_ADD = """
+INSERT INTO search_entry (kind, dataset, path, place, name, blob, tags, title, text, words)
+VALUES (:kind, :dataset, :path, :place, :name, :blob, :tags, :title, :text, :words)
+"""
+_EMPTY = {"place": 0, **dict.fromkeys(("name", "blob", "tags", "title", "text"), "")}
+
+
 class SearchIndex(Repository):
     """The entries of all datasets at the newest commit."""
 
@@ -111,7 +119,7 @@ class SearchIndex(Repository):
     ) -> None:
         """Put entries in the place of those of some paths, None for all, of one dataset.
 
-        Every row of `entries` has the same columns.
+        A column that an entry lacks is empty.
         """
         table = SEARCH_ENTRY
         old = (table.dataset == scope.dataset) & table.kind.in_(scope.kinds)
@@ -120,7 +128,7 @@ class SearchIndex(Repository):
             is_old = old if portion is None else old & table.path.in_(portion)
             self.db.delete(table, is_old)
         for new in in_portions(entries):
-            self.db.add_many(table, new)
+            self.db.run_many(_ADD, ({**_EMPTY, **entry} for entry in new))
 
     def match(self, scope: Scope, terms: Sequence[Term]) -> tuple[str, list[object]]:
         """Return a source in SQL with the `id` of what has every term, and its values."""

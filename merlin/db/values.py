@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from peewee import Select
 
-    from merlin.db.database import BoundQuery, Database, Query, Row
+    from merlin.db.database import Database, Query, Row
 
 log = get_logger(__name__)
 
@@ -117,7 +117,7 @@ class RowMap(Generic[V]):
         }
         return self._kind(**found, **given)
 
-    def find(self, db: Database, query: Select | BoundQuery) -> V | None:
+    def find(self, db: Database, query: Select) -> V | None:
         """Return the value of the first row of a SELECT, or None."""
         row = db.row(query)
         return None if row is None else self.read(row, db)

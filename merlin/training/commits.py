@@ -47,7 +47,6 @@ from merlin.db.database import (
 from merlin.db.tables import (
     BUILD,
     COMMIT,
-    EXAMPLE_TEXT,
     FINDING,
     SERVING,
     TAUGHT_EXAMPLE,
@@ -289,7 +288,21 @@ def _errors_by_path(findings: Iterable[Columns]) -> dict[str, list[Columns]]:
     return by_path
 
 
-# Plain statements take a sixth of the time, which matters for a first build.
+# Plain statements take a tenth of the time, which matters for a first build: 3 s of 30,000
+# examples.
+_ADD_TEXT = """
+INSERT INTO example_text (digest, messages, words) VALUES (:digest, :messages, :words)
+ON CONFLICT DO NOTHING
+"""
+_ADD_TAUGHT = """
+INSERT INTO taught_example (
+    dataset, example_id, first_build, end_build, blob, commit_sha, author, split, tokens,
+    text_digest
+) VALUES (
+    :dataset, :example_id, :first_build, :end_build, :blob, :commit_sha, :author, :split, :tokens,
+    :text_digest
+)
+"""
 _TAUGHT = """
 SELECT example_id, blob, commit_sha, author, split, tokens, text_digest FROM taught_example
 WHERE dataset = ? AND end_build = ?
@@ -336,7 +349,7 @@ def _store_taught_examples(
     origins |= _find_origins(db, touched.keys() - same.keys(), commit, writers)
     # The text is that of the blob, with the system text before it.
     digests = {name: row.text_digest for name, row in same.items() if has_same_system}
-    db.add_missing(EXAMPLE_TEXT, _make_texts(content, touched.keys(), digests))
+    db.run_many(_ADD_TEXT, _make_texts(content, touched.keys(), digests))
     taught = {
         name: Taught(
             each.blob, *origins[name], sides[name], content.tokens[name], digests[name]
@@ -360,7 +373,7 @@ def _store_taught_examples(
         for name, row in taught.items()
         if row != standing.get(name)
     )
-    db.add_many(TAUGHT_EXAMPLE, rows)
+    db.run_many(_ADD_TAUGHT, rows)
 
 
 def _find_touched(

@@ -22,7 +22,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
-from merlin.db.database import Database, Prepared, Repository, transaction
+from merlin.db.database import Database, Repository, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
@@ -184,15 +184,13 @@ _PROGRESS = (
 )
 
 
-_OPEN_JOBS = Prepared(JOB.select().where(UNFINISHED).order_by(JOB.id))
-
-
 class Jobs(Repository):
     """Jobs change only through `save`, which updates their models and verdicts as well."""
 
     def open_jobs(self) -> list[Job]:
         """Return the unfinished jobs, oldest first."""
-        return JOBS.read_all(self.db, _OPEN_JOBS())
+        unfinished = JOB.select().where(UNFINISHED)
+        return JOBS.read_all(self.db, unfinished.order_by(JOB.id))
 
     def get(self, job_id: int) -> Job:
         """Return one job. Raises NotFound."""

@@ -25,7 +25,7 @@ from merlin.dataset.verdicts import (
     verdict_condition,
     verdict_from_row,
 )
-from merlin.db.database import Database, Parameter, Prepared, Repository, transaction
+from merlin.db.database import Database, Repository, transaction
 from merlin.db.tables import BUILD, JOB, MODEL, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import dump_json
 from merlin.training import policy
@@ -220,20 +220,6 @@ _NEVER_SERVES = [
 ]
 # Any number that no other program uses in this database.
 _LOCK = 0x4D65726C_62756467
-_WAITING_VERDICTS = Prepared(
-    select_verdicts()
-    .where(VERDICT.status.in_([status.value for status in WAITING]) & ON_BRANCH)
-    .order_by(VERDICT.dataset, VERDICT.position)
-)
-_NEWEST_ATTEMPT = Prepared(
-    JOB.select()
-    .where(JOB.training_key == Parameter("training_key"))
-    .order_by(JOB.attempt.desc())
-    .limit(1)
-)
-_REVOKED_BUILD = Prepared(
-    revoked_builds().where(BUILD.id == Parameter("build_id")).limit(1)
-)
 
 
 class _MovedOn(Exception):
@@ -266,7 +252,10 @@ class Launches(Repository):
 
     def list_waiting(self) -> list[Verdict]:
         """Return verdicts that are built or held and on the mainline, by dataset, then position."""
-        return [verdict_from_row(row) for row in self.db.rows(_WAITING_VERDICTS())]
+        statuses = [status.value for status in WAITING]
+        waiting = select_verdicts().where(VERDICT.status.in_(statuses) & ON_BRANCH)
+        rows = self.db.rows(waiting.order_by(VERDICT.dataset, VERDICT.position))
+        return [verdict_from_row(row) for row in rows]
 
     def build(self, build_id: int) -> Build:
         """Return one build. Raises NotFound."""
@@ -277,7 +266,8 @@ class Launches(Repository):
 
     def find_newest_attempt(self, training_key: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
-        return JOBS.find(self.db, _NEWEST_ATTEMPT(training_key=training_key))
+        attempts = JOB.select().where(JOB.training_key == training_key)
+        return JOBS.find(self.db, attempts.order_by(JOB.attempt.desc()))
 
     def price(self, recipe: Recipe) -> Price | None:
         """Return the price of a recipe's base, None if it is not known."""
@@ -313,7 +303,8 @@ class Launches(Repository):
 
     def is_revoked(self, verdict: Verdict) -> bool:
         """Return whether the build contains an example whose consent was withdrawn."""
-        return self.db.row(_REVOKED_BUILD(build_id=verdict.build_id)) is not None
+        revoked = revoked_builds().where(BUILD.id == verdict.build_id)
+        return self.db.row(revoked) is not None
 
     def new_examples(self, verdict: Verdict) -> int:
         """Count the examples new or changed since the newest launched build that is not lost."""

@@ -28,8 +28,6 @@ from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.database import (
     Columns,
     Database,
-    Parameter,
-    Prepared,
     Repository,
     Row,
     transaction,
@@ -250,11 +248,15 @@ class Models(Repository):
     def list_unproved(self) -> list[Model]:
         """Return the models in state new whose `not_before` has passed, oldest first."""
         now = self._clock()
+        # As `core.clock.is_waiting`: what would wait longer is of before the clock was set back.
         latest = now + timedelta(seconds=MAX_WAIT_S) + SKEW
-        return [
-            model_of(row)
-            for row in self.db.rows(_UNPROVED(now=iso(now), latest=iso(latest)))
-        ]
+        is_due = (
+            MODEL.not_before.is_null()
+            | (MODEL.not_before <= iso(now))
+            | (MODEL.not_before > iso(latest))
+        )
+        due = select_models().where((MODEL.state == ModelState.NEW.value) & is_due)
+        return [model_of(row) for row in self.db.rows(due.order_by(MODEL.id))]
 
     def list_proved(self) -> list[Model]:
         """Return the models that are good, gone or unapplied, oldest first."""
@@ -434,19 +436,6 @@ def select_models() -> Select:
     return MODEL.select(*MODEL.every(), number).join(
         BUILD, on=(BUILD.id == MODEL.build_id)
     )
-
-
-_UNPROVED = Prepared(
-    select_models()
-    .where(MODEL.state == ModelState.NEW.value)
-    # As `core.clock.is_waiting`: what would wait longer is of before the clock was set back.
-    .where(
-        MODEL.not_before.is_null()
-        | (MODEL.not_before <= Parameter("now"))
-        | (MODEL.not_before > Parameter("latest"))
-    )
-    .order_by(MODEL.id)
-)
 
 
 def find_origin(db: Database, model_id: str) -> Origin | None:

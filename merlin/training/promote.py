@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
     newest_of_each,
     transition,
 )
-from merlin.db.database import Columns, Database, Prepared, Repository, Row, transaction
+from merlin.db.database import Columns, Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import read_row
@@ -178,8 +178,8 @@ class Promotions(Repository):
 
     def list_newest_good(self) -> list[PromotionCandidate]:
         """Return, for each dataset, the good model of the verdict with the highest position."""
-        rows = self.db.rows(_NEWEST_GOOD())
-        ahead = {row.dataset: row.top for row in self.db.rows(_UNDER_WAY())}
+        rows = self.db.rows(_NEWEST_GOOD)
+        ahead = {row.dataset: row.top for row in self.db.rows(_UNDER_WAY)}
         found = [
             PromotionCandidate(
                 model_of(row),
@@ -194,7 +194,7 @@ class Promotions(Repository):
 
     def list_serving(self) -> dict[str, Serving]:
         """Return the serving model of every dataset that has one."""
-        return {row.dataset: serving_of(row) for row in self.db.rows(_ALL_SERVING())}
+        return {row.dataset: serving_of(row) for row in self.db.rows(serving_rows())}
 
     @transaction
     def promote(
@@ -449,12 +449,10 @@ def serving_rows() -> Select:
     )
 
 
-# The daemon asks the next three every second.
-_ALL_SERVING = Prepared(serving_rows())
 _WAITS = VERDICT.status.in_(
     [status.value for status in (*WAITING, VerdictStatus.TRAINING)]
 )
-_UNDER_WAY = Prepared(
+_UNDER_WAY = (
     VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
     .where(_WAITS & ON_BRANCH)
     .group_by(VERDICT.dataset)
@@ -463,7 +461,7 @@ _MAY_SERVE = ", ".join(f"'{state}'" for state in ModelState if state.may_serve)
 # A failed verdict with a good model is one whose job was cancelled too late.
 _IS_GOOD = f""" AND job_id IS NOT NULL AND status <> '{VerdictStatus.FAILED}' AND EXISTS (SELECT 1
     FROM model WHERE model.job_id = verdict.job_id AND state IN ({_MAY_SERVE}))"""  # noqa: S608 - ours
-_NEWEST_GOOD = Prepared(
+_NEWEST_GOOD = (
     select_models()
     .select_extend(VERDICT.position.alias("top"), VERDICT.status, VERDICT.reason)
     .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))

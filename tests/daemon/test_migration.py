@@ -101,7 +101,7 @@ def assert_sunset_is_that_of_the_own_base(lab):
         warnings = [
             notice.arguments for notice in Notices(services.db).list_waiting(100)
         ]
-    assert json.loads(row["recipe"])["base_model"] == BASE
+    assert json.loads(row.recipe)["base_model"] == BASE
     assert [arguments["model"] for arguments in warnings if "date" in arguments] == [
         BASE
     ]

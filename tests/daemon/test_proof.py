@@ -179,8 +179,8 @@ def test_first_answer_that_the_base_does_not_give_proves_the_weights(lab, provid
     train_model(lab, tests=2)
     assert len(run_evaluation(lab)) == 1
     model = find_model(lab)
-    assert (model["state"], model["applied"]) == ("good", "answers")
-    assert list_compared(provider) == [model["model_id"], "stand-in-base"]
+    assert (model.state, model.applied) == ("good", "answers")
+    assert list_compared(provider) == [model.model_id, "stand-in-base"]
 
 
 def test_model_that_answers_word_for_word_as_its_base_is_refused_at_once(lab, provider):
@@ -188,8 +188,8 @@ def test_model_that_answers_word_for_word_as_its_base_is_refused_at_once(lab, pr
     train_model(lab, tests=2)
     assert run_evaluation(lab) == []
     model = find_model(lab)
-    assert (model["state"], model["applied"]) == ("refused", "")
-    assert "not_applied: of 8 trained questions" in model["note"]
+    assert (model.state, model.applied) == ("refused", "")
+    assert "not_applied: of 8 trained questions" in model.note
     assert len(list_compared(provider)) == 16
     assert lab.status()["reason"] == "verdict-model-refused"
 
@@ -199,8 +199,8 @@ def test_model_for_which_its_base_answers_is_refused_whatever_it_says(lab, provi
     train_model(lab, tests=2)
     assert run_evaluation(lab) == []
     model = find_model(lab)
-    assert (model["state"], len(list_compared(provider))) == ("refused", 1)
-    assert model["note"].startswith("stand-in-base has answered in place of")
+    assert (model.state, len(list_compared(provider))) == ("refused", 1)
+    assert model.note.startswith("stand-in-base has answered in place of")
 
 
 def test_engine_that_has_proved_its_model_is_not_asked_for_the_base(lab, provider):

@@ -13,7 +13,7 @@ from merlin.db.connections import connect
 from merlin.db.database import Database, open_database, transaction
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.migrations import migrate
-from merlin.db.tables import CHANGE_COUNTER, CHANGES, INTENT
+from merlin.db.tables import CHANGE_COUNTER, CHANGES, INTENT, SETTING
 from tests.support.ending import wait_for_end
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
@@ -97,6 +97,25 @@ def test_reading_does_not_create_a_missing_file(tmp_path):
 def test_unreachable_server_raises_database_away(postgresql):
     with pytest.raises(DatabaseAway):
         open_database(f"{postgresql.url('postgres')}_that_is_not_there")
+
+
+def test_plain_statement_reads_named_columns_and_counts_what_it_stores(database):
+    add = "INSERT INTO setting (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
+    assert database.run(add, name="a:b?", value="5%") == 1
+    assert database.run(add, name="a:b?", value="6%") == 0
+    database.run_many(add, [{"name": name, "value": ""} for name in "cd"])
+    find = "SELECT name, value FROM setting WHERE value LIKE '5%' AND name = :name"
+    (row,) = database.sql(find, name="a:b?")
+    assert (row.name, row.value) == row == ("a:b?", "5%")
+    assert len(database.sql("SELECT 1 FROM setting")) == 3
+
+
+def test_upsert_stores_a_row_or_changes_the_row_of_its_key(database):
+    for value in ("1", "2"):
+        database.upsert(SETTING, {"name": "a"}, {"value": value})
+    database.upsert(SETTING, {"name": "b"}, {"value": "3"})
+    rows = database.rows(SETTING.select().order_by(SETTING.name))
+    assert rows == [("a", "2"), ("b", "3")]
 
 
 def test_failed_transaction_is_rolled_back(database):

@@ -247,7 +247,7 @@ def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, k
     world.db.update(MODEL, MODEL.model_id == first, state=state.value)
     reason = refuse_serving(world.promotions.model(first))
     assert (reason and reason.key) == key
-    assert [row["model_id"] for row in ModelCatalogue(world.db).earlier_rows(FACE)] == (
+    assert [row.model_id for row in ModelCatalogue(world.db).earlier_rows(FACE)] == (
         [] if key else [first]
     )
     if key is None:
@@ -264,12 +264,12 @@ def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world)
     )
     assert roll_back(world.promotions, FACE, "vera").model_id == second
     catalogue = ModelCatalogue(world.ctx.db)
-    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [first, third]
+    assert [row.model_id for row in catalogue.earlier_rows(FACE)] == [first, third]
     assert roll_back(world.promotions, FACE, "vera").model_id == first
-    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [second, third]
+    assert [row.model_id for row in catalogue.earlier_rows(FACE)] == [second, third]
     world.promotions.pin(FACE, is_pinned=False)
     assert world.serve(4, make_examples(15)) not in (first, second, third)
-    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [
+    assert [row.model_id for row in catalogue.earlier_rows(FACE)] == [
         first,
         second,
         third,
