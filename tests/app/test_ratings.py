@@ -22,7 +22,7 @@ from merlin.dataset.changes import (
     ChangeState,
 )
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.example_file import read_example
+from merlin.dataset.example_file import read_example, write_example
 from merlin.dataset.example_rewording import reword_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
@@ -43,6 +43,7 @@ from merlin.db.tables import (
     TURN,
     list_all_tables,
 )
+from merlin.git.source import blob_id
 from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
 
@@ -382,6 +383,7 @@ def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(
     world = PipelineRows(database, clock)
     old = world.serve(1, make_examples())
     new = world.serve(2, make_examples(changed=(3,)), author="boris")
+    keep_files(database, make_examples())
     origin = find_origin(database, new)
     assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
     assert origin.commit.startswith("a002")
@@ -402,6 +404,15 @@ def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(
     assert find_taught(database, "nobody", "Что?", answer) == ({}, [])
 
 
+def keep_files(database, examples):
+    """Cache the files of these examples, by which their questions are found."""
+    texts = {each.path: write_example(each) for each in examples}
+    blobs = {path: blob_id(text) for path, text in texts.items()}
+    files = FileIndex(database)
+    files.add({blobs[path]: text for path, text in texts.items()})
+    files.keep(FACE, "tree", blobs)
+
+
 def test_long_question_is_nearest_to_itself(database, clock):
     head = " ".join(f"голова{n}" for n in range(15))
     tail = " ".join(f"абв{n}" for n in range(24))
@@ -410,6 +421,7 @@ def test_long_question_is_nearest_to_itself(database, clock):
         messages = Message("user", asked), examples[number].messages[-1]
         examples[number] = replace(examples[number], messages=messages)
     model = PipelineRows(database, clock).serve(1, examples)
+    keep_files(database, examples)
     nearest = find_taught(database, model, f"{head} {tail}", "Я сама придумала.")[1]
     assert nearest[0] == "лицо/вопрос-001"
 

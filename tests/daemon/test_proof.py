@@ -207,7 +207,7 @@ def test_engine_that_has_proved_its_model_is_not_asked_for_the_base(lab, provide
     provider.behave(extension={"applied": True})
     train_model(lab, tests=2)
     assert len(run_evaluation(lab)) == 1
-    assert find_model(lab)["applied"] == "scores"
+    assert find_model(lab).applied == "scores"
     assert len(list_compared(provider)) == 1
 
 
@@ -215,7 +215,7 @@ def test_model_whose_base_cannot_be_asked_is_good_and_not_proved(lab, provider):
     train_model(lab, tests=2)
     provider.faults.add(Fault(**{**BUSY, "status": 404}, skip=3))
     assert len(run_evaluation(lab)) == 1
-    assert find_model(lab)["applied"] == "unasked"
+    assert find_model(lab).applied == "unasked"
 
 
 def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):
