@@ -33,6 +33,7 @@ from merlin.db.database import (
     Columns,
     Database,
     Repository,
+    Row,
     in_portions,
     transaction,
 )
@@ -174,6 +175,19 @@ INSERT INTO dataset_text (blob, text) VALUES (:blob, :text) ON CONFLICT DO NOTHI
 """
 
 
+def _newest_spec(dataset: str) -> Select:
+    """Return the SELECT of what dataset.yaml said at the newest commit."""
+    newest = VERDICT.select(VERDICT.spec).where(
+        (VERDICT.dataset == dataset) & ON_BRANCH
+    )
+    return newest.order_by(VERDICT.position.desc()).limit(1)
+
+
+def _title(row: Row) -> Localised:
+    spec = load_spec(row.spec)
+    return spec.title if spec else {}
+
+
 class FileIndex(Repository):
     """The cached files of all datasets at the newest commit."""
 
@@ -207,15 +221,17 @@ class FileIndex(Repository):
 
     def find_title(self, dataset: str) -> Localised | None:
         """Return a dataset's title as `read_title`, None if it does not exist."""
-        return self.read_title(dataset) if self.is_known(dataset) else None
+        is_known = (DATASET_TREE.dataset == dataset) & (
+            DATASET_TREE.tree != _INCOMPLETE
+        )
+        known = DATASET_TREE.select(_newest_spec(dataset).alias("spec")).where(is_known)
+        row = self.db.row(known)
+        return None if row is None else _title(row)
 
     def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
-        query = VERDICT.select(VERDICT.spec)
-        query = query.where((VERDICT.dataset == dataset) & ON_BRANCH)
-        row = self.db.row(query.order_by(VERDICT.position.desc()))
-        spec = load_spec(row.spec) if row else None
-        return spec.title if spec else {}
+        row = self.db.row(_newest_spec(dataset))
+        return _title(row) if row else {}
 
     def show_title(self, dataset: str, language: str) -> str:
         """Return a dataset's title in `language`, else in another language, else its name."""

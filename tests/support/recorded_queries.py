@@ -45,7 +45,7 @@ _LOOKS = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
 INSTRUCTIONS = 100
 MOST_STEPS = 40
 # Every process looks for changes and payments, and tells that it lives.
-_BESIDE = ('"change_counter"', '"heartbeat"', "next_poll_at")
+_BESIDE = ("change_counter", '"heartbeat"', "next_poll_at")
 
 
 class RecordedQueries:
@@ -58,7 +58,8 @@ class RecordedQueries:
         execute = connections.Sqlite.execute_sql
 
         def execute_sql(handle, sql, params=None, *rest):
-            self.statements.append((sql, tuple(params or ())))
+            named = params.items() if isinstance(params, dict) else params or ()
+            self.statements.append((sql, tuple(named)))
             self._files[sql] = handle.database
             ran = count()
             lengths = self._lengths
@@ -108,6 +109,7 @@ class RecordedQueries:
         if not sql.lstrip().startswith(_LOOKS):
             return set()
         names = {alias: table for table, alias in _ALIASED.findall(sql)}
+        given = dict(values) if ":" in sql else values
         connection = sqlite3.connect(self._files[sql], uri=True)
         try:
             partial = {
@@ -117,8 +119,7 @@ class RecordedQueries:
                 )
             }
             plan = [
-                row[3]
-                for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+                row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", given)
             ]
         finally:
             connection.close()
