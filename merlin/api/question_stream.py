@@ -21,15 +21,14 @@ from merlin.api.problems import field_error, refusal
 from merlin.api.services import services_of
 from merlin.app.ask import (
     AnyQuestion,
-    Asker,
     ChatAnswer,
     Conversation,
     Observer,
-    ReachedCap,
     answer,
     find_asker,
 )
 from merlin.app.context import Context
+from merlin.app.limits import Asker, ReachedCap
 from merlin.billing.quota import Left, Quotas
 from merlin.chat.answer import Ending, Reply, Stop
 from merlin.chat.model_catalogue import Candidate

@@ -9,8 +9,8 @@ from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
-from merlin.app.ask import show_quota
 from merlin.app.context import Context
+from merlin.app.limits import show_quota
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.quota import Format, Left, plan_of

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from merlin.app.ask import Conversation, Observer, ReachedCap
+from merlin.app.ask import Conversation, Observer
+from merlin.app.limits import ReachedCap
 from merlin.billing.quota import Left
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.context import BotContext, find_target

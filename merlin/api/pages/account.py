@@ -36,8 +36,8 @@ from merlin.api.problems import Problem, status_of
 from merlin.api.schema import MAX_ID
 from merlin.app import accounts, consent
 from merlin.app.actor import Actor
-from merlin.app.ask import show_quota
 from merlin.app.context import Context
+from merlin.app.limits import show_quota
 from merlin.app.sign_in import Blocked
 from merlin.billing.quota import allowance_of
 from merlin.core.errors import NotFound, Refused

@@ -38,7 +38,8 @@ from merlin.api.problems import Problem
 from merlin.api.question_stream import QuestionStream
 from merlin.api.schema import MAX_ID, Id
 from merlin.app import course_chat, sessions
-from merlin.app.ask import AskedAlready, ChatQuestion, make_call_number, show_quota
+from merlin.app.ask import AskedAlready, ChatQuestion, make_call_number
+from merlin.app.limits import show_quota
 from merlin.app.plans import has_shop
 from merlin.app.unanswered import read_turn_before
 from merlin.billing.quota import Format
