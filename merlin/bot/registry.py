@@ -49,7 +49,7 @@ class Handlers:
 
     def __init__(self, needs: Permission | None = None) -> None:
         self._needs = needs
-        self._commands: dict[str, Handler] = {}
+        self.commands: dict[str, Handler] = {}
         self.buttons: dict[str, Handler] = {}
         self._steps: dict[str, Handler] = {}
         self.uses: dict[str, Use] = {}
@@ -57,7 +57,7 @@ class Handlers:
     def command(self, *names: str, use: Use = NO_USE) -> Callable[[T], T]:
         """Register a function for commands, given without the slash."""
         self.uses |= {f"/{name}": use for name in names}
-        return _register(self._commands, names, self._needs)
+        return _register(self.commands, names, self._needs)
 
     def button(
         self,
@@ -99,9 +99,9 @@ class Handlers:
     def add_to(self, application: BotApplication) -> None:
         """Add all handlers to the library's application, in the order of registration."""
         messages = filters.UpdateType.MESSAGE & ~filters.FORWARDED
-        application.bot_data.commands.update(self._commands)
+        application.bot_data.commands.update(self.commands)
         application.bot_data.steps.update(self._steps)
-        for name, handler in self._commands.items():
+        for name, handler in self.commands.items():
             application.add_handler(
                 CommandHandler(name, callback_of(handler), messages)
             )

@@ -19,7 +19,7 @@ from docs.build.openapi import described
 from merlin.api import hooks, metrics
 from merlin.api.pages import site
 from merlin.api.rest import health
-from merlin.bot.commands import COMMANDS
+from merlin.bot import handlers as bot_handlers
 from merlin.config import process_names, reading
 from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
@@ -365,7 +365,17 @@ def test_bot_page_lists_exactly_the_existing_commands(language):
     named = {
         key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")
     }
-    assert named == {f"/{name}" for name in COMMANDS}
+    modules = [
+        import_module(f"{bot_handlers.__name__}.{name}")
+        for _, name, _ in iter_modules(bot_handlers.__path__)
+    ]
+    registered = [
+        name
+        for module in modules
+        if hasattr(module, "handlers")
+        for name in module.handlers.commands
+    ]
+    assert named == {f"/{name}" for name in registered}
 
 
 @unit
