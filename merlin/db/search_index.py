@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -322,6 +323,8 @@ def _match_in(scope: Scope, terms: str) -> str:
 
 
 if __name__ == "__main__":
-    os.nice(19)  # people and trainings first
+    # People and trainings first; the sandbox of systemd's units refuses it (@resources).
+    with suppress(PermissionError):
+        os.nice(19)
     for each in json.load(sys.stdin):
         sys.stdout.write(f"{encode_entry(each).hex()}\n")

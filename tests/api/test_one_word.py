@@ -204,7 +204,7 @@ def read_log(site, capsys):
     capsys.readouterr()
     assert main(["log", "--json", "--limit", "50", "--config", str(site.lab.path)]) == 0
     rows = json.loads(capsys.readouterr().out)
-    return {row.commit: row.state for row in rows}
+    return {row["commit"]: row["state"] for row in rows}
 
 
 def read_status(site, capsys):

@@ -17,6 +17,7 @@ from merlin.app.consent import CONSENT_VERSION
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.permissions import Role
 from merlin.dataset.files import FileIndex
+from merlin.db.tables import COMMIT
 from merlin.sandbox.demo.place import Ports
 from merlin.wiring import api
 from tests.api.running_api import NOT_LIMITED, run_site
@@ -234,6 +235,8 @@ def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in
         "trial", 40, question="Где гнездо феникса?", subject=subject
     )
     repository.git("revert", "--no-edit", done)
+    # The list of commits shows those that were there when it was opened.
+    wait_until(lambda: site.db.count(COMMIT, COMMIT.subject.contains(subject)) == 2)
     boris = Walk(visitor.open(f"/courses/{site.course_id('trial')}/board", BORIS))
     boris.click(re.compile(r"^\d+ коммит"))
     find_commits(boris.page, "phoenix")

@@ -51,7 +51,8 @@ def _test_provider(config, trusted):
     """Return the output of `merlin provider` with these trusted certificates."""
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from merlin.cli.doctor_checks import check_provider\nfrom merlin.config import load\n"
+        "from merlin.cli.doctor_checks import check_provider\n"
+        "from merlin.config.reading import load\n"
         "print(check_provider(load(Path(sys.argv[1])).providers[0]))\n"
     )
     process = subprocess.run(

@@ -89,7 +89,7 @@ def test_stored_text_of_another_form_ends_a_start_with_its_place(lab, stored):
             make_cipher(lab.config, database)
     assert (caught.value.key, caught.value.arguments["where"]) == (
         "store-other-form",
-        "users.shown_name",
+        "person.shown_name",
     )
     said = text("en", caught.value.key, **caught.value.arguments)
     assert "Restore your backup" in said
