@@ -325,6 +325,6 @@ def _match_in(scope: Scope, terms: str) -> str:
 if __name__ == "__main__":
     # People and trainings first; the sandbox of systemd's units refuses it (@resources).
     with suppress(PermissionError):
-        os.nice(19)
+        os.nice(5)
     for each in json.load(sys.stdin):
         sys.stdout.write(f"{encode_entry(each).hex()}\n")
