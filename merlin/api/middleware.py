@@ -117,6 +117,7 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Probes are frequent: their log lines would hide the others.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; "
@@ -135,11 +136,7 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        received_id = Headers(scope=scope).get("x-request-id", "")
-        # The proxy's id, if it is safe to log.
-        request_id = (
-            received_id if _GIVEN_ID.fullmatch(received_id) else secrets.token_hex(8)
-        )
+        request_id = _choose_request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.perf_counter()
         status = 0
@@ -149,13 +146,7 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
-                headers["X-Request-Id"] = request_id
-                if scope.get("scheme") == "https":
-                    headers["Strict-Transport-Security"] = HSTS
+                _add_headers(message, scope, request_id)
             await send_answer(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -171,23 +162,37 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 )
             finally:
                 took_s = time.perf_counter() - began
-                method = scope["method"]
-                path = scope["path"]
                 route = getattr(request_scope.get("route"), "path", "")
-                traffic.count(method, route, status, took_s)
-                if path not in _PROBES:
-                    ms = round(1000 * took_s, 1)
-                    arguments = {
-                        "method": method,
-                        "path": path,
-                        "status": status,
-                        "ms": ms,
-                    }
-                    caller = scope["state"].get("caller")
-                    log.info(
-                        "request answered",
-                        **arguments,
-                        user=caller.user_id if caller else 0,
-                    )
+                traffic.count(scope["method"], route, status, took_s)
+                if scope["path"] not in _PROBES:
+                    _log_answer(scope, status, took_s)
 
     return guard
+
+
+def _choose_request_id(scope: Scope) -> str:
+    """Return the proxy's id if it is safe to log, else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _add_headers(start: Message, scope: Scope, request_id: str) -> None:
+    """Add the headers of every response, where the route has not set its own."""
+    headers = MutableHeaders(scope=start)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    headers["X-Request-Id"] = request_id
+    if scope.get("scheme") == "https":
+        headers["Strict-Transport-Security"] = HSTS
+
+
+def _log_answer(scope: Scope, status: int, took_s: float) -> None:
+    caller = scope["state"].get("caller")
+    log.info(
+        "request answered",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        ms=round(1000 * took_s, 1),
+        user=caller.user_id if caller else 0,
+    )

@@ -201,19 +201,7 @@ async def _page(
     `wrong` is why `form` failed, `name` the user name that was typed, `key` the new key, `trained`
     the models that had learnt from corrections when the consent was revoked.
     """
-
-    def read(ctx: Context, actor: Actor) -> dict[str, Any]:
-        return {
-            "me": accounts.read_own_account(ctx, actor, context.user),
-            "has_proof": accounts.has_just_signed_in(ctx, actor, context.credential),
-            "quota": show_quota(ctx, actor, context.user),
-            "keys": accounts.list_keys(ctx, actor),
-            "mine": my_plan(context),
-            "has_consent": consent.has_consent(ctx, actor),
-        }
-
-    query = context.request.query_params
-    values = await context.read(read, context.actor)
+    values = await context.read(_read_account, context.actor, context)
     plan = values["quota"].plan
     has_plans = values["me"].plan is not None
     left = [
@@ -236,11 +224,23 @@ async def _page(
         "secret": secret,
         "wrong_words": wrong,
         "form": form,
-        "is_saved": query.get("said") == "saved",
+        "is_saved": context.request.query_params.get("said") == "saved",
         "typed_name": name,
         "trained": trained,
     }
     return render_page(context, "me.html", view, status=422 if wrong else 200)
+
+
+def _read_account(ctx: Context, actor: Actor, context: PageContext) -> dict[str, Any]:
+    """Return the values of the account page that are read from the database."""
+    return {
+        "me": accounts.read_own_account(ctx, actor, context.user),
+        "has_proof": accounts.has_just_signed_in(ctx, actor, context.credential),
+        "quota": show_quota(ctx, actor, context.user),
+        "keys": accounts.list_keys(ctx, actor),
+        "mine": my_plan(context),
+        "has_consent": consent.has_consent(ctx, actor),
+    }
 
 
 @router.post("/me/keys")

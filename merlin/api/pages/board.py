@@ -65,28 +65,14 @@ async def render_board(
     `more` are additional values of the template.
     """
     board = await context.read(read_board, context.actor, dataset)
-    found: list[Card] = []
-    if board_query.commit:
-        found = await context.read(
-            partial(read_commit, commit=board_query.commit, dataset=dataset),
-            context.actor,
-        )
-    opened = {card.dataset: card for card in found}
+    opened = await _read_opened(context, board_query.commit, dataset)
     tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
     waiting = sum(task.count for task in context.tasks)
-    state = (
-        board.rows,
-        board.silent_since,
-        board.is_telegram_down,
-        opened,
-        tasks,
-        waiting,
+    tag = _tag_of(
+        board.rows, board.silent_since, board.is_telegram_down, opened, tasks, waiting
     )
-    content = repr(state).encode("utf-8", "replace")
-    tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
         return Response(status_code=204)
-    path = context.request.scope["path"]
     reached = {*chain(*(row.stages for row in board.rows if not row.is_at_rest))}
     view = {
         "board": board,
@@ -102,7 +88,7 @@ async def render_board(
         "chosen": board_query.commit,
         "opened": opened,
         "evaluation_href": evaluation_href,
-        "board_href": path,
+        "board_href": context.request.scope["path"],
         "seen": tag,
         "courses": {},
         **more,
@@ -110,6 +96,22 @@ async def render_board(
     if board_query.seen is not None:
         return render_fragment(context, "board_live.html", view)
     return render_page(context, template, view)
+
+
+async def _read_opened(
+    context: PageContext, commit: str, dataset: str
+) -> dict[str, Card]:
+    """Return by dataset the cards of the commit whose details are open, none for ""."""
+    if not commit:
+        return {}
+    read = partial(read_commit, commit=commit, dataset=dataset)
+    return {card.dataset: card for card in await context.read(read, context.actor)}
+
+
+def _tag_of(*shown: object) -> str:
+    """Return a tag that changes with what a board shows."""
+    content = repr(shown).encode("utf-8", "replace")
+    return hashlib.sha256(content).hexdigest()[:20]
 
 
 class CommitQuery(BaseModel):

@@ -8,7 +8,7 @@ out of that page, so that both ways show the same.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -41,6 +41,7 @@ from merlin.app import course_chat, sessions
 from merlin.app.ask import AskedAlready, ChatQuestion, make_call_number
 from merlin.app.limits import show_quota
 from merlin.app.plans import has_shop
+from merlin.app.sessions import TurnView
 from merlin.app.unanswered import read_turn_before
 from merlin.billing.quota import Format
 from merlin.chat.grounding import source_name
@@ -111,7 +112,6 @@ async def ask(
     A script gets the answer as a stream, other clients the session's page. The same question with
     the same `once` is asked once: then both get the page of the first one.
     """
-    is_script = _wants_stream(context.request)
     if context.user is None or not _may_ask(context):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     question_text = (near or q).strip()
@@ -136,12 +136,24 @@ async def ask(
         by="api:page",
     )
     # Without a script, a browser ends the first request of a double submit.
-    asking = QuestionStream(
-        context.request, question, is_stoppable=is_script or not once
-    )
+    is_stoppable = _wants_stream(context.request) or not once
+    asking = QuestionStream(context.request, question, is_stoppable=is_stoppable)
+    try:
+        return await _answer(context, course, asking)
+    except (ApiError, Refused) as error:
+        wrong = (
+            str(error) if isinstance(error, ApiError) else refusal_text(context, error)
+        )
+        return await _render_refusal(context, course, session_id, question_text, wrong)
+
+
+async def _answer(
+    context: PageContext, course: Course, asking: QuestionStream
+) -> Response:
+    """Return the answer to a script as a stream, else its page. Raises ApiError, Refused."""
     try:
         turn = await asking.wait_for_turn()
-        if is_script:
+        if _wants_stream(context.request):
             return StreamingResponse(
                 _events(asking, turn),
                 headers={"X-Accel-Buffering": "no"},
@@ -150,11 +162,6 @@ async def ask(
         await asking.answer()
     except AskedAlready as error:
         turn = error.turn
-    except (ApiError, Refused) as error:
-        wrong = (
-            str(error) if isinstance(error, ApiError) else refusal_text(context, error)
-        )
-        return await _render_refusal(context, course, session_id, question_text, wrong)
     return seen_other(_turn_href(course, turn.question.session_id, turn.turn_id))
 
 
@@ -281,23 +288,15 @@ async def _page(
     wrong: str = "",
 ) -> Response:
     """Return the chat; `draft` is the text that was not sent, `wrong` the reason."""
-    services = context.services
     chat = await context.read(
         course_chat.read_chat, context.actor, course, session_id, source_of=turn
     )
-    left, is_over = await _describe_quota(context)
+    turns = chat.session.turns if chat.session else ()
     turn_before = None
-    questions = (
-        {each.id: each.question for each in chat.session.turns} if chat.session else {}
-    )
-    if doing == "correct" and chat.has_consent and turn in questions:
-        turn_before = await services.read(
-            read_turn_before, course.dataset, questions[turn], turn, context.language
-        )
-    answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
-    render = partial(render_markdown, language=context.language)
+    if doing == "correct" and chat.has_consent:
+        turn_before = await _read_turn_before(context, course, turns, turn)
     html_by_answer = await asyncio.to_thread(
-        lambda: {each: render(each)[0] for each in answers}
+        _render_answers, {each.answer for each in turns}, context.language
     )
     view = {
         "course": course,
@@ -314,17 +313,13 @@ async def _page(
         "opened": turn,
         "doing": doing,
         "turn_before": turn_before,
-        # The text is the bot's; on the pages the account is where a consent is revoked.
-        "consent": text(context.language, "consent-ask").replace(
-            "/privacy", context.say("consent-where")
-        ),
+        "consent": _consent_question(context),
         "has_consent": chat.has_consent,
         "is_waiting": lambda turn: (
             turn.state is TurnState.ASKED and turn.asked_at > chat.oldest_pending
         ),
-        "left": left,
-        "is_over": is_over,
-        "has_shop": has_shop(services),
+        **await _describe_quota(context),
+        "has_shop": has_shop(context.services),
         "may_ask": _may_ask(context),
         "draft": draft,
         "wrong_words": wrong,
@@ -334,14 +329,40 @@ async def _page(
     return render_page(context, "chat.html", view)
 
 
-async def _describe_quota(context: PageContext) -> tuple[str, bool]:
-    """Return "осталось 12 из 20, обновится …", and whether no question is left."""
+async def _read_turn_before(
+    context: PageContext, course: Course, turns: Sequence[TurnView], turn_id: int
+) -> tuple[str, str] | None:
+    """Return the turn that a question of the session continues, None if it continues none."""
+    questions = [each.question for each in turns if each.id == turn_id]
+    if not questions:
+        return None
+    return await context.services.read(
+        read_turn_before, course.dataset, questions[0], turn_id, context.language
+    )
+
+
+def _consent_question(context: PageContext) -> str:
+    """Return the bot's text, with the account's page as the place where a consent is revoked."""
+    where = context.say("consent-where")
+    return text(context.language, "consent-ask").replace("/privacy", where)
+
+
+def _render_answers(answers: Iterable[str], language: str) -> dict[str, str]:
+    """Return the HTML of each answer."""
+    return {each: render_markdown(each, language=language)[0] for each in answers}
+
+
+_UNCOUNTED: Mapping[str, object] = {"left": "", "is_over": False}
+
+
+async def _describe_quota(context: PageContext) -> Mapping[str, object]:
+    """Return `left`, "осталось 12 из 20, обновится …", and `is_over`: no question is left."""
     if context.user is None:
-        return "", False
+        return _UNCOUNTED
     quota = await context.read(show_quota, context.actor, context.user)
     of_text = quota.left[Format.TEXT]
     if of_text.remaining is None:
-        return "", False
+        return _UNCOUNTED
     until = when(context, of_text.resets_at)
     message = context.say("left-questions", remaining=of_text.remaining, until=until)
-    return message, of_text.remaining == 0
+    return {"left": message, "is_over": of_text.remaining == 0}

@@ -41,6 +41,7 @@ from merlin.api.rate_limits import Limits
 from merlin.api.schema import Hex, Pagination, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
+from merlin.app.context import Context
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import read_terms
 from merlin.app.settlement import reason_key
@@ -342,23 +343,16 @@ async def _view(
     services = context.services
     actor = context.actor
 
-    def read() -> tuple[OrderDetails, Sequence[QuestionPack], str]:
+    def read() -> tuple[OrderDetails, list[QuestionPack], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
-        packs = Quotas(services.db, services.bot_id).packs.list_all(purchase.user_id)
-        return details, packs, bot_link(services, PLANS)
+        return details, _list_packs(services, details), bot_link(services, PLANS)
 
     details, packs, bot_href = await services.store.read(read)
     purchase = details.purchase
-    formats = details.purchase.order.promise.pack
-    keys = {
-        pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats
-    }
-    state = purchase.state_at(context.services.clock())
-    by_card = purchase.order.gateway is Gateway.YOOKASSA
-    waits = state.is_open
-    has_page = waits and can_open_payment_page(context, purchase)
-    may_ask = waits and can_pay_here(context, purchase)
-    may_check = by_card and waits
+    state = purchase.state_at(services.clock())
+    has_page = state.is_open and can_open_payment_page(context, purchase)
+    may_ask = state.is_open and can_pay_here(context, purchase)
+    may_check = state.is_open and purchase.order.gateway is Gateway.YOOKASSA
     is_young = services.clock() - purchase.created_at < _POLLED
     now = f"{state.value}.{has_page:d}.{is_silent:d}"
     href = ""
@@ -368,7 +362,7 @@ async def _view(
         "details": details,
         "purchase": purchase,
         "contact": format_contact(purchase.order.contact),
-        "packs": [pack for pack in packs if pack.key in keys],
+        "packs": packs,
         "bot_href": bot_href,
         "moment": services.clock(),
         "lead": _describe_state(context, details, state, is_silent=is_silent),
@@ -376,10 +370,22 @@ async def _view(
         "has_page": has_page,
         "may_ask": may_ask and not has_page,
         "may_check": may_check,
-        "may_cancel": waits,
+        "may_cancel": state.is_open,
         "again_href": _buy_again_href(context, purchase, state),
         "is_good": state is PurchaseState.PAID,
         "now": now,
         "live_href": href,
         "live_s": _POLL_S,
     }
+
+
+def _list_packs(services: Context, details: OrderDetails) -> list[QuestionPack]:
+    """Return the packs of questions that the grants of an order have brought."""
+    purchase = details.purchase
+    keys = {
+        pack_key(grant.entry_id, kind)
+        for grant in details.grants
+        for kind in purchase.order.promise.pack
+    }
+    packs = Quotas(services.db, services.bot_id).packs.list_all(purchase.user_id)
+    return [pack for pack in packs if pack.key in keys]

@@ -125,6 +125,11 @@ class ReviewForm(BaseModel):
         proposed = _trim(proposal.draft.question, proposal.draft.answer)
         return self.written.get(proposal.proposal_id, proposed) != proposed
 
+    def list_lost(self, waiting: Iterable[Proposal]) -> list[tuple[str, str]]:
+        """Return question and answer of the chosen rows whose proposal waits no longer."""
+        lost = self.written.keys() - {each.proposal_id for each in waiting}
+        return [self.written[each] for each in self.chosen if each in lost]
+
     def apply(self, waiting: Iterable[Proposal]) -> list[Proposal]:
         """Return the proposals with what stands in the form."""
         review = reviews.Review(written=self.written)
@@ -184,7 +189,6 @@ async def _render_proposals(
     firsts = form.apply(firsts)
     corrected = await context.read(reviews.find_corrected, context.actor, firsts)
     files = await context.read(changes.read_files, context.actor, dataset.name)
-    ids = {each.proposal_id for each in waiting}
     view: dict[str, object] = {
         "dataset": dataset,
         "course": dataset.course,
@@ -204,11 +208,7 @@ async def _render_proposals(
         "form": form,
         "changed": changed,
         "result": result,
-        "lost": [
-            form.written[each]
-            for each in form.chosen
-            if each in form.written.keys() - ids
-        ],
+        "lost": form.list_lost(waiting),
         "longest_reason": MAX_REASON,
     }
     if is_compared:
