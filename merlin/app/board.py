@@ -9,7 +9,7 @@ What waits for an editor (`list_tasks`) is counted beside it, and on every page 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -193,10 +193,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         beats = list_processes(ctx)
         overview = _read_overview(ctx, _WITH_COUNTS)
         newest = verdicts.list_newest(ctx)
-        led = {
-            led_course.slug: led_course.name
-            for led_course in list_led_courses(ctx, actor)
-        }
+        led = {course.slug: course.name for course in list_led_courses(ctx, actor)}
         removed = {
             name
             for name, each in newest.items()
@@ -224,33 +221,37 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
             for name in names
             if name not in removed or edits[name] or cards[name]
         ]
-        # What moves, then what needs attention; within that in catalogue order: courses by
-        # semester, datasets without one, then removed datasets.
-        places = {slug: place for place, slug in enumerate(led)}
-
-        def place(row: BoardRow) -> tuple[object, ...]:
-            in_catalogue = places.get(row.name, len(places))
-            return (
-                not row.is_moving,
-                not row.needs_care,
-                row.removed,
-                in_catalogue,
-                row.name,
-            )
-
-        daemon = max(
-            (beat.at for beat in beats if beat.process == "daemon"), default=None
-        )
+        daemon_beats = [beat.at for beat in beats if beat.process == "daemon"]
         is_live = is_daemon_alive(ctx)
         return Board(
             is_live=is_live,
-            silent_since=None if is_live else daemon,
+            silent_since=None if is_live else max(daemon_beats, default=None),
             is_telegram_down=any(
                 beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock())
                 for beat in beats
             ),
-            rows=sorted(rows, key=place),
+            rows=_order_rows(rows, [*led]),
         )
+
+
+def _order_rows(rows: Iterable[BoardRow], catalogue: Sequence[str]) -> list[BoardRow]:
+    """Return what moves, then what needs attention; within that in catalogue order.
+
+    That is: courses by semester, datasets without one, then removed datasets.
+    """
+    places = {slug: place for place, slug in enumerate(catalogue)}
+
+    def place(row: BoardRow) -> tuple[object, ...]:
+        in_catalogue = places.get(row.name, len(places))
+        return (
+            not row.is_moving,
+            not row.needs_care,
+            row.removed,
+            in_catalogue,
+            row.name,
+        )
+
+    return sorted(rows, key=place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

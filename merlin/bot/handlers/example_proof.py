@@ -9,7 +9,7 @@ is derived from its question and unique. The proof of a correction shows what it
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -343,58 +343,26 @@ def _proof_view(
         verdict = "page-allow-ask"
     if new == old:
         verdict = "examples-nothing-changed"
-    lines = finding_lines(context, preview)
-    result = join_lines(*lines, context.translate(verdict))
     can_save = preview.is_good and new != old
-    notes = [context.translate(note) if note else ""]
-    found = corrected = Corrected()
-    present = ""
-    if draft.proposal:
-        rows = Proposals(context.db)
-        proposal = rows.get(draft.proposal)
-        stored = reword(proposal.draft, new)
-        found = corrected = rows.corrected(stored)
-        if draft.replaced == "":
-            corrected = replace(found, others=())
-        if draft.is_other and found.others:
-            notes.append(context.translate("page-proposal-other-question"))
-        present = "\n\n".join(corrected.answers) or model_answer(context, proposal)
-        notes.append(corrected_lines(context, corrected))
-        if stored.origin == DISTIL:
-            drafted = context.translate("examples-drafted", teacher=stored.model_id)
-            notes += [drafted, cut(stored.note, _NOTE_LENGTH)]
-        if others := reviews.start_editing(*context.caller, draft.proposal):
-            notes.append(
-                context.translate("page-proposal-edited", who=", ".join(others))
-            )
+    correction = _describe_correction(context, draft, new)
+    notes = [context.translate(note) if note else "", *correction.notes]
     return ask(
         context,
         PROOF,
         title,
         "\n\n".join(filter(None, notes)),
-        *_preview(context, old, new, present),
+        *_preview(context, old, new, correction.present),
         *near_parts(context, near_ones),
-        result,
+        join_lines(*finding_lines(context, preview), context.translate(verdict)),
         back=back_data(draft),
         draft=draft,
-        rows=(
-            *(
-                (f"page-allow-{why}", f"ex:allow:{why}")
-                for why in _ALLOWED_FOR
-                if personal
-            ),
-            *(
-                near_row(context, place)
-                for place, _ in enumerate(near_ones)
-                if can_save
-            ),
-            *_action_rows(
-                draft,
-                corrected,
-                can_save=can_save,
-                has_others=bool(found.others),
-                has_near=bool(near_ones),
-            ),
+        rows=_action_rows(
+            context,
+            draft,
+            correction,
+            near_ones,
+            can_save=can_save,
+            is_personal=bool(personal),
         ),
         values={
             "good": can_save,
@@ -402,6 +370,45 @@ def _proof_view(
             "near": [each.path for each in near_ones],
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Correction:
+    """What a correction changes: the examples that it corrects, and their `present` answer.
+
+    `has_others`: other questions have it too, whether they are corrected or not. `notes` say what
+    an editor has to know of the proposal.
+    """
+
+    corrected: Corrected = field(default_factory=Corrected)
+    has_others: bool = False
+    present: str = ""
+    notes: Sequence[str] = ()
+
+
+def _describe_correction(
+    context: BotContext, draft: EditedFile, new: str | None
+) -> _Correction:
+    """Return what a draft corrects, nothing without a proposal; `new` is its text."""
+    if not draft.proposal:
+        return _Correction()
+    rows = Proposals(context.db)
+    proposal = rows.get(draft.proposal)
+    stored = reword(proposal.draft, new)
+    found = corrected = rows.corrected(stored)
+    if draft.replaced == "":
+        corrected = replace(found, others=())
+    notes = []
+    if draft.is_other and found.others:
+        notes.append(context.translate("page-proposal-other-question"))
+    notes.append(corrected_lines(context, corrected))
+    if stored.origin == DISTIL:
+        drafted = context.translate("examples-drafted", teacher=stored.model_id)
+        notes += [drafted, cut(stored.note, _NOTE_LENGTH)]
+    if others := reviews.start_editing(*context.caller, draft.proposal):
+        notes.append(context.translate("page-proposal-edited", who=", ".join(others)))
+    present = "\n\n".join(corrected.answers) or model_answer(context, proposal)
+    return _Correction(corrected, bool(found.others), present, notes)
 
 
 def near_parts(
@@ -502,29 +509,33 @@ def finding_line(
 
 
 def _action_rows(
+    context: BotContext,
     draft: EditedFile,
-    corrected: Corrected,
+    correction: _Correction,
+    near_ones: Sequence[NearExample],
     *,
     can_save: bool,
-    has_others: bool,
-    has_near: bool,
+    is_personal: bool,
 ) -> Iterator[menu.RowOf]:
+    if is_personal:
+        yield from ((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR)
     if can_save:
+        yield from (near_row(context, place) for place, _ in enumerate(near_ones))
         key = "examples-save"
         style = "success"
         if draft.is_gone:
             key = "examples-delete"
             style = "danger"
-        if has_near:
+        if near_ones:
             key = "page-near-other"
-        accept = "page-near-other-accept" if has_near else "examples-approve"
+        accept = "page-near-other-accept" if near_ones else "examples-approve"
         yield (accept if draft.proposal else key, "ex:save", style)
-    if has_others:
+    if correction.has_others:
         yield (
             "page-proposal-only" if draft.replaced is None else "page-proposal-all",
             "ex:only",
         )
-    if corrected.examples:
+    if correction.corrected.examples:
         yield ("examples-edit-answer", "ex:word:a")
     elif not draft.is_gone and draft.example() is not None:
         yield (

@@ -19,6 +19,7 @@ from typing import Any
 
 from merlin.app import consent, feedback, lineage, proposals, sessions
 from merlin.app.inbox import Dialog
+from merlin.app.lineage import AnswerOrigin
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext, Use
@@ -143,16 +144,7 @@ def show_source(context: BotContext) -> View:
             "role": origin.model_role,
         }
         details.append(context.translate("why-origin", **arguments))
-        named = [*source.said_by] or source.nearest
-        questions = lineage.read_questions(context.services, origin.dataset, named)
-        lines = [f"\n• {cut(questions.get(name, name))}" for name in named]
-        if source.said_by:
-            commits = (commit[:_COMMIT_LENGTH] for commit in source.said_by.values())
-            lines = [
-                context.translate("why-example", example=line, commit=commit)
-                for line, commit in zip(lines, commits, strict=True)
-            ]
-        if lines:
+        if lines := _example_lines(context, source, origin.dataset):
             key = "why-examples" if source.said_by else "why-nearest"
             words.append(context.translate(key, examples="".join(lines)))
     if context.authority.may(Permission.WATCH):
@@ -174,6 +166,22 @@ def show_source(context: BotContext) -> View:
     folded = in_entity("expandable_blockquote", "\n".join(details))
     page = join_pages(FormattedMessage("\n".join(words)), folded)
     return View(page, is_new=True)
+
+
+def _example_lines(
+    context: BotContext, source: AnswerOrigin, dataset: str
+) -> list[str]:
+    """Return the examples that the answer is from, with their commits, else the nearest ones."""
+    named = [*source.said_by] or source.nearest
+    questions = lineage.read_questions(context.services, dataset, named)
+    lines = [f"\n• {cut(questions.get(name, name))}" for name in named]
+    if not source.said_by:
+        return lines
+    commits = (commit[:_COMMIT_LENGTH] for commit in source.said_by.values())
+    return [
+        context.translate("why-example", example=line, commit=commit)
+        for line, commit in zip(lines, commits, strict=True)
+    ]
 
 
 _PRESSED_STYLES = {Rating.UP: "success", Rating.DOWN: "danger"}
