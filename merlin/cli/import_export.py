@@ -17,10 +17,12 @@ import typer
 
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
+from merlin.app.changes import DatasetFiles
 from merlin.cli import language
 from merlin.cli.account_import import import_account
 from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import (
+    EditSession,
     edit_session,
     preview_record,
     print_commit,
@@ -96,33 +98,26 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     """Import examples from files, in one commit or none, or from an account at a provider."""
     if bool(source) == bool(files):
         raise ConfigError("files, or --from with none", "import-what")
+    _require_files(files or ())
+    settings = configuration(config)
     if not files:
-        settings = configuration(config)
         import_account(settings, source, dataset, dry_run=dry_run, yes=yes, json=json)
         return
-    _require_files(files)
     named = dict(zip(REQUIRED_COLUMNS, columns, strict=True)) if all(columns) else {}
-    with (
-        edit_session(configuration(config)) as session,
-        closing(_read_files(files)) as contents,
-    ):
-        try:
-            existing = changes.read_files(session.ctx, session.actor, dataset)
-        except NotFound as error:
-            error.key = "import-no-dataset"
-            raise
+    with edit_session(settings) as session, closing(_read_files(files)) as contents:
+        existing = _read_dataset(session, dataset)
         plan = examples.plan(session.ctx, existing, read_import_files(contents, named))
         print_findings([*plan.findings, *plan.preview.around])
         edits = plan.good_edits
         view = _to_json(plan) | preview_record(plan.preview)
-        is_bad = plan.rejected and not (skip_bad and (edits or plan.duplicates))
-        if is_bad:
+        if plan.rejected and not (skip_bad and (edits or plan.duplicates)):
             if json:
                 print_json(view)
-            rejected = plan.rejected
-            count = plan.lines
             raise Refused(
-                "findings", "import-has-errors", rejected=rejected, lines=count
+                "findings",
+                "import-has-errors",
+                rejected=plan.rejected,
+                lines=plan.lines,
             )
         if edits and not dry_run:
             change_id = session.commit(dataset, edits, plan.subject)
@@ -136,6 +131,15 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     if plan.rejected:
         print_message("import-left-out", count=plan.rejected)
     print_commit(view)
+
+
+def _read_dataset(session: EditSession, dataset: str) -> DatasetFiles:
+    """Return the files of the dataset. Raises NotFound, in the words of an import."""
+    try:
+        return changes.read_files(session.ctx, session.actor, dataset)
+    except NotFound as error:
+        error.key = "import-no-dataset"
+        raise
 
 
 def read_file(path: Path) -> bytes:
@@ -212,10 +216,9 @@ def export(dataset: DatasetName, config: ConfigPath = DEFAULT) -> None:
     """Write a dataset's valid examples, as last fetched, to stdout."""
     with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
-    system = checked.spec.system if checked.spec else ""
     sys.stdout.flush()
     for example in sorted(checked.examples, key=lambda each: each.id):
-        line = dumps(to_record(example, system), ensure_ascii=False)
+        line = dumps(to_record(example, checked.system), ensure_ascii=False)
         sys.stdout.buffer.write(f"{line}\n".encode())
 
 

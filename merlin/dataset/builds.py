@@ -35,7 +35,7 @@ from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.published import CARD_FILE, TESTS_FILE, dump_card, dump_tests
-from merlin.dataset.spec import Recipe
+from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN
 from merlin.dataset.test_plan import plan_test
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
@@ -194,26 +194,9 @@ class BuildContent:
 def make_build(checked: CheckedDataset) -> BuildContent:
     """Return the build of a checked dataset.
 
-    Raises DatasetError (keys build-*) if it cannot be built: no spec, too few examples, or a
-    rejected example in a strict dataset.
+    Raises DatasetError if it cannot be built.
     """
-    spec = checked.spec
-    name = checked.name
-    good = checked.good
-    if spec is None:
-        raise DatasetError(
-            f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name
-        )
-    if good < FEWEST:
-        arguments = {"dataset": name, "good": good, "fewest": FEWEST}
-        raise DatasetError(
-            f"{name}: {good} good examples", "build-too-few", **arguments
-        )
-    if not checked.is_buildable:
-        arguments = {"dataset": name, "rejected": checked.rejected}
-        raise DatasetError(
-            f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
-        )
+    spec = _require_spec(checked)
     trained = {
         each.id: each.adapt_to_method(spec.recipe.method) for each in checked.examples
     }
@@ -248,6 +231,31 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         "recipe": spec.recipe.as_json(),
     }
     return BuildContent(digest, manifest, checked, trained, tokens)
+
+
+def _require_spec(checked: CheckedDataset) -> DatasetSpec:
+    """Return the spec of a dataset that can be built.
+
+    Raises DatasetError (keys build-*) without one, for too few examples, or for a rejected example
+    in a strict dataset.
+    """
+    name = checked.name
+    good = checked.good
+    if checked.spec is None:
+        raise DatasetError(
+            f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name
+        )
+    if good < FEWEST:
+        arguments = {"dataset": name, "good": good, "fewest": FEWEST}
+        raise DatasetError(
+            f"{name}: {good} good examples", "build-too-few", **arguments
+        )
+    if not checked.is_buildable:
+        arguments = {"dataset": name, "rejected": checked.rejected}
+        raise DatasetError(
+            f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
+        )
+    return checked.spec
 
 
 def _write_lines(

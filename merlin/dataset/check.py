@@ -7,9 +7,10 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 `merlin.dataset.lint`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from merlin.core.combining_marks import normalise_unicode
@@ -105,6 +106,16 @@ class CheckedDataset:
         return self.good + len(self.duplicates) + self.rejected
 
     @property
+    def system(self) -> str:
+        """Return the dataset's system text, "" without a spec."""
+        return self.spec.system if self.spec else ""
+
+    @property
+    def rules_off(self) -> Collection[str]:
+        """Return the rules whose findings the dataset does not want."""
+        return self.spec.rules_off if self.spec else ()
+
+    @property
     def is_buildable(self) -> bool:
         """Return whether it has a spec, enough examples and, if strict, no rejected ones."""
         if self.spec is None or self.good < FEWEST:
@@ -159,9 +170,7 @@ def check(
         spec=spec,
         course=course,
         findings=tuple(
-            sorted(
-                enabled, key=lambda each: (each.path, each.line, each.column, each.rule)
-            )
+            sorted(enabled, key=attrgetter("path", "line", "column", "rule"))
         ),
         rejected=meant - len(good) - len(duplicates),
         examples=good,

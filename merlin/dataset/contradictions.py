@@ -89,8 +89,8 @@ def _choose_compared(text: str, alone: Sequence[Example]) -> Sequence[Example]:
 
 def can_list_pairs(checked: CheckedDataset) -> bool:
     """Return whether a dataset is small enough to compare all, and has not turned it off."""
-    off = checked.spec.rules_off if checked.spec else {}
-    return SAME_MEANING not in off and len(list_alone(checked.examples)) <= MAX_COMPARED
+    is_off = SAME_MEANING in checked.rules_off
+    return not is_off and len(list_alone(checked.examples)) <= MAX_COMPARED
 
 
 def list_near_pairs(checked: CheckedDataset) -> list[tuple[Example, Example]]:

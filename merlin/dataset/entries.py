@@ -306,17 +306,9 @@ class ExampleEntries(Repository):
         if before:
             conditions.append(f"{number} < ?")
             values.append(before)
-        if example_filter.tag:
-            position = "instr" if self.db.dialect == "sqlite" else "strpos"
-            conditions.append(f"{position}(entry.tags, ?) > 0")
-            values.append(f"\n{example_filter.tag}\n")
-        for name, condition in _FILTERS.items():
-            if value := getattr(example_filter, name):
-                conditions.append(f"entry.{condition}")
-                values += [dataset, value]
-        if example_filter.finding:
-            conditions.append(f"entry.{_HAS_FINDING}")
-            values.append(dataset)
+        for condition, bound in self._filter(dataset, example_filter):
+            conditions.append(condition)
+            values += bound
         page = (
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"
@@ -325,6 +317,19 @@ class ExampleEntries(Repository):
         query = _PAGE.format(page=page.format(build=build), build=build, no_end=NO_END)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
+
+    def _filter(
+        self, dataset: str, example_filter: ExampleFilter
+    ) -> Iterator[tuple[str, Sequence[object]]]:
+        """Yield the conditions of a filter beside its words, each with the values it binds."""
+        if example_filter.tag:
+            position = "instr" if self.db.dialect == "sqlite" else "strpos"
+            yield f"{position}(entry.tags, ?) > 0", [f"\n{example_filter.tag}\n"]
+        for name, condition in _FILTERS.items():
+            if value := getattr(example_filter, name):
+                yield f"entry.{condition}", [dataset, value]
+        if example_filter.finding:
+            yield f"entry.{_HAS_FINDING}", [dataset]
 
     def read_trained(
         self, dataset: str, numbers: Sequence[int]

@@ -20,16 +20,14 @@ class ImportPlan:
     """The result of planning an import.
 
     `lines` is the number of lines, `unread` how many of them are not an example; `edits` add the
-    new examples. `duplicates` counts the lines with the content of an example or an earlier line.
-    `findings` refer to lines of the imported files, in file order. `preview` is the dataset with
-    the edits applied; its findings are those that the edits cause.
+    new examples. `findings` refer to lines of the imported files, in file order. `preview` is the
+    dataset with the edits applied; its findings are those that the edits cause.
     """
 
     dataset: str
     lines: int
     unread: int
     edits: tuple[Edit, ...]
-    duplicates: int
     findings: tuple[Finding, ...]
     preview: Preview
 
@@ -46,6 +44,11 @@ class ImportPlan:
     def rejected(self) -> int:
         """Return the number of lines with errors."""
         return self.unread + len(self.edits) - len(self.good_edits)
+
+    @property
+    def duplicates(self) -> int:
+        """Return the number of lines with the content of an example or an earlier line."""
+        return self.lines - self.unread - len(self.edits)
 
     @property
     def subject(self) -> Subject:
@@ -82,9 +85,9 @@ def plan_import(
     )
     checker = checker or EditChecker()
     current = checker.check(dataset, files, limit_tokens)
-    system = current.spec.system if current.spec else ""
     known = {
-        strip_system(example, system).content_digest for example in current.examples
+        strip_system(example, current.system).content_digest
+        for example in current.examples
     }
     read = list[ImportedLine]()
     found = list[Finding]()
@@ -94,7 +97,7 @@ def plan_import(
     for line in lines:
         read.append(line)
         found += line.findings
-        example = line.example and strip_system(line.example, system)
+        example = line.example and strip_system(line.example, current.system)
         if example and example.content_digest not in known:
             known.add(example.content_digest)
             path = example_path(names.allocate(example.question))
@@ -103,23 +106,15 @@ def plan_import(
         if max(len(texts), len(found)) > MAX_BATCH_SIZE:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
     preview = checker.preview(dataset, files, texts, limit_tokens)
-    off = current.spec.rules_off if current.spec else {}
+    off = current.rules_off
     findings = [each for each in (*found, *_list_left(read)) if each.rule not in off]
     findings += [_locate_finding(each, texts, sources) for each in preview.findings]
-    paths = [*dict.fromkeys(escape_unprintable(line.file) for line in read)]
-    unread = sum(line.example is None for line in read)
     return ImportPlan(
         dataset=dataset,
         lines=len(read),
-        unread=unread,
+        unread=sum(line.example is None for line in read),
         edits=tuple(Edit(path, None, text) for path, text in texts.items()),
-        duplicates=len(read) - unread - len(texts),
-        findings=tuple(
-            sorted(
-                findings,
-                key=lambda each: (paths.index(each.path), each.line, each.column),
-            )
-        ),
+        findings=_in_file_order(findings, read),
         preview=preview,
     )
 
@@ -135,6 +130,18 @@ def _list_left(lines: Iterable[ImportedLine]) -> Iterator[Finding]:
         yield Finding(
             "", first.line, first.column, "import-left-keys", Severity.WARNING, values
         ).at(file)
+
+
+def _in_file_order(
+    findings: Iterable[Finding], lines: Iterable[ImportedLine]
+) -> tuple[Finding, ...]:
+    """Return the findings in the order of the files and of the places in them."""
+    paths = [*dict.fromkeys(escape_unprintable(line.file) for line in lines)]
+    return tuple(
+        sorted(
+            findings, key=lambda each: (paths.index(each.path), each.line, each.column)
+        )
+    )
 
 
 def _locate_finding(

@@ -213,21 +213,7 @@ def read_outline(
     A question begins with "Question:" or "Q:"; else it is a heading or a bold line with a question
     mark; else a heading of the level that most texts stand below; else a paragraph that asks.
     """
-    lines = [
-        each._replace(text=line) for each in blocks for line in _LINES.split(each.text)
-    ]
-    headed = [one for one, two in pairwise(blocks) if one.level and not two.level]
-    levels = Counter(each.level for each in headed)
-    usual = levels.most_common(1)[0][0] if levels else 0
-    rules: tuple[tuple[Sequence[Block], Callable[[Block], object]], ...] = (
-        (lines, lambda each: _ASKED.match(each.text)),
-        (blocks, lambda each: each.level and each.text.rstrip().endswith("?")),
-        (blocks, lambda each: each.level and each.level == usual),
-        (blocks, _asks),
-        (lines, _asks),
-    )
-    found = ((pieces, rule) for pieces, rule in rules if any(map(rule, pieces)))
-    blocks, is_question = next(found, rules[0])
+    blocks, is_question = _find_questions(blocks)
     asked: Block | None = None
     answer = list[str]()
     last = 0
@@ -248,7 +234,7 @@ def read_outline(
             answer = []
         elif not asked:
             left["texts"] += 1
-        elif is_question is rules[0][1] and _ANSWERED.match(block.text):
+        elif is_question is _is_marked and _ANSWERED.match(block.text):
             asked = asked._replace(text="\n".join([asked.text, *answer]))
             answer = [_ANSWERED.sub("", block.text, count=1)]
         elif answer and block.line == last:
@@ -256,3 +242,29 @@ def read_outline(
         else:
             answer.append(block.text)
         last = block.line
+
+
+_Rule = Callable[[Block], object]
+
+
+def _find_questions(blocks: Sequence[Block]) -> tuple[Sequence[Block], _Rule]:
+    """Return the pieces of a document, and the first rule by which one of them is a question."""
+    lines = [
+        each._replace(text=line) for each in blocks for line in _LINES.split(each.text)
+    ]
+    headed = [one for one, two in pairwise(blocks) if one.level and not two.level]
+    levels = Counter(each.level for each in headed)
+    usual = levels.most_common(1)[0][0] if levels else 0
+    rules: tuple[tuple[Sequence[Block], _Rule], ...] = (
+        (lines, _is_marked),
+        (blocks, lambda each: each.level and each.text.rstrip().endswith("?")),
+        (blocks, lambda each: each.level and each.level == usual),
+        (blocks, _asks),
+        (lines, _asks),
+    )
+    found = ((pieces, rule) for pieces, rule in rules if any(map(rule, pieces)))
+    return next(found, rules[0])
+
+
+def _is_marked(block: Block) -> bool:
+    return _ASKED.match(block.text) is not None

@@ -92,21 +92,14 @@ class ProposalFollower(Repository):
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
         """Remove withdrawn examples: cancel the Change if not committed, else delete the files."""
-        ids = row.example_ids.split()
         if change is not None and change.commit is None:
-            is_over = change.state is ChangeState.REFUSED
-            if self._changes.withdraw(change.change_id) or is_over:
-                # They never reached git.
-                for table in (REVOKED_EXAMPLE, REVOKED_VERSION):
-                    of_dataset = table.dataset == row.dataset
-                    self.db.delete(table, of_dataset & table.example_id.in_(ids))
-                self._set(row, example_ids="")
+            self._cancel(row, change)
             return
         clean = {
             example_path(each): blob
             for each, (_, blob) in load_json(row.corrected).items()
         }
-        paths = [example_path(each) for each in ids]
+        paths = [example_path(each) for each in row.example_ids.split()]
         blobs = read_blobs(self.db, DATASET_FILE, row.dataset, paths)
         theirs = [
             path
@@ -141,6 +134,16 @@ class ProposalFollower(Repository):
         changes = make_changes(row.dataset, edits, request)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
+
+    def _cancel(self, row: Row, change: Change) -> None:
+        """Withdraw the Change of examples, which never reached git; then nothing is revoked."""
+        is_over = change.state is ChangeState.REFUSED
+        if not (self._changes.withdraw(change.change_id) or is_over):
+            return
+        for table in (REVOKED_EXAMPLE, REVOKED_VERSION):
+            theirs = table.example_id.in_(row.example_ids.split())
+            self.db.delete(table, (table.dataset == row.dataset) & theirs)
+        self._set(row, example_ids="")
 
     def _is_recorded(self, change: Change) -> bool:
         """Return whether the commit of a change was fetched and recorded."""
