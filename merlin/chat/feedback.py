@@ -31,7 +31,7 @@ from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import KTO, DatasetSpec
 from merlin.dataset.test_plan import MAX_READ
 from merlin.dataset.verdicts import read_newest_settings
-from merlin.db.database import BotRepository, Database, Repository, transaction
+from merlin.db.database import BotRepository, Database, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
     CONSENT,
@@ -235,23 +235,12 @@ class QuestionStatistics(Repository):
             & (TURN.is_dismissed == dismissed)
         )
         matching = query.where(is_listed & can_be_example)
-        questions = []
-        for row in self.db.rows(matching.order_by(TURN.id.desc()).limit(limit)):
-            text = decrypt(self.db.cipher, row.question)
-            has_reason = {
-                Reason.REFUSED: row.known == 0,
-                Reason.DISLIKED: row.is_disliked,
-            }
-            reasons = frozenset(
-                reason for reason, applies in has_reason.items() if applies
-            )
-            at = from_iso(row.asked_at)
-            is_shown = bool(row.is_shown)
-            if text:
-                questions.append(
-                    UnansweredQuestion(row.id, text, at, reasons, is_shown)
-                )
-        return questions
+        rows = self.db.rows(matching.order_by(TURN.id.desc()).limit(limit))
+        return [
+            _unanswered_from_row(row, text)
+            for row in rows
+            if (text := decrypt(self.db.cipher, row.question))
+        ]
 
     def list_asked(self, dataset: str, since: date, limit: int) -> list[AskedQuestion]:
         """Return questions that people asked lately and let editors read, each once, newest first.
@@ -456,6 +445,13 @@ class UnansweredQuestion:
     at: datetime
     reasons: frozenset[Reason]
     is_shown: bool
+
+
+def _unanswered_from_row(row: Row, text: str) -> UnansweredQuestion:
+    has_reason = {Reason.REFUSED: row.known == 0, Reason.DISLIKED: row.is_disliked}
+    reasons = frozenset(reason for reason, applies in has_reason.items() if applies)
+    at = from_iso(row.asked_at)
+    return UnansweredQuestion(row.id, text, at, reasons, bool(row.is_shown))
 
 
 @dataclass(frozen=True, slots=True)

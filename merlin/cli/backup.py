@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -44,6 +44,8 @@ from merlin.db.migrations import migrate
 from merlin.wiring.context import open_migrated_database
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from merlin.config import Config
     from merlin.db.backup import Manifest
 
@@ -83,27 +85,51 @@ def backup(
     settings = configuration(config)
     now = utc_now()
     state = settings.state_dir
-    url = settings.database
     require_whole(state)
-    write = partial(write_backup, state, url, at=now, with_key=with_key)
+    write = partial(write_backup, state, settings.database, at=now, with_key=with_key)
     if to == "-":
-        if sys.stdout.isatty():
-            raise Refused("stdout is a terminal", "backup-terminal")
-        try:
-            with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as piped:
-                write(piped)
-        except BrokenPipeError as error:
-            raise MerlinError(
-                "the reader closed the pipe", "backup-not-read"
-            ) from error
+        _write_to_stdout(write)
         note_backup(state, now)
         return
     folder = Path(to) if to else state / "backups"
-    name = f"{_ARCHIVE_STEM.format(now)}{_ENDING}"
-    remove_abandoned(folder.glob(f".merlin-*{_ENDING}.part"))
     is_new = not folder.exists()
-    path = folder / name
-    temporary = folder / f".{name}.part"
+    path = folder / f"{_ARCHIVE_STEM.format(now)}{_ENDING}"
+    _write_archive(write, path, to)
+    give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
+    archives = sorted(folder.glob(f"merlin-*Z{_ENDING}"))
+    expired = archives[:-keep] if keep else []
+    for archive in expired:
+        archive.unlink(missing_ok=True)  # another backup may be removing it
+    note_backup(state, now)
+    size = path.stat().st_size
+    values = {
+        "path": str(path),
+        "bytes": size,
+        "deleted": [str(archive) for archive in expired],
+    }
+    shown = {"path": str(path), "mb": round(size / 1e6, 1), "deleted": len(expired)}
+    print_result(values, "backup-done", json=json, **shown)
+
+
+def _write_to_stdout(write: Callable[[IO[bytes]], object]) -> None:
+    """Write an archive to standard output. Raises Refused, MerlinError if nobody reads it all."""
+    if sys.stdout.isatty():
+        raise Refused("stdout is a terminal", "backup-terminal")
+    try:
+        with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as piped:
+            write(piped)
+    except BrokenPipeError as error:
+        raise MerlinError("the reader closed the pipe", "backup-not-read") from error
+
+
+def _write_archive(write: Callable[[IO[bytes]], object], path: Path, to: str) -> None:
+    """Write an archive that is there as a whole or not at all; `to` is what the command named.
+
+    Raises ConfigError, and the errors of a folder that cannot be written.
+    """
+    folder = path.parent
+    remove_abandoned(folder.glob(f".merlin-*{_ENDING}.part"))
+    temporary = folder / f".{path.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.touch(0o600)
@@ -120,20 +146,6 @@ def backup(
     finally:
         with suppress(OSError):
             temporary.unlink()
-    give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
-    archives = sorted(folder.glob(f"merlin-*Z{_ENDING}"))
-    expired = archives[:-keep] if keep else []
-    for archive in expired:
-        archive.unlink(missing_ok=True)  # another backup may be removing it
-    note_backup(state, now)
-    size = path.stat().st_size
-    values = {
-        "path": str(path),
-        "bytes": size,
-        "deleted": [str(archive) for archive in expired],
-    }
-    shown = {"path": str(path), "mb": round(size / 1e6, 1), "deleted": len(expired)}
-    print_result(values, "backup-done", json=json, **shown)
 
 
 @app.command()
@@ -165,12 +177,9 @@ def restore(
         source = _open_archive(stack, archive)
         if dry_run:
             # On the disk of the state folder if it exists.
-            state = (
-                settings.state_dir
-                if settings.state_dir.is_dir()
-                else Path(gettempdir())
-            )
-            scratch = stack.enter_context(temporary_folder(state, ".verify-"))
+            state = settings.state_dir
+            folder = state if state.is_dir() else Path(gettempdir())
+            scratch = stack.enter_context(temporary_folder(folder, ".verify-"))
             manifest = read_backup(source, scratch)
         else:
             _check_replaceable(stack, settings, may_replace=replace)

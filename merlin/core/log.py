@@ -103,6 +103,24 @@ def _build_renderers() -> tuple[Processor, list[Processor]]:
     return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [console]
 
 
+# By logger: less severe events of other programs are not written.
+_LEAST_LEVELS = {
+    # These log whole URLs, and a Telegram URL contains the bot's token.
+    "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpcore2": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "openai": logging.WARNING,
+    "aiohttp": logging.WARNING,
+    # It warns when a tick is still running at its next time, which is by design.
+    "apscheduler": logging.ERROR,
+    # Start-up lines, which say nothing about Merlin.
+    "uvicorn": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+}
+
+
 def set_up_logging(
     process: str, level: int = logging.INFO, *, quiet: bool = False
 ) -> None:
@@ -142,22 +160,8 @@ def set_up_logging(
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    # These log whole URLs, and a Telegram URL contains the bot's token.
-    for name in (
-        "httpx",
-        "httpx2",
-        "httpcore",
-        "httpcore2",
-        "urllib3",
-        "openai",
-        "aiohttp",
-    ):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns when a tick is still running at its next time, which is by design.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    # Start-up lines, which say nothing about Merlin.
-    for name in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _LEAST_LEVELS.items():
+        logging.getLogger(name).setLevel(least)
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
 
 
