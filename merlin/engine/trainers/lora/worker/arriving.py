@@ -65,13 +65,7 @@ def adopt_adapter(task: Task, weights: Path, send: Callable[..., None]) -> None:
     config = read_config(str(task.hyperparameters["config"]), task.base)
     tensors = read_weights(weights)
     base = inspect_base(task.base)
-    tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
-    train = tokenizer.read_rows(task.method, task.train, "training_file")
-    test = (
-        tokenizer.read_rows(task.method, task.test, "validation_file")
-        if task.test
-        else []
-    )
+    train, test = ExampleTokenizer(base.tokenizer, base.longest).read_task(task)
     model = load_base(task.base, torch.device(task.device))
     if task.base.quantised == "none":
         model.to(task.device)
@@ -178,8 +172,13 @@ def _expect_shape(layer: Any, side: str, rank: int) -> list[int]:
 
 
 def _other_base(theirs: str, base: BaseFiles) -> Untrainable:
-    names = {"theirs": theirs or "–", "ours": base.source}
-    return Untrainable(CODE, "engine-adapter-other-base", "method", **names)
+    return Untrainable(
+        CODE,
+        "engine-adapter-other-base",
+        "method",
+        theirs=theirs or "–",
+        ours=base.source,
+    )
 
 
 def _write_adapter(

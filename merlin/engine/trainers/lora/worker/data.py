@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.base import DPO, KTO, Untrainable
+from merlin.engine.trainers.base import DPO, KTO, Task, Untrainable
 from merlin.engine.training_file import (
     encode_chat,
     find_line,
@@ -40,6 +40,19 @@ class ExampleTokenizer:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
         self._tokenizer = tokenizer
         self._longest = longest
+
+    def read_task(self, task: Task) -> tuple[list[Row], list[Row]]:
+        """Return the rows of a task's training file and those of its test, none without one.
+
+        Raises as `read_rows`.
+        """
+        train = self.read_rows(task.method, task.train, "training_file")
+        test = (
+            self.read_rows(task.method, task.test, "validation_file")
+            if task.test
+            else []
+        )
+        return train, test
 
     def read_rows(self, method: str, path: Path, param: str) -> list[Row]:
         """Return the rows of all examples.

@@ -24,6 +24,7 @@ from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, Task
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer, Row
 from merlin.engine.trainers.lora.worker.model import (
+    BaseInfo,
     check_device,
     inspect_base,
     load_base,
@@ -205,13 +206,7 @@ def train_task(task: Task, send: Send) -> None:
         raise ValueError("a task of this trainer needs a base")
     check_device(task.device)
     base = inspect_base(task.base)
-    tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
-    train = tokenizer.read_rows(task.method, task.train, "training_file")
-    test = (
-        tokenizer.read_rows(task.method, task.test, "validation_file")
-        if task.test
-        else []
-    )
+    train, test = ExampleTokenizer(base.tokenizer, base.longest).read_task(task)
     settings: Mapping[str, Any] = trainer.resolve_hyperparameters(
         task.method,
         task.hyperparameters,
@@ -229,14 +224,7 @@ def train_task(task: Task, send: Send) -> None:
         torch.set_num_threads(choose_threads(lambda: model(input_ids=ids)))
     prover = Prover(train, test, task.base.quantised)
     checkpoint = find_checkpoint(task.folder)
-    lora = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings["rank"],
-        lora_alpha=2 * settings["rank"],
-        target_modules=base.architecture.select_modules(
-            name for name, _ in model.named_modules()
-        ),
-    )
+    lora = _plan_adapter(base, model, settings["rank"])
     taught = [row for row in train if row.get("is_taught")]
     if task.method == KTO:
         random.Random(task.seed).shuffle(train)  # noqa: S311 - TRL takes such rows in their order
@@ -245,10 +233,7 @@ def train_task(task: Task, send: Send) -> None:
             model, task.folder / _TUNED, is_trainable=True
         )
     elif taught:
-        rate = trainer.RATE[SUPERVISED] * settings["learning_rate_multiplier"]
-        alone = {"learning_rate": rate, "eval_strategy": "no", "save_strategy": "no"}
-        first = SFTConfig(**_build_arguments(task, settings, has_test=False) | alone)
-        model = _teach_examples(first, base.tokenizer, model, lora, taught)
+        model = _teach_examples(task, settings, base.tokenizer, model, lora, taught)
         _save_adapter(model, task.folder / _TUNED)
     training = trains(
         model=model,
@@ -263,8 +248,24 @@ def train_task(task: Task, send: Send) -> None:
     training.train(resume_from_checkpoint=checkpoint)
 
 
+def _plan_adapter(base: BaseInfo, model: Any, rank: int) -> LoraConfig:
+    """Return the settings of an adapter of the layers that bases of this class train."""
+    names = (name for name, _ in model.named_modules())
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules=base.architecture.select_modules(names),
+    )
+
+
 def _teach_examples(
-    config: SFTConfig, tokenizer: Any, model: Any, lora: LoraConfig, rows: Sequence[Row]
+    task: Task,
+    settings: Mapping[str, Any],
+    tokenizer: Any,
+    model: Any,
+    lora: LoraConfig,
+    rows: Sequence[Row],
 ) -> Any:
     """Return the model tuned on the examples among rated answers.
 
@@ -277,9 +278,12 @@ def _teach_examples(
         }
         for row in rows
     ]
+    rate = trainer.RATE[SUPERVISED] * settings["learning_rate_multiplier"]
+    arguments = _build_arguments(task, settings, has_test=False)
+    arguments |= {"learning_rate": rate, "save_strategy": "no"}
     training = SupervisedTrainer(
         model=model,
-        args=config,
+        args=SFTConfig(**arguments),
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         peft_config=lora,
