@@ -93,19 +93,14 @@ class ProtocolClient:
             {"Content-Type": "application/json"} if isinstance(data, bytes) else {}
         )
         headers |= {"Accept-Language": language} if language else {}
-        url = f"{self._root}{path}"
-        if self._api_version:
-            place = f"/deployments/{body['model']}" if isinstance(body, Mapping) else ""
-            url = f"{self._root}{place}{path}?api-version={self._api_version}"
-        sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):
             response = await self._open_session().request(
                 "GET" if body is None else "POST",
-                url,
+                self._url_of(path, body),
                 data=data,
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(
-                    sock_connect=CONNECT_S, sock_read=sock_read
+                    sock_connect=CONNECT_S, sock_read=min(between_s, total_s)
                 ),
                 allow_redirects=False,
             )
@@ -120,6 +115,12 @@ class ProtocolClient:
                     response.status, response.headers, error, path, ProviderBusy
                 )
             yield response
+
+    def _url_of(self, path: str, body: Body) -> str:
+        if not self._api_version:
+            return f"{self._root}{path}"
+        place = f"/deployments/{body['model']}" if isinstance(body, Mapping) else ""
+        return f"{self._root}{place}{path}?api-version={self._api_version}"
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

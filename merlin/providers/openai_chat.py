@@ -148,11 +148,7 @@ class OpenAIChat:
             ):
                 async for chunk in chunks:
                     if chunk.get("error"):
-                        error = error_of_object(chunk["error"], ProviderBusy)
-                        raise (
-                            find_refused_parameter(error, sampling.request_fields())
-                            or error
-                        )
+                        raise _error_of(chunk["error"], sampling)
                     piece = parse_chunk(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
                     is_whole = is_whole or piece.finish_reason is not None
@@ -227,3 +223,9 @@ class OpenAIChat:
     async def aclose(self) -> None:
         """Close all connections; await it in the event loop that made the calls."""
         await self._client.aclose()
+
+
+def _error_of(refusal: object, sampling: SamplingParams) -> ProviderError:
+    """Return the error of a stream's piece, which names the parameter if one is refused."""
+    error = error_of_object(refusal, ProviderBusy)
+    return find_refused_parameter(error, sampling.request_fields()) or error

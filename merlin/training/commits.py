@@ -356,17 +356,11 @@ def _store_taught_examples(
         )
         for name, each in touched.items()
     }
-    gone = standing.keys() - content.examples.keys()
     ended = [
-        *gone,
+        *(standing.keys() - content.examples.keys()),
         *(name for name in taught if standing.get(name, taught[name]) != taught[name]),
     ]
-    for some in in_portions(ended, CHUNK):
-        is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (
-            TAUGHT_EXAMPLE.end_build == NO_END
-        )
-        old = is_current & TAUGHT_EXAMPLE.example_id.in_(some)
-        db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
+    _end_examples(db, build_id, dataset, ended)
     this = {"dataset": dataset, "first_build": build_id, "end_build": NO_END}
     rows = (
         {**this, "example_id": name, **row._asdict()}
@@ -374,6 +368,18 @@ def _store_taught_examples(
         if row != standing.get(name)
     )
     db.run_many(_ADD_TAUGHT, rows)
+
+
+def _end_examples(
+    db: Database, build_id: int, dataset: str, names: Sequence[str]
+) -> None:
+    """End the rows of examples that this build has no longer, or otherwise."""
+    for some in in_portions(names, CHUNK):
+        is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (
+            TAUGHT_EXAMPLE.end_build == NO_END
+        )
+        old = is_current & TAUGHT_EXAMPLE.example_id.in_(some)
+        db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
 
 
 def _find_touched(

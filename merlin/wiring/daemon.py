@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from merlin.chat.feedback import QuestionStatistics
 from merlin.config import Config
 from merlin.config.credentials import credential
-from merlin.config.settings import PING_URL
+from merlin.config.settings import PING_URL, ProviderConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
@@ -119,17 +119,9 @@ def services_of(
         providers = {}
         sunsets = {}
         for provider in config.providers if has_providers else ():
-            service = stack.enter_context(closing(training_client(provider)))
-            sunsets[provider.name] = sunset_lookup(config, service)
-            providers[provider.name] = TrainingProvider(
-                api=service,
-                client=stack.enter_context(closing(model_client(provider))),
-                base_client=stack.enter_context(closing(model_client(provider, SHORT))),
-                db=database,
-                builds=config.state_dir / "builds",
-                clock=utc_now,
-                settle_s=provider.settle_s,
-            )
+            opened = _open_provider(stack, config, database, provider)
+            sunsets[provider.name] = sunset_lookup(config, opened.api)
+            providers[provider.name] = opened
         forge = create_forge(config) if has_providers else None
         if forge is not None:
             stack.callback(forge.close)
@@ -160,6 +152,21 @@ def services_of(
             forge=forge,
             ping_url=_ping_url(config),
         )
+
+
+def _open_provider(
+    stack: ExitStack, config: Config, database: Database, provider: ProviderConfig
+) -> TrainingProvider:
+    """Return a provider that trains; `stack` closes its connections."""
+    return TrainingProvider(
+        api=stack.enter_context(closing(training_client(provider))),
+        client=stack.enter_context(closing(model_client(provider))),
+        base_client=stack.enter_context(closing(model_client(provider, SHORT))),
+        db=database,
+        builds=config.state_dir / "builds",
+        clock=utc_now,
+        settle_s=provider.settle_s,
+    )
 
 
 def _ping_url(config: Config) -> str:
