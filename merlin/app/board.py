@@ -242,12 +242,11 @@ def _order_rows(rows: Iterable[BoardRow], catalogue: Sequence[str]) -> list[Boar
     places = {slug: place for place, slug in enumerate(catalogue)}
 
     def place(row: BoardRow) -> tuple[object, ...]:
-        in_catalogue = places.get(row.name, len(places))
         return (
             not row.is_moving,
             not row.needs_care,
             row.removed,
-            in_catalogue,
+            places.get(row.name, len(places)),
             row.name,
         )
 

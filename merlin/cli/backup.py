@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -44,8 +44,6 @@ from merlin.db.migrations import migrate
 from merlin.wiring.context import open_migrated_database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from merlin.config import Config
     from merlin.db.backup import Manifest
 
@@ -111,7 +109,7 @@ def backup(
     print_result(values, "backup-done", json=json, **shown)
 
 
-def _write_to_stdout(write: Callable[[IO[bytes]], object]) -> None:
+def _write_to_stdout(write: partial[Manifest]) -> None:
     """Write an archive to standard output. Raises Refused, MerlinError if nobody reads it all."""
     if sys.stdout.isatty():
         raise Refused("stdout is a terminal", "backup-terminal")
@@ -122,7 +120,7 @@ def _write_to_stdout(write: Callable[[IO[bytes]], object]) -> None:
         raise MerlinError("the reader closed the pipe", "backup-not-read") from error
 
 
-def _write_archive(write: Callable[[IO[bytes]], object], path: Path, to: str) -> None:
+def _write_archive(write: partial[Manifest], path: Path, to: str) -> None:
     """Write an archive that is there as a whole or not at all; `to` is what the command named.
 
     Raises ConfigError, and the errors of a folder that cannot be written.

@@ -246,14 +246,19 @@ def _require_spec(checked: CheckedDataset) -> DatasetSpec:
             f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name
         )
     if good < FEWEST:
-        arguments = {"dataset": name, "good": good, "fewest": FEWEST}
         raise DatasetError(
-            f"{name}: {good} good examples", "build-too-few", **arguments
+            f"{name}: {good} good examples",
+            "build-too-few",
+            dataset=name,
+            good=good,
+            fewest=FEWEST,
         )
     if not checked.is_buildable:
-        arguments = {"dataset": name, "rejected": checked.rejected}
         raise DatasetError(
-            f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
+            f"{name}: strict, {checked.rejected} rejected",
+            "build-strict",
+            dataset=name,
+            rejected=checked.rejected,
         )
     return checked.spec
 

@@ -244,18 +244,18 @@ def read_outline(
         last = block.line
 
 
-_Rule = Callable[[Block], object]
-
-
-def _find_questions(blocks: Sequence[Block]) -> tuple[Sequence[Block], _Rule]:
+def _find_questions(
+    blocks: Sequence[Block],
+) -> tuple[Sequence[Block], Callable[[Block], object]]:
     """Return the pieces of a document, and the first rule by which one of them is a question."""
     lines = [
         each._replace(text=line) for each in blocks for line in _LINES.split(each.text)
     ]
-    headed = [one for one, two in pairwise(blocks) if one.level and not two.level]
-    levels = Counter(each.level for each in headed)
+    levels = Counter(
+        one.level for one, two in pairwise(blocks) if one.level and not two.level
+    )
     usual = levels.most_common(1)[0][0] if levels else 0
-    rules: tuple[tuple[Sequence[Block], _Rule], ...] = (
+    rules: tuple[tuple[Sequence[Block], Callable[[Block], object]], ...] = (
         (lines, _is_marked),
         (blocks, lambda each: each.level and each.text.rstrip().endswith("?")),
         (blocks, lambda each: each.level and each.level == usual),

@@ -343,8 +343,9 @@ async def _read_turn_before(
 
 def _consent_question(context: PageContext) -> str:
     """Return the bot's text, with the account's page as the place where a consent is revoked."""
-    where = context.say("consent-where")
-    return text(context.language, "consent-ask").replace("/privacy", where)
+    return text(context.language, "consent-ask").replace(
+        "/privacy", context.say("consent-where")
+    )
 
 
 def _render_answers(answers: Iterable[str], language: str) -> dict[str, str]:

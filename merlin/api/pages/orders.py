@@ -187,13 +187,13 @@ def _describe_state(
     elif state.is_unasked:
         by_card = "silent" if is_silent else "asking"
         name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
-    arguments = {
-        "amount": purchase.amount.format(context.language),
-        "until": when(context, purchase.expires_at),
-        "gateway": order.gateway.value,
-        "why": text(context.language, reason_key(purchase.reason)),
-    }
-    return context.say(f"order-lead-{name}", **arguments)
+    return context.say(
+        f"order-lead-{name}",
+        amount=purchase.amount.format(context.language),
+        until=when(context, purchase.expires_at),
+        gateway=order.gateway.value,
+        why=text(context.language, reason_key(purchase.reason)),
+    )
 
 
 def _buy_again_href(

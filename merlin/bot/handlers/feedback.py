@@ -136,23 +136,27 @@ def show_source(context: BotContext) -> View:
     if origin is None:
         words.append(context.translate("why-general"))
     else:
-        arguments = {
-            "commit": origin.commit[:_COMMIT_LENGTH] or "—",
-            "at": context.moment(origin.trained_at),
-            "examples": origin.examples,
-            "editors": origin.editors,
-            "role": origin.model_role,
-        }
-        details.append(context.translate("why-origin", **arguments))
+        details.append(
+            context.translate(
+                "why-origin",
+                commit=origin.commit[:_COMMIT_LENGTH] or "—",
+                at=context.moment(origin.trained_at),
+                examples=origin.examples,
+                editors=origin.editors,
+                role=origin.model_role,
+            )
+        )
         if lines := _example_lines(context, source, origin.dataset):
             key = "why-examples" if source.said_by else "why-nearest"
             words.append(context.translate(key, examples="".join(lines)))
     if context.authority.may(Permission.WATCH):
-        usage = {
-            "input": written.usage.input_tokens,
-            "output": written.usage.output_tokens,
-        }
-        details.append(context.translate("why-tokens", **usage))
+        details.append(
+            context.translate(
+                "why-tokens",
+                input=written.usage.input_tokens,
+                output=written.usage.output_tokens,
+            )
+        )
         if written.currency:
             cost = money.format_price(
                 context.language, written.cost_micro, written.currency
