@@ -144,8 +144,10 @@ def update_files(services: DaemonServices) -> bool:
 
     Separate from processing commits: for a large dataset it takes longer than check and build.
     """
-    with services.gathering.files_lock:
-        return sync_files(services.gathering.source, FileIndex(services.db))
+    ctx = services.gathering
+    with ctx.files_lock:
+        index = FileIndex(services.db)
+        return ctx.thread.submit(sync_files, ctx.source, index).result()
 
 
 def encode_entries(services: DaemonServices) -> bool:
@@ -173,11 +175,12 @@ def process_commits(services: DaemonServices) -> bool:
     """
     notify_daily = Notices(services.db, services.clock).notify_daily
     try:
-        head, has_moved = gather(
+        head, has_moved = services.gathering.thread.submit(
+            gather,
             services.gathering,
             partial(_notify_outcome, services),
             partial(_notify_rewritten, services),
-        )
+        ).result()
     except SourceError as error:
         notify_daily("notice-repository", {"reason": error.as_argument()})
         raise

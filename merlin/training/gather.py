@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -61,7 +62,9 @@ class GatherContext:
     `limit_tokens`: base model -> token limit of an example. `list_rated` returns the rated answers
     of a dataset since a day. `gather_lock` is held while a thread
     gathers, `mainline_lock` while the mainline is being updated, so that nothing is decided by an
-    incomplete mainline, and `files_lock` while the cached dataset files are being updated.
+    incomplete mainline, and `files_lock` while the cached dataset files are being updated. `thread`
+    is where both are done: the C library gives each thread a heap of its own, which keeps 30 MB
+    after a commit to 30,000 examples.
     """
 
     source: GitSource
@@ -74,6 +77,7 @@ class GatherContext:
     gather_lock: threading.Lock = field(default_factory=threading.Lock)
     mainline_lock: threading.Lock = field(default_factory=threading.Lock)
     files_lock: threading.Lock = field(default_factory=threading.Lock)
+    thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
     progress: CommitProgress = field(default_factory=CommitProgress)
 
 
