@@ -1,8 +1,9 @@
-"""A file of merlin/ is covered by tests of its own name, when only these run.
+"""A file of merlin/ is covered by tests of its own, when only these run.
 
 merlin/dataset/split.py has tests/dataset/test_split.py, or several of that beginning
 (test_split_sizes.py). merlin/bot/handlers/groups.py has tests/bot/test_handlers_groups.py, or, as
-no other file of the bot is named so, test_groups.py. A file without a function needs none. The
+no other file of the bot is named so, test_groups.py. Where one test file covers several files,
+individual_tests.txt says which tests are a file's. A file without a function needs none. The
 exceptions stand in individual_coverage.txt, and become fewer.
 
     python -m tests.individual_coverage                 the names and the list, in `make lint`
@@ -23,6 +24,8 @@ from coverage import Coverage
 
 ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_suffix(".txt")
+# `merlin/a.py: tests/x.py tests/y.py`, a line a file.
+TESTS = LIST.with_name("individual_tests.txt")
 # Where the tests of a package stand, other than in a folder of its name: "" is merlin/ itself.
 FOLDERS = {"": "wiring"}
 
@@ -75,9 +78,14 @@ def _list_names(subject):
     return [folder / "_".join(parts[start:]) for start in range(len(parts))]
 
 
-def find_faults(subjects, tests_by_subject, listed):
-    """Return what is wrong with the names and the list, a line each."""
-    gone = [f"{path}: in the list, but gone" for path in listed - set(subjects)]
+def find_faults(subjects, tests_by_subject, listed, root=ROOT):
+    """Return what is wrong with the names and the lists, a line each."""
+    named = listed | tests_by_subject.keys()
+    gone = [f"{path}: in a list, but gone" for path in named - set(subjects)]
+    tests = {test for tests in tests_by_subject.values() for test in tests}
+    gone += [
+        f"{test}: in a list, but gone" for test in tests if not (root / test).exists()
+    ]
     nameless = [
         f"{path}: no test file of its name"
         for path in subjects
@@ -131,9 +139,13 @@ def write_list(subjects, missed_by_subject, listed):
 
 
 def match_all(subjects):
-    """Return the test files of each subject that has some."""
+    """Return the test files of each subject that has some: as TESTS says, else by name."""
     tests = [str(path.relative_to(ROOT)) for path in ROOT.glob("tests/*/test_*.py")]
-    return match_tests(subjects, tests)
+    lines = TESTS.read_text("utf-8").splitlines()
+    said = dict(line.split(": ") for line in lines)
+    return match_tests(subjects, tests) | {
+        path: names.split() for path, names in said.items()
+    }
 
 
 def main(arguments):
@@ -146,7 +158,7 @@ def main(arguments):
         faults = find_faults(subjects, tests_by_subject, listed)
         faults.sort()
         print(
-            f"not covered by tests of their name: {len(listed)} of {len(subjects)} files"
+            f"not covered by tests of their own: {len(listed)} of {len(subjects)} files"
         )
     else:
         chosen = {path: tests_by_subject[path] for path in wanted or tests_by_subject}

@@ -32,9 +32,12 @@ def test_tests_belong_to_the_file_with_the_longest_of_their_names():
     }
 
 
-def test_list_names_exactly_the_files_that_are_not_covered():
-    assert find_faults(["a", "b", "c"], {"a": ["t"]}, {"b", "d"}) == [
-        "d: in the list, but gone",
+def test_lists_name_exactly_the_files_that_are_not_covered(tmp_path):
+    (tmp_path / "t").touch()
+    tests_by_subject = {"a": ["t"], "b": ["t", "u"]}
+    assert find_faults(["a", "b", "c"], tests_by_subject, {"d"}, tmp_path) == [
+        "d: in a list, but gone",
+        "u: in a list, but gone",
         "c: no test file of its name",
     ]
     missed = {"a": [], "b": [7], "c": [], "d": [7], "e": None}
