@@ -13,10 +13,10 @@ QUICK = ("demo", "recall")
 NAMES = (
     *QUICK,
     *("backup", "changes", "contract", "gate", "idle", "judge", "killpoints"),
-    *("operations", "proof", "replicas", "upgrade"),
+    *("operations", "proof", "replicas", "switch", "upgrade"),
 )
 WITH_ARGUMENTS = (
-    *("chat", "dataset", "engine", "house", "scale", "simulation", "soak"),
+    *("chat", "dataset", "house", "scale", "simulation", "soak"),
     "understanding",
 )
 

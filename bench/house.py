@@ -59,9 +59,9 @@ def _measure_walks(name: str, root: Path) -> Figures:
     figures: Figures = {}
     for title, walk in measure_walks(root).items():
         print(f"{name}, {title}:", *walk.files, sep="\n")
-        for suffix, part in (("", walk), (" of its subjects", walk.subject)):
-            figures[f"{title}: files{suffix}"] = len(part.files)
-            figures[f"{title}: changes of folder{suffix}"] = part.changes
+        figures[f"{title}: files"] = len(walk.files)
+        figures[f"{title}: files of its subjects"] = len(walk.list_own_files())
+        figures[f"{title}: changes of process or thread"] = walk.changes
     return figures
 
 

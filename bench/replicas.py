@@ -1,14 +1,11 @@
-"""Measure several processes on one PostgreSQL: notification latency, throughput, takeover.
+"""Measure several processes on one PostgreSQL: notification latency, throughput.
 
-An API receives webhook messages that one of two bots answers. Then the
-throughput of two APIs and bots is compared with that of one each, and a second daemon takes over
-from a killed one. That it takes over from a machine that went silent is no matter of signals:
-the kernel of a stopped process still answers PostgreSQL's keepalives, and the lock stays its own.
+An API receives webhook messages that one of two bots answers. Then the throughput of two APIs and
+bots is compared with that of one each.
 """
 
 import os
 import random
-import re
 import statistics
 import tempfile
 import time
@@ -22,23 +19,18 @@ import yaml
 
 from bench.chat_sides import CONFIG, CREDENTIALS, store_serving_model
 from bench.chat_world import TOKEN, World
-from bench.figures import cpu_s, line
+from bench.figures import cpu_s
 from bench.processes import CORES, start
 from merlin.config.credentials import webhook_secret
 from merlin.core.server import free_ports
-from merlin.db.database import open_database
 from tests.bot.test_replicas import Replicas
 from tests.support import postgresql
-from tests.support.ending import end
-from tests.support.forked_processes import is_ready, start as start_forked
-from tests.support.pipeline_lab import Lab
+from tests.support.forked_processes import is_ready
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 from tests.support.waiting import wait_until
 
 MESSAGES = 40
 ANSWERS = 2000
-TAKEOVERS = 5
-LEADS = re.compile("(?<!another )daemon leads")
 
 
 def run() -> None:
@@ -51,7 +43,6 @@ def run() -> None:
         with TelegramStandIn() as telegram:
             _measure_messages(server.reset(), Path(folder), provider, telegram)
         _measure_throughput(server.create)
-        _measure_takeovers(server.create, provider)
 
 
 def _measure_throughput(make: Callable[[], str]) -> None:
@@ -101,43 +92,13 @@ def _measure_throughput(make: Callable[[], str]) -> None:
                 1000 * (cpu_s(pid) - cpu_before) / ANSWERS
                 for pid, cpu_before in zip(processes, before, strict=True)
             ]
-            with open_database(url, read_only=True) as database:
-                states = dict[str, int](
-                    database.sql(
-                        "SELECT state, COUNT(*) FROM telegram_update GROUP BY state"
-                    )
-                )
         print(
             f"| {count} api and {count} bot: {figures['answers_per_s']:.0f} answers/s, added p50"
             f" {figures['p50_ms']:.0f}, p99 {figures['p99_ms']:.0f} ms,"
             f" doubled {figures['doubled']} |"
-            f" CPU per answer, apis {sum(cpu_ms[:count]):.2f}, bots {sum(cpu_ms[count:]):.2f} ms |"
-            f" {states} |",
+            f" CPU per answer, apis {sum(cpu_ms[:count]):.2f}, bots {sum(cpu_ms[count:]):.2f} ms |",
             flush=True,
         )
-
-
-def _measure_takeovers(make: Callable[[], str], provider: Any) -> None:
-    """Kill the leading daemon; print the time until another one leads."""
-    times = []
-    for _ in range(TAKEOVERS):
-        with tempfile.TemporaryDirectory() as folder:
-            url = make()
-            daemons = []
-            logs = [Path(folder) / f"{number}.log" for number in range(2)]
-            for number, log in enumerate(logs):
-                lab = Lab(Path(folder) / str(number), provider.base_url, database=url)
-                daemons.append(start_forked("daemon", lab.path, log))
-                wait_until(lambda: "daemon leads" in log.read_text())  # noqa: B023 - called here
-            time.sleep(random.uniform(2, 3))  # noqa: S311 - at no fixed beat of theirs
-            started_at = time.monotonic()
-            daemons[0].kill()
-            wait_until(lambda: LEADS.search(logs[1].read_text()))  # noqa: B023 - called here
-            times.append(time.monotonic() - started_at)
-            end(*daemons)
-    print(
-        line("after SIGKILL of the daemon that leads another leads", times), flush=True
-    )
 
 
 def _measure_messages(url: str, folder: Path, provider: Any, telegram: Any) -> None:

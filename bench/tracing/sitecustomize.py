@@ -1,7 +1,7 @@
 """Record which functions of Merlin this process calls; loaded if its folder is in PYTHONPATH.
 
 `bench.walk` writes the current phase to a file; when it changes, the functions called in the
-previous phase are written beside it, one per line, in the order of their first calls.
+previous phase are written beside it, one per line, with the time and the thread of the first call.
 """
 
 import os
@@ -13,13 +13,14 @@ from types import CodeType, FrameType
 
 FOLDER = Path(os.environ["MERLIN_WALK"])
 # By id: hashing a code object reads all of its content.
-called: dict[int, CodeType] = {}
+called: dict[int, tuple[int, int, CodeType]] = {}
 
 
 def note(frame: FrameType, event: str, _: object) -> None:
     """Record a function's first call."""
     if event == "call" and id(frame.f_code) not in called:
-        called[id(frame.f_code)] = frame.f_code
+        call = (time.monotonic_ns(), threading.get_ident(), frame.f_code)
+        called[id(frame.f_code)] = call
 
 
 def follow() -> None:
@@ -33,12 +34,15 @@ def follow() -> None:
     while True:
         time.sleep(0.02)
         now = (FOLDER / "phase").read_text("utf-8")
-        if now == phase:
+        if now in ("", phase):
             continue
         ended = called
         called = {}
-        codes = [code for code in ended.values() if "/merlin/" in code.co_filename]
-        lines = [f"{code.co_filename}:{code.co_qualname}\n" for code in codes]
+        lines = [
+            f"{at} {thread} {code.co_filename}:{code.co_qualname}\n"
+            for at, thread, code in ended.values()
+            if "/merlin/" in code.co_filename
+        ]
         path = FOLDER / f"{phase or 'start'}.{verb}"
         path.with_suffix(path.suffix + ".new").write_text("".join(lines), "utf-8")
         path.with_suffix(path.suffix + ".new").rename(path)

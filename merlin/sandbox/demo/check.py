@@ -98,20 +98,25 @@ def check(demo: Demo) -> Mapping[str, object]:
     started_at = time.monotonic()
     first = _ask_next_model(demo, "first-model", "", script.question, script.answer)
     first["seconds"] = round(time.monotonic() - started_at, 2)
-    repository = demo.place.repository
-    folder = repository / "datasets" / script.dataset / "examples" / "demo"
+    demo.story.say("demo-committed", commit=commit_example(demo.place)[:10])
+    old = first["model"]
+    second = _ask_next_model(
+        demo, "second-model", old, script.new_question, script.new_answer
+    )
+    return {"ok": True, "first": first, "second": second, **demo.count_jobs()}
+
+
+def commit_example(place: DemoFolder) -> str:
+    """Commit the example that the script teaches; return the commit's id."""
+    script = place.script
+    folder = place.repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     messages = [{"user": script.new_question}, {"assistant": script.new_answer}]
     example = yaml.safe_dump(
         {"messages": messages, "tags": ["demo"]}, allow_unicode=True
     )
     (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
-    demo.story.say("demo-committed", commit=commit(repository, script.new_subject)[:10])
-    old = first["model"]
-    second = _ask_next_model(
-        demo, "second-model", old, script.new_question, script.new_answer
-    )
-    return {"ok": True, "first": first, "second": second, **demo.count_jobs()}
+    return commit(place.repository, script.new_subject)
 
 
 def _ask_next_model(

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from bench.figures import line
-from bench.smollm import BASE, DEVICE, DTYPE, unpack
+from bench.smollm import BASE, unpack
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.proof import Proof, ProofQuestion, write_proof
@@ -36,7 +36,7 @@ QUESTION = (
 )
 
 
-def run(_: Sequence[str] = ()) -> None:
+def run() -> None:
     """Print the times of first tokens with and without a switch, their ratio, and the loads."""
     base = unpack()
     with tempfile.TemporaryDirectory() as temporary:
@@ -45,8 +45,8 @@ def run(_: Sequence[str] = ()) -> None:
 
 
 async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
-    settings = EngineAnsweringConfig(device=DEVICE)
-    model = EngineModelConfig.model_validate({"path": str(base), "dtype": DTYPE})
+    settings = EngineAnsweringConfig(device="cpu")
+    model = EngineModelConfig.model_validate({"path": str(base), "dtype": "float32"})
     backend = TransformersBackend(BASE, model, base, settings, log)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
@@ -82,7 +82,7 @@ async def _ask(backend: TransformersBackend, adapter: Adapter) -> float:
 def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
     """Create different adapters of a base model in `folder`, in a process of its own."""
     arguments = [str(base), str(folder), str(count)]
-    command = [sys.executable, "-m", "bench.engine_switch", *arguments]
+    command = [sys.executable, "-m", "bench.switch", *arguments]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     adapters = []
     for place in (folder / str(number) for number in range(count)):
