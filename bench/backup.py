@@ -3,17 +3,14 @@
 Half of the data is rows, half files. The same load is measured with and without the backup.
 """
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-from bench.chat_sides import CREDENTIALS, MerlinBot
+from bench.chat_sides import CREDENTIALS, MerlinBot, run_bot
 from bench.chat_world import World
+from bench.processes import time_command
 from merlin.db.database import open_database
 from merlin.db.tables import DATASET_TEXT, list_all_tables
 
@@ -25,45 +22,41 @@ PER_S = 25
 
 
 def run() -> None:
-    """Print the times of answers, the backup's time and memory, and the restore's time."""
+    """Print the times of answers, of the backup, and of the restore."""
     with tempfile.TemporaryDirectory() as temporary, World() as world:
         folder = Path(temporary)
         side = MerlinBot(world, folder, streams=True)
         _fill(side.state)
-        process = side.start()
-        world.run_load("wait_for_poll")
-        load = {"pid": process.pid, "per_s": PER_S, "seconds": SECONDS}
-        world.run_load("run_open_loop", **{**load, "seconds": 4})
-        alone = world.run_load("run_open_loop", **load)
-        measured = world.begin_load("run_open_loop", **load)
-        seconds, memory = _run_command(side.config, "backup")
-        beside = measured.result()
-        process.kill()
-        process.wait()
+        with run_bot(side, world) as pid:
+            load = {"pid": pid, "per_s": PER_S, "seconds": SECONDS}
+            world.run_load("run_open_loop", **{**load, "seconds": 4})
+            alone = world.run_load("run_open_loop", **load)
+            measured = world.begin_load("run_open_loop", **load)
+            seconds = _time(side.config, "backup")
+            beside = measured.result()
         for name in ("p50_ms", "p99_ms", "cpu_ms"):
             print(
                 f"{name}: {alone[name]:.1f} alone, {beside[name]:.1f} while a backup runs"
             )
-        print(f"backup: {seconds:.1f} s, peak {memory / 1e6:.0f} MB")
+        print(f"backup: {seconds:.1f} s")
         _restore(side, folder)
 
 
 def _restore(side: MerlinBot, folder: Path) -> None:
     """Back up without load, restore to another folder, and compare the row counts."""
     shutil.rmtree(side.state / "backups")
-    seconds, memory = _run_command(side.config, "backup")
+    seconds = _time(side.config, "backup")
     (archive,) = (side.state / "backups").iterdir()
     target_config = folder / "there.yaml"
     text = side.config.read_text(encoding="utf-8")
     target_config.write_text(
         text.replace(str(side.state), str(folder / "there")), encoding="utf-8"
     )
-    back_s, back_memory = _run_command(target_config, "restore", str(archive))
+    back_s = _time(target_config, "restore", str(archive))
     counts = [_counts(state) for state in (side.state, folder / "there")]
     size = archive.stat().st_size / 1e6
     print(
-        f"archive of {size:.0f} MB: backup {seconds:.1f} s, peak {memory / 1e6:.0f} MB;"
-        f" restore {back_s:.1f} s, peak {back_memory / 1e6:.0f} MB;"
+        f"archive of {size:.0f} MB: backup {seconds:.1f} s, restore {back_s:.1f} s;"
         f" rows {'equal' if counts[0] == counts[1] else f'DIFFER: {counts}'}"
     )
 
@@ -80,21 +73,8 @@ def _fill(state: Path) -> None:
         (models / f"{number}.safetensors").write_bytes(os.urandom(HALF // FILES))
 
 
-def _run_command(config: Path, *words: str) -> tuple[float, int]:
-    """Run a Merlin command; return its seconds and its peak memory in bytes."""
-    started_at = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "merlin", *words, "--config", str(config)],
-        env={**os.environ, **CREDENTIALS},
-        stdout=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(
-            f"merlin {json.dumps(words)} ended with {process.returncode}"
-        )
-    return time.monotonic() - started_at, usage.ru_maxrss * 1024
+def _time(config: Path, *words: str) -> float:
+    return time_command(*words, "--config", str(config), **CREDENTIALS)
 
 
 def _counts(state: Path) -> dict[str, int]:

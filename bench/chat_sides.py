@@ -1,7 +1,6 @@
-"""Start the compared bots as processes."""
+"""The compared bots as processes."""
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from bench.chat_world import TOKEN, World
 from bench.processes import start
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
+from tests.support.ending import kill
 from tests.support.serving_models import insert_live_model
 
 CREDENTIALS = {
@@ -70,17 +70,12 @@ class StockBot:
         return start(self._command, self._log)
 
 
-BotClass = type[MerlinBot] | type[StockBot]
-
-
 @contextmanager
-def run_bot(side: BotClass, *, streams: bool = True) -> Iterator[tuple[World, int]]:
-    """Start a world and a bot; yield the world and the bot's process id."""
-    with tempfile.TemporaryDirectory() as folder, World() as world:
-        process = side(world, Path(folder), streams=streams).start()
-        try:
-            world.run_load("wait_for_poll")
-            yield world, process.pid
-        finally:
-            process.kill()
-            process.wait()
+def run_bot(bot: MerlinBot | StockBot, world: World) -> Iterator[int]:
+    """Run a bot until the block ends; yield its process id once it polls."""
+    process = bot.start()
+    try:
+        world.run_load("wait_for_poll")
+        yield process.pid
+    finally:
+        kill(process)

@@ -5,7 +5,6 @@ SQLite.
 """
 
 import random
-import signal
 import sqlite3
 import statistics
 import subprocess
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import at_most, print_rows, read_peak_mb
-from bench.processes import bytecode_environment
+from bench.processes import bytecode_environment, time_command
 from tests.support.waiting import wait_until
 
 RUNS = 3
@@ -58,10 +57,30 @@ class DatasetRepository:
         """Return the folder of the dataset's examples."""
         return self.repository / "datasets" / "trial" / "examples"
 
-    def merlin_command(self, *words: str) -> list[str]:
-        """Return the command line of a Merlin command."""
+    @property
+    def log(self) -> Path:
+        """Return the file with the output of what `running` runs."""
+        return self.folder / "log"
+
+    @contextmanager
+    def running(
+        self, verb: str, **environment: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a Merlin process, like the daemon, until the block ends."""
         config = str(self.folder / "config")
-        return [sys.executable, "-m", "merlin", *words, "--config", config]
+        with (
+            self.log.open("wb") as log,
+            subprocess.Popen(
+                [sys.executable, "-m", "merlin", verb, "--config", config],
+                env={**bytecode_environment(), **environment},
+                stdout=log,
+                stderr=log,
+            ) as process,
+        ):
+            try:
+                yield process
+            finally:
+                process.terminate()
 
     def commit(self, number: int) -> None:
         """Change one example and commit it."""
@@ -129,28 +148,19 @@ def _example(question: str, answer: str) -> str:
     return f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
 
 
-def _time_command(command: Sequence[str]) -> float:
-    started_at = time.perf_counter()
-    quiet = subprocess.DEVNULL
-    subprocess.run(
-        command, env=bytecode_environment(), stdout=quiet, stderr=quiet, check=True
-    )
-    return time.perf_counter() - started_at
-
-
 def measure_builds() -> Iterator[str]:
     """Measure `merlin build` beside a daemon with few and many examples."""
     for count, least in LEAST.items():
         changed = []
         nothing_new = []
-        with make_repository(count) as repo, _daemon(repo) as process:
-            build = repo.merlin_command("build", "trial")
+        with make_repository(count) as repo, repo.running("daemon") as process:
+            build = ("build", "trial", "--config", str(repo.folder / "config"))
             with _observe_lock(repo) as watch:
                 wait_until(repo.verdicts, MAX_DURATION_S)
             for number in range(RUNS):
                 repo.commit(number)
-                changed.append(_time_command(build))
-                nothing_new.append(_time_command(build))
+                changed.append(time_command(*build))
+                nothing_new.append(time_command(*build))
             peak_mb = read_peak_mb(process.pid)
         yield at_most(f"{count:,}, one changed, s", statistics.median(changed), least)
         yield at_most(f"{count:,}, nothing new, s", statistics.median(nothing_new))
@@ -158,20 +168,6 @@ def measure_builds() -> Iterator[str]:
             f"{count:,}, longest hold of the write lock, s", watch.longest_s, 0.1
         )
         yield at_most(f"{count:,}, the daemon's peak, MB", peak_mb, 300)
-
-
-@contextmanager
-def _daemon(repo: DatasetRepository) -> Iterator[subprocess.Popen[bytes]]:
-    quiet = subprocess.DEVNULL
-    command = repo.merlin_command("daemon")
-    process = subprocess.Popen(
-        command, env=bytecode_environment(), stdout=quiet, stderr=quiet
-    )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 class _LockObserver(threading.Thread):
@@ -222,8 +218,7 @@ def _observe_lock(repo: DatasetRepository) -> Iterator[_LockObserver]:
 
 def measure_start() -> Iterator[str]:
     """Measure a command that only prints text."""
-    command = [sys.executable, "-m", "merlin", "--version"]
-    duration_s = statistics.median(_time_command(command) for _ in range(5))
+    duration_s = statistics.median(time_command("--version") for _ in range(5))
     yield at_most("merlin --version, s", duration_s, 0.25)
 
 

@@ -1,6 +1,5 @@
 """Figures of repeated runs and of one load on a process, and the rows that show them."""
 
-import os
 import statistics
 import sys
 import time
@@ -8,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 Figures = Mapping[str, Any]
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def line(what: str, values: Sequence[float], unit: str = "s") -> str:
@@ -59,9 +59,9 @@ def spread(values_ms: Sequence[float]) -> dict[str, Any]:
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU seconds that a process has used. Source: proc(5)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK_S
+    """Return the CPU seconds that a process has used."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def read_peak_mb(pid: int) -> float:

@@ -5,7 +5,6 @@ hundred examples and a local stand-in of Telegram. It is measured after the firs
 daemon has released the memory of building.
 """
 
-import signal
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.chat_sides import CREDENTIALS, MerlinBot
+from bench.chat_sides import CREDENTIALS, MerlinBot, run_bot
 from bench.chat_world import World
 from bench.dataset import DatasetRepository, make_repository
 from bench.figures import at_most, cpu_s
@@ -52,7 +51,7 @@ def _measure_idle() -> Iterator[str]:
         World() as world,
         _run_merlin(repo, world) as merlin,
     ):
-        wait_until(repo.verdicts, MAX_DURATION_S, (repo.folder / "log").read_text)
+        wait_until(repo.verdicts, MAX_DURATION_S, repo.log.read_text)
         time.sleep(SETTLE_S)
         pids = {name: _find_child(merlin, name) for name in NAMES}
         before = {
@@ -101,24 +100,15 @@ def _run_merlin(repo: DatasetRepository, world: World) -> Iterator[psutil.Proces
         ),
         "utf-8",
     )
-    environment = {**bytecode_environment(), **CREDENTIALS}
     # Processes that compile their modules keep some of the memory of compiling.
     imports = ", ".join(f"merlin.wiring.{name}" for name in NAMES)
     subprocess.run(
-        [sys.executable, "-c", f"import {imports}"], env=environment, check=True
+        [sys.executable, "-c", f"import {imports}"],
+        env=bytecode_environment(),
+        check=True,
     )
-    log = (repo.folder / "log").open("wb")
-    with (
-        log,
-        subprocess.Popen(
-            repo.merlin_command("run"), env=environment, stdout=log, stderr=log
-        ) as process,
-    ):
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+    with repo.running("run", **CREDENTIALS) as process:
+        yield psutil.Process(process.pid)
 
 
 def _find_child(supervisor: psutil.Process, name: str) -> int:
@@ -135,10 +125,7 @@ def _measure_start() -> str:
         with tempfile.TemporaryDirectory() as folder, World() as world:
             side = MerlinBot(world, Path(folder), streams=True)
             started_at = time.monotonic()
-            process = side.start()
-            world.run_load("wait_for_poll")
-            durations_s.append(time.monotonic() - started_at)
-            process.kill()
-            process.wait()
+            with run_bot(side, world):
+                durations_s.append(time.monotonic() - started_at)
     what = f"`merlin bot`, start to first poll, s (median of {RUNS})"
     return at_most(what, statistics.median(durations_s), 1.2)

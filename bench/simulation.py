@@ -18,9 +18,8 @@ def run(arguments: Sequence[str] = ()) -> None:
     """Print the number of faults, and a line for each failed seed; exit with 1 if any failed."""
     options = argparse.ArgumentParser(prog="python -m bench simulation")
     options.add_argument("--seeds", type=int, default=10_000)
-    options.add_argument("--first", type=int, default=0)
     args = options.parse_args(arguments)
-    seeds = range(args.first, args.first + args.seeds)
+    seeds = range(args.seeds)
     started_at = time.monotonic()
     faults = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:

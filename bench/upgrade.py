@@ -7,7 +7,6 @@ serves alone, then beside the new version, whose start migrates the schema; then
 import itertools
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -153,7 +152,7 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
             lab.repository.commit_example("trial", 51)
             time.sleep(BESIDE_S)
             for process in old:
-                process.send_signal(signal.SIGTERM)
+                process.terminate()
             codes = [process.wait() for process in old]
             lab.repository.commit_example("trial", 52)
             time.sleep(ALONE_S)
