@@ -130,9 +130,8 @@ def _read_question_file(origin: str, file: Path | None) -> list[SourceText] | No
     try:
         text = read_file(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        arguments = {"path": str(file), "reason": str(error)}
         raise ConfigError(
-            f"{file}: {error}", "example-unreadable", **arguments
+            f"{file}: {error}", "example-unreadable", path=str(file), reason=str(error)
         ) from error
     return act.read_questions(text, "stdin" if str(file) == "-" else file.name)
 

@@ -252,6 +252,7 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
             ("http_", "unread")
         ):
             key = "doctor-shop-fails"
-        named = {"url": shop.base_url, "code": error.code, "reason": str(error)}
-        raise check_failure(key, **named) from None
+        raise check_failure(
+            key, url=shop.base_url, code=error.code, reason=str(error)
+        ) from None
     return "doctor-shop", {}

@@ -134,17 +134,22 @@ def _describe(
     build = facts.build
     scores = facts.model.scores
     yield f"# {facts.title}: {model.title}"
-    origin = {"base": base, "method": facts.recipe.method, "version": __version__}
     yield _say(
-        "card-about", dataset=model.dataset, trained=model.trained.value, **origin
+        "card-about",
+        dataset=model.dataset,
+        trained=model.trained.value,
+        base=base,
+        method=facts.recipe.method,
+        version=__version__,
     )
-    counts = {"train": build.train, "test": build.test, "editors": facts.origin.editors}
     yield _say(
         "card-built",
         build=build.version,
         digest=build.digest,
         commit=facts.origin.commit or "–",
-        **counts,
+        train=build.train,
+        test=build.test,
+        editors=facts.origin.editors,
     )
     if scores:
         chrf = round(scores.chrf, 1)

@@ -49,12 +49,12 @@ def prompt_check(
         check = prepare_check(ctx.db, settings, dataset, base, limit)
     first = check.variants[0]
     if not base and first.model_id != check.base:
-        arguments = {
-            "base": check.base,
-            "provider": first.provider,
-            "model": first.model_id,
-        }
-        print_message("prompt-other-base", **arguments)
+        print_message(
+            "prompt-other-base",
+            base=check.base,
+            provider=first.provider,
+            model=first.model_id,
+        )
     sampling = SamplingParams(most_tokens=check.most_tokens)
     asked = [variant for variant in check.variants if not variant.answers]
     known = [variant.answers for variant in check.variants if variant.answers]

@@ -188,12 +188,12 @@ def require_known_dataset(db: Database, dataset: str) -> None:
     known = sorted(
         row.dataset for row in rows if row.status != VerdictStatus.REMOVED.value
     )
-    arguments = {
-        "known": ", ".join(known) or "none",
-        "near": find_nearest(dataset, known) or "none",
-    }
     raise NotFound(
-        f"no dataset {dataset}", "dataset-unknown", dataset=dataset, **arguments
+        f"no dataset {dataset}",
+        "dataset-unknown",
+        dataset=dataset,
+        known=", ".join(known) or "none",
+        near=find_nearest(dataset, known) or "none",
     )
 
 

@@ -111,9 +111,11 @@ class Database:
 def _require_present(path: Path) -> None:
     leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
     if leftovers and not path.exists():
-        arguments = {"path": str(path), "left": ", ".join(leftovers)}
         raise Unstartable(
-            f"{path} is gone, {leftovers} are not", "engine-db-missing", **arguments
+            f"{path} is gone, {leftovers} are not",
+            "engine-db-missing",
+            path=str(path),
+            left=", ".join(leftovers),
         )
 
 
@@ -140,9 +142,8 @@ def _refuse_damage(path: Path) -> Iterator[None]:
     except DatabaseError as error:
         if isinstance(error, OperationalError):  # it is locked, or the disk refuses
             raise
-        arguments = {"path": str(path), "found": str(error)}
         raise Unstartable(
-            f"{path}: {error}", "engine-db-damaged", **arguments
+            f"{path}: {error}", "engine-db-damaged", path=str(path), found=str(error)
         ) from error
 
 

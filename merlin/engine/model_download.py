@@ -120,8 +120,9 @@ def _convert_errors(model: EngineModelConfig) -> Iterator[None]:
     except errors.GatedRepoError as error:
         raise Refused(model.hub, "library-gated", hub=model.hub) from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        named = {"hub": model.hub, "revision": model.revision}
-        raise Refused(model.hub, "library-not-at-hub", **named) from error
+        raise Refused(
+            model.hub, "library-not-at-hub", hub=model.hub, revision=model.revision
+        ) from error
     except (OSError, httpx2.TransportError) as error:
         if isinstance(error, OSError) and error.errno:  # of our own disk
             raise

@@ -58,13 +58,14 @@ class Files:
         """Store the row of a file that was written."""
         size = self.path(file_id).stat().st_size
         now = int(utc_now().timestamp())
-        columns = {
-            "filename": name,
-            "purpose": purpose,
-            "bytes": size,
-            "created_at": now,
-        }
-        self._database.insert("file", id=file_id, **columns)
+        self._database.insert(
+            "file",
+            id=file_id,
+            filename=name,
+            purpose=purpose,
+            bytes=size,
+            created_at=now,
+        )
         kill_point("engine.file_recorded")
 
     def get(self, file_id: str) -> Row:

@@ -47,13 +47,15 @@ class Uploads:
             self.remove_leftovers()
         upload_id = f"upload_{secrets.token_hex(12)}"
         now = int(utc_now().timestamp())
-        columns = {
-            "filename": name,
-            "purpose": PURPOSE,
-            "bytes": size,
-            "created_at": now,
-        }
-        self._database.insert("upload", id=upload_id, status=PENDING, **columns)
+        self._database.insert(
+            "upload",
+            id=upload_id,
+            status=PENDING,
+            filename=name,
+            purpose=PURPOSE,
+            bytes=size,
+            created_at=now,
+        )
         return self.get(upload_id)
 
     def get(self, upload_id: str) -> Row:

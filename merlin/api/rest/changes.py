@@ -103,13 +103,12 @@ class EditCall:
         try:
             change = await changes.submit(ctx, actor, dataset, make)
         except StaleEdit as error:
-            values = {
-                "yours": error.yours,
-                "theirs": error.theirs,
-                "revision": error.revision,
-            }
             return problem_response(
-                request, Problem(HTTPStatus.CONFLICT, "stale"), **values
+                request,
+                Problem(HTTPStatus.CONFLICT, "stale"),
+                yours=error.yours,
+                theirs=error.theirs,
+                revision=error.revision,
             )
         except EditNotGood as error:
             findings = [

@@ -95,10 +95,10 @@ def report_damage(files: BaseFiles) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         name = files.folder.name
-        arguments = {
-            "name": name,
-            "reason": str(error).replace(str(files.folder), name)[:300],
-        }
         raise Untrainable(
-            "base_damaged", "engine-lora-damaged", "model", **arguments
+            "base_damaged",
+            "engine-lora-damaged",
+            "model",
+            name=name,
+            reason=str(error).replace(str(files.folder), name)[:300],
         ) from error
