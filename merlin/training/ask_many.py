@@ -105,8 +105,8 @@ def may_be_paid(failure: ProviderError) -> bool:
     return isinstance(failure, ProviderUnknown) and not failure.status
 
 
-def estimate(price: Price, queries: Iterable[ModelQuery]) -> int:
-    """Return the maximum cost of all queries in millionths."""
+def estimate(price: Price | None, queries: Iterable[ModelQuery]) -> int:
+    """Return the maximum cost of all queries in millionths; 0 without a price."""
     return sum(query.cost(price) for query in queries)
 
 
@@ -135,12 +135,9 @@ def ask_many(
     is_stopped = threading.Event()
 
     def has_money() -> bool:
-        committed_micro = sum(
-            query.cost(price) for query in (*running.values(), pending[0])
-        )
-        return (
-            budget_micro is None or report.spent_micro + committed_micro <= budget_micro
-        )
+        committed_micro = estimate(price, [*running.values(), pending[0]])
+        due_micro = report.spent_micro + committed_micro
+        return budget_micro is None or due_micro <= budget_micro
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -157,9 +154,8 @@ def ask_many(
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     report.add(running[future], future, price, keep)
-                    del running[
-                        future
-                    ]  # after `keep`: if Ctrl-C interrupts it, it is repeated
+                    # After `keep`: if Ctrl-C interrupts it, it is repeated.
+                    del running[future]
                 report.check(at_once)
         finally:
             is_stopped.set()
