@@ -12,6 +12,7 @@ from merlin.chat.prompt import (
     Prompt,
     append_documents,
     document_texts,
+    fits_into,
     split_text,
     text_outside_documents,
     wrap_document,
@@ -153,6 +154,18 @@ def test_too_long_paragraph_is_split_between_sentences_then_words():
     assert parts == ["Первое предложение тут.", "Второе предложение там.", "Третье."]
     assert split_text("слово за словом", 3) == ["слово", "за", "словом"]
     assert split_text("словом", 1) == ["сл", "ов", "ом"]
+
+
+def test_part_has_room_for_a_token_at_least():
+    with pytest.raises(ValueError, match="limit_tokens"):
+        split_text("слово", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fitting"), [("", True), ("слов", True), ("слов!", False)]
+)
+def test_text_fits_by_its_estimated_tokens(text, is_fitting):
+    assert fits_into(text, 2) is is_fitting
 
 
 @settings(deadline=None, derandomize=True)

@@ -1,9 +1,11 @@
-"""How full a model's context window is."""
+"""How full a model's context window is; titles, and texts of built-in presets."""
 
 import pytest
 
 from merlin.chat.sessions import (
     WindowCounter,
+    build_session_title,
+    built_in_prompt,
     count_window_tokens,
     estimate_tokens,
     fits_window,
@@ -61,3 +63,22 @@ def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():
     assert limit_from_refusal(sent_first, TALK) == 512
     assert limit_from_refusal("at most 4096 tokens", TALK) == 4096
     assert 0 < limit_from_refusal("too long", TALK) < count_window_tokens(TALK)
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("  Что\nтакое   лоб? ", "Что такое лоб?"),
+        ("слово, " * 20, f"{'слово, ' * 5}слово…"),
+        ("ы" * 60, f"{'ы' * 48}…"),
+    ],
+)
+def test_title_is_the_beginning_of_the_question_in_whole_words(question, title):
+    assert build_session_title(question) == title
+
+
+def test_translators_languages_stand_in_its_text():
+    assert "русский — английский" in built_in_prompt(
+        "ru", "translator", "русский — английский"
+    )
+    assert built_in_prompt("en", "summary") != built_in_prompt("en", "voice")

@@ -1,6 +1,7 @@
 """Inbox, outbox, sessions and turns, on SQLite and PostgreSQL."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -15,13 +16,21 @@ from merlin.app.outbox import (
     WaitingRequests,
 )
 from merlin.chat.sessions import ChatPlace
-from merlin.chat.turns import Question, StoredAnswer, UpdateState
+from merlin.chat.turns import (
+    Question,
+    StoredAnswer,
+    UpdateState,
+    answering_model,
+    find_first_answer_time,
+)
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import RequestKind, Requests, RequestState
+from merlin.db.tables import TURN
 from tests.db.pipeline_rows import BOT
 from tests.support.migrated_databases import on_both_databases
+from tests.support.serving_models import AT, insert_live_model
 
 pytestmark = pytest.mark.integration
 
@@ -402,8 +411,37 @@ def test_turn_moves_from_asked_to_answered_and_delivered(turns, session_id):
     turns.write(1, written)
     turns.write(1, StoredAnswer("другой"))
     assert turns.find(1).written == written
+    assert answering_model(turns.db, 1) is None
     turns.mark_delivered(1)
     assert turns.find(1).written == written
+    assert answering_model(turns.db, 1) == "m"
+
+
+def test_turn_is_found_by_its_number_and_by_who_asked_it(turns, session_id):
+    turn = turns.ask(Question(session_id, 1, 5, "вопрос"), None)
+    assert turns.get(turn.turn_id) == turns.get_own(turn.turn_id, 5) == turn
+    assert turns.get_own(turn.turn_id, 6) is None
+    assert turns.get(turn.turn_id + 1) is None
+    turns.ask(Question(session_id, 2, 6, "вопрос"), None)
+    assert turns.askers(session_id) == {5, 6}
+
+
+def test_first_answer_is_dated_also_of_newer_models_alone(turns, session_id, clock):
+    insert_live_model(turns.db, "ft:face")
+    turns.ask(Question(session_id, 1, 5, "вопрос"), None)
+    assert find_first_answer_time(turns.db) is None
+    turns.write(1, StoredAnswer("ответ", model_id="ft:face"))
+    assert find_first_answer_time(turns.db) == clock()
+    before = AT - timedelta(seconds=1)
+    assert find_first_answer_time(turns.db, newer_than=before) == clock()
+    assert find_first_answer_time(turns.db, newer_than=AT) is None
+
+
+def test_answer_of_a_lost_key_is_as_if_not_written(turns, session_id):
+    turns.ask(Question(session_id, 1, 5, "вопрос"), None)
+    turns.write(1, StoredAnswer("ответ"))
+    turns.db.update(TURN, TURN.update_id == 1, answer="1.lost.text")
+    assert turns.find(1).written is None
 
 
 def test_question_with_document_text_replaces_the_caption(turns, session_id):

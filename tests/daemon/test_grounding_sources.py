@@ -6,10 +6,13 @@ from merlin.app.course_chat import find_starters
 from merlin.app.lineage import read_questions
 from merlin.chat.grounding import (
     Source,
+    are_citations_complete,
     find_passage,
     find_sources,
+    grounding_prompt,
     read_citations,
     source_name,
+    sources_note,
 )
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.dataset.passages import split_passages
@@ -246,6 +249,29 @@ def test_passage_needs_three_fifths_of_the_stems_of_the_question(lab):
             ("просеивание вниз возвращает компилятор", True),
             ("просеивание вниз компилятор Фортран", False),
             ("просеивание компилятор Фортран", False),
+            ("компилятор Фортран", False),
         ):
             found = find_passage(database, "trial", question)
             assert (found is not None) == is_found, question
+
+
+def test_numbered_sources_are_given_to_the_model_and_named_under_its_answer():
+    sources = [
+        Source(1, "Где лоб?\nСверху.", question="Где лоб?"),
+        Source(2, "Где виски?\nСбоку.", question="Где виски?"),
+    ]
+    message = grounding_prompt(sources, "ru")
+    assert message.role == "system"
+    assert message.content.endswith(
+        "\n\n[1] Где лоб?\nСверху.\n\n[2] Где виски?\nСбоку."
+    )
+    names = "ответ на вопрос «Где лоб?»; ответ на вопрос «Где виски?»"
+    assert sources_note(sources, "ru").endswith(f": {names}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_complete"),
+    [("", False), ("[1", False), ("[1]", False), ("[1] Да", True), ("Да [1]", False)],
+)
+def test_streamed_citations_are_complete_once_the_answer_follows(answer, is_complete):
+    assert are_citations_complete(answer) is is_complete
