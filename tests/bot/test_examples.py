@@ -20,7 +20,7 @@ from tests.bot.admin_chat import (
     read_changes,
     store_dataset,
 )
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import RunningBot, russian_text, select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -75,6 +75,15 @@ def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
     proof = chat.press("Сохранить: человек согласен")
     assert "Ошибок нет" in proof.text
     assert parse_example(chat.save().text).allow == (("personal", "Человек согласен."),)
+
+
+def test_field_is_asked_for_with_its_text_unless_its_file_is_broken(chat, settings):
+    chat.write("Как дела?", "Хорошо.")
+    chat.press_forged("ex:word:a")
+    assert "Хорошо." in chat.last.text
+    store_dataset(settings, broken="question: [")
+    chat.press_forged(f"ex:edit:{D}:{short_hash('broken')}:a")
+    assert russian_text("examples-broken") in (chat.last.text, chat.alert)
 
 
 def test_edit_shows_the_answer_before_and_now_and_records_the_version_seen(chat):

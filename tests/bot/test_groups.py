@@ -1,10 +1,14 @@
 """Groups: messages for the bot, who asks, migration to a supergroup."""
 
+from dataclasses import replace
+
 import pytest
 
+from merlin.account.users import Users
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE
+from merlin.sandbox.telegram.arguments import typed_fields
 from merlin.sandbox.telegram.world import STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
@@ -12,11 +16,13 @@ from tests.bot.running_bot import (
     add_live_model,
     bot_settings,
     count_updates_by_state,
+    russian_text,
     select_rows,
 )
 from tests.bot.test_courses import course_row
 from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
+from tests.support.telegram_acts import report_bot_status
 
 pytestmark = pytest.mark.functional
 
@@ -92,6 +98,42 @@ def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, pro
     assert select_rows(bot, "SELECT COUNT(*) FROM person") == [(0,)]
     assert select_rows(bot, "SELECT body FROM telegram_update WHERE body <> ''") == []
     assert provider.calls("chat.create") == []
+
+
+def test_command_of_another_bot_is_ignored_and_help_explains(anna, telegram, bot):
+    reason = say_unanswered(telegram, bot, "boris@study", "/roll_dice")
+    assert reason == "no such command"
+    assert "Чтобы спросить" in anna.say("/help").text
+
+
+def test_blocked_user_gets_no_answer_in_a_group(anna, telegram, bot):
+    anna.say(f"{MENTION} что такое лоб?")
+    with open_database(bot.database) as database:
+        Users(database).block(1001, "test", is_blocked=True)
+    reason = say_unanswered(telegram, bot, "anna@study", f"{MENTION} а виски?")
+    assert reason == "blocked"
+
+
+def test_message_on_behalf_of_the_group_is_refused_in_words(telegram, bot, provider):
+    content = {**typed_fields(f"{MENTION} лоб?"), "sender_chat": STUDY.as_chat()}
+    telegram.send(telegram.place("boris@study"), content)
+    (refusal,) = telegram.wait_for(lambda: telegram.answers("study"))
+    assert refusal.text == russian_text("groups-not-a-person")
+    assert provider.calls("chat.create") == []
+
+
+def test_bot_added_to_a_channel_says_nothing(telegram, bot):
+    channel = replace(STUDY, group_id=-1_005_000_000_000, kind="channel")
+    admin = telegram.person("boris").as_user()
+    telegram.act(
+        lambda acting: report_bot_status(
+            acting.world, channel, admin, "left", "administrator"
+        )
+    )
+    telegram.wait_for(lambda: count_updates_by_state(bot) == {"refused": 1}, 4)
+    assert skip_reasons(bot) == ["not a group"]
+    assert telegram.calls("sendMessage") == []
+    assert select_rows(bot, "SELECT COUNT(*) FROM group_chat") == [(0,)]
 
 
 def test_each_topic_has_its_own_session(telegram, bot, provider):

@@ -19,15 +19,21 @@ def anna(telegram, bot):
     return join_group_chat(telegram, bot)
 
 
-def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
-    anna.say(f"{MENTION} что такое лоб?")
-    anna.press("✏️")
+def read_linked_payload(telegram):
+    """Return the payload of the private chat's link that the pressed button opens."""
     (call,) = [
         answered
         for answered in telegram.calls("answerCallbackQuery")
         if "url" in answered.body
     ]
     _, _, payload = call.body["url"].partition(f"/{BOT_NAME}?start=")
+    return payload
+
+
+def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
+    anna.say(f"{MENTION} что такое лоб?")
+    anna.press("✏️")
+    payload = read_linked_payload(telegram)
     alone = join_group_chat(telegram, bot, "anna")
     assert alone.start(payload).text.startswith("Можно ли учить модель")
     assert (
@@ -64,6 +70,14 @@ def test_personal_commands_in_a_group_link_to_the_private_chat(anna, telegram):
     private = join_group_chat(telegram, anna.settings, "anna")
     assert "document" in private.start("go_export").message
     assert "Здравствуйте" in private.start("go_clear").text
+
+
+def test_plan_is_shown_in_the_private_chat(anna, telegram):
+    answer = anna.say(f"{MENTION} что такое лоб?")
+    anna.press("plan", answer.message_id, forged=True)
+    payload = read_linked_payload(telegram)
+    private = join_group_chat(telegram, anna.settings, "anna")
+    assert private.start(payload).text == russian_text("plan-unlimited")
 
 
 def test_forged_personal_buttons_do_nothing_in_a_group(anna):

@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
+from merlin.bot.menu import short_hash
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import (
@@ -26,6 +27,7 @@ COURSE = {
     "price": {"stars": 10, "rub": 99},
     "days": 30,
 }
+SITE_ONLY = {"title": {"en": "Site", "ru": "Сайт"}, "price": {"rub": 5}, "days": 30}
 SHOP = PaymentsConfig(yookassa=YooKassaConfig(bot_button=True))
 
 
@@ -39,7 +41,7 @@ def selling_bot(tmp_path_factory):
             "selling": SHOP,
             "public_url": "https://merlin.example",
         }
-        plans = make_plans({**PLANS, "course": COURSE})
+        plans = make_plans({**PLANS, "site": SITE_ONLY, "course": COURSE})
         settings = selling_settings(
             folder, telegram, provider, **{**options, "plans": plans}
         )
@@ -86,6 +88,37 @@ def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     assert "Pay on our site: ₽99" in buyer.labels
     buyer.open_plan("Plus")
     assert not any("url" in key for row in buyer.last.keys for key in row)
+
+
+def test_plan_without_a_price_in_stars_is_offered_on_the_site_alone(buyer):
+    buyer.say("/plan")
+    buyer.press(f"offer:{short_hash('site')}", forged=True)
+    assert "Price" not in buyer.last.text
+    assert buyer.labels == ["Pay on our site: ₽5", "‹ Back"]
+
+
+def test_bought_plan_is_shown_with_its_end_and_what_is_left(buyer):
+    buyer.order("Plus")
+    buyer.pay()
+    plan = buyer.say("/plan").text
+    assert plan.startswith("Plan “Plus” until ")
+    assert "• Questions: 100 of 100 left\n" in plan
+    assert plan.count("• Reset ") == 1
+    assert "You already have this plan." in buyer.open_plan("Plus").text
+
+
+def test_smaller_plan_follows_a_bigger_one(buyer):
+    buyer.order("Course")
+    buyer.pay()
+    bigger_first = "While “Course” lasts, questions come from it: it's bigger."
+    assert bigger_first in buyer.open_plan("Plus").text
+    buyer.press(buyer.find_button("Buy for"))
+    buyer.pay()
+    current, other, *_ = buyer.say("/plan").text.split("\n\n")
+    assert current.startswith("Plan “Course” until ")
+    assert ", then “Plus”\n" in current
+    assert "unlimited" in current
+    assert other.startswith("You also have the plan “Plus”: until ")
 
 
 def test_nearly_exhausted_quota_is_shown_below_the_answer(buyer):

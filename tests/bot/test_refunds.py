@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from tests.bot.admin_chat import StaffUser
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, entry_kinds, query_billing, selling_settings
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -68,12 +69,18 @@ def test_stars_are_refunded_once_and_what_they_bought_is_revoked(buyer, selling_
     )
 
 
-def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(buyer, selling_bot):
+@pytest.mark.parametrize("is_payer_gone", [False, True])
+def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(
+    buyer, selling_bot, is_payer_gone
+):
     telegram, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
     (purchase,) = buyer.purchases()
-    telegram.act(lambda acting: acting.world.transactions.clear())
+    if is_payer_gone:
+        telegram.faults.add(Fault("refundStarPayment", FaultKind.STATUS, status=403))
+    else:
+        telegram.act(lambda acting: acting.world.transactions.clear())
     request_refund(settings, purchase.purchase_id)
     states = "SELECT purchase_id, state FROM refund"
     refused = (purchase.purchase_id, "refused")

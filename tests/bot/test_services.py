@@ -9,6 +9,7 @@ from telegram.error import NetworkError
 from merlin.bot.services import OUTAGES, run_forever
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import PERSISTENT_FAILURES, Failures
+from merlin.db.driver_errors import DatabaseAway
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.unit
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.unit
     [
         (KeyError("gone"), {"post": "KeyError: 'gone'"}),
         (NetworkError("telegram is down"), {}),
-        (MerlinError("the database is away"), {}),
+        (MerlinError("the provider is away"), {}),
+        (DatabaseAway("the database is away"), {}),
     ],
 )
 def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from merlin.core.clock import iso, utc_now
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, change_rows, entry_kinds, selling_settings
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -120,6 +121,7 @@ def test_repeated_payment_update_is_granted_and_thanked_once(buyer, selling_bot)
         ({"total_amount": 1}, "notice-stars-wrong"),
         ({"invoice_payload": "nobody's"}, "notice-stars-unknown"),
         ({"currency": "USD"}, "notice-payment-unread"),
+        ({"total_amount": 0}, "notice-payment-unread"),
     ],
 )
 def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
@@ -140,6 +142,18 @@ def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
     assert any(
         charge in arguments or str(buyer.user_id) in arguments for arguments in notices
     )
+
+
+def test_invoice_for_a_chat_that_takes_no_messages_is_given_up(buyer, selling_bot):
+    telegram, settings = selling_bot
+    buyer.open_plan("Plus")
+    closed = {"status": 403, "only": {"chat_id": buyer.who}}
+    telegram.faults.add(Fault("sendInvoice", FaultKind.STATUS, **closed))
+    # The press gets no answer either.
+    buyer._act(telegram.press, buyer.find_button("Buy for"))
+    of_buyer = f"user_id = {buyer.user_id} AND state = 'failed'"
+    query = f"SELECT reason FROM telegram_update WHERE {of_buyer}"  # noqa: S608 - a number
+    assert select_rows(settings, query) == [("unreachable",)]
 
 
 def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):

@@ -7,6 +7,7 @@ from telegram import Bot
 from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 
 from merlin.bot.transport import DOWN_AFTER, AiohttpRequest, NotSent
+from tests.bot.running_bot import run_jumping
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -67,12 +68,48 @@ def test_closed_port_means_that_nothing_was_sent(telegram):
     telegram.start()
 
 
-def test_page_of_a_proxy_is_no_answer_of_telegram(server, reply):
+def test_request_before_the_transport_is_open_was_not_sent():
+    with pytest.raises(NotSent):
+        asyncio.run(AiohttpRequest().do_request("http://127.0.0.1:1/getMe", "GET"))
+
+
+def test_library_adds_the_wait_for_updates_to_this_read_timeout():
+    assert AiohttpRequest(read_s=7).read_timeout == 7
+
+
+def test_pause_after_a_flood_is_as_long_as_telegram_demands():
+    async def story():
+        await AiohttpRequest().pause(0, RetryAfter(12))
+        return asyncio.get_running_loop().time()
+
+    assert run_jumping(story()) == 12
+
+
+def test_call_is_repeated_until_telegram_accepts_or_refuses_it():
+    answers = [NetworkError("down"), TimedOut(), None, BadRequest("no such command")]
+
+    async def call():
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    async def story():
+        transport = AiohttpRequest()
+        await transport.retry_until_accepted(call)
+        assert len(answers) == 1
+        with pytest.raises(BadRequest):
+            await transport.retry_until_accepted(call)
+
+    run_jumping(story())
+    assert answers == []
+
+
+@pytest.mark.parametrize("status", [401, 502])
+def test_page_of_a_proxy_is_no_answer_of_telegram(server, reply, status):
     page = reply(
         b"<html>Pay your bill</html>", headers=(("Content-Type", "text/html"),)
     )
     server.will(
-        *[reply(b"{}", 502)] * DOWN_AFTER, page, reply({"ok": True, "result": []})
+        *[reply(b"{}", status)] * DOWN_AFTER, page, reply({"ok": True, "result": []})
     )
 
     async def run():

@@ -166,14 +166,20 @@ def test_progress_edit_is_skipped_to_leave_room_for_required_messages():
     assert telegram.times(ANNA) == [0, 0, 0]
 
 
-def test_progress_edit_in_a_rate_limited_chat_is_skipped_without_a_call():
+@pytest.mark.parametrize(
+    ("send_class", "error"),
+    [(SendClass.PROGRESS, EditSkipped), (SendClass.STORED, RetryAfter)],
+)
+def test_message_that_may_come_later_is_not_sent_to_a_rate_limited_chat(
+    send_class, error
+):
     telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
         limiter = RateLimiter(FREE)
         for _ in range(2):
-            with pytest.raises(EditSkipped):
-                await send(limiter, telegram, ANNA, SendClass.PROGRESS)
+            with pytest.raises(error):
+                await send(limiter, telegram, ANNA, send_class)
 
     run_jumping(story())
     assert telegram.times(ANNA) == [0]

@@ -196,11 +196,28 @@ class AllActions(UserActions):
         self.world.record("setting", name="reads_all", value=True)
 
 
+# Without these the object of an administrator cannot be read.
+_RIGHTS = (
+    "can_be_edited",
+    "can_manage_chat",
+    "can_delete_messages",
+    "can_manage_video_chats",
+    "can_restrict_members",
+    "can_promote_members",
+    "can_change_info",
+    "can_invite_users",
+    "can_post_stories",
+    "can_edit_stories",
+    "can_delete_stories",
+)
+
+
 def chat_member(user: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return a ChatMember object."""
+    """Return a ChatMember object; an administrator has no right that one can lack."""
     is_admin = {"is_anonymous": False} if status in ADMIN_STATUSES else {}
+    rights = dict.fromkeys(_RIGHTS, False) if status == "administrator" else {}
     until = {"until_date": 0} if status == "kicked" else {}
-    return {"user": user, "status": status, **is_admin, **until}
+    return {"user": user, "status": status, **is_admin, **rights, **until}
 
 
 def forbidden(text: str) -> BotApiError:
