@@ -3,8 +3,9 @@
 merlin/dataset/split.py has tests/dataset/test_split.py, or several of that beginning
 (test_split_sizes.py). merlin/bot/handlers/groups.py has tests/bot/test_handlers_groups.py, or, as
 no other file of the bot is named so, test_groups.py. Where one test file covers several files,
-individual_tests.txt says which tests are a file's. A file without a function needs none. The
-exceptions stand in individual_coverage.txt, and become fewer.
+individual_tests.txt says which tests are a file's. What the processes run that these start counts.
+A file without a function needs none. The exceptions stand in individual_coverage.txt, and become
+fewer.
 
     python -m tests.individual_coverage                 the names and the list, in `make lint`
     python -m tests.individual_coverage run [FILE ...]  runs each file's tests (`make coverage`)
@@ -98,14 +99,14 @@ def measure(subject, tests):
     """Return the lines of a subject that its tests alone do not run; None where a test fails."""
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/data"
-        options = (f"--data-file={data}", f"--include={subject}")
+        options = (f"--data-file={data}", f"--include={ROOT / subject}")
         pytest = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
         command = (sys.executable, "-m", "coverage", "run", *options, *pytest)
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode != 0:
             return None
         measured = Coverage(data_file=data, config_file=str(ROOT / "pyproject.toml"))
-        measured.load()
+        measured.combine([folder])
         return measured.analysis2(str(ROOT / subject))[3]
 
 
