@@ -66,8 +66,8 @@ class BotServices(Context):
     heartbeats: Heartbeats
     lead: Lead
     owner: Owner
+    reader: ChildReader
     transcriber: OpenAIAudio | None = None
-    reader: ChildReader | None = None
     webhook: tuple[str, str] | None = None
     pace: Pace = field(default_factory=Pace)
     notify: Callable[[str], object] = server.notify

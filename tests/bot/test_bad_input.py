@@ -52,6 +52,7 @@ BAD = {
     "a locked pdf": (locked_pdf, "тайна.pdf", {}, "Документ закрыт паролем"),
     "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
     "an empty file": (b" \n\n", "a.txt", {}, "Файл пуст"),
+    "a file of no bytes": (b"", "a.txt", {}, "Файл пуст"),
     "a program": (
         b"MZ\x90\x00" + bytes(900),
         "курсовая.pdf",

@@ -8,6 +8,7 @@ from merlin.billing.quota import Allowance, Format
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
 from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     CHAT,
     PHOTO,
@@ -19,6 +20,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     read_questions,
     run_and_wait,
+    russian_text,
     say_and_wait,
     select_rows,
     send_document,
@@ -57,6 +59,35 @@ def test_recording_is_transcribed_shown_and_answered(telegram, provider, media, 
     assert answer.startswith(f"🎙 {transcript}\n\n")
     assert f"Вы спросили: «{transcript}»" in answer
     assert count_charged(media) == {"voice": 1}
+
+
+def test_caption_of_a_recording_is_the_question_about_it(telegram, provider, media):
+    run_and_wait(telegram, media, lambda: send_voice(telegram, caption="О чём тут?"))
+    (question,) = read_questions(provider)
+    assert text_outside_documents(question).strip() == "О чём тут?"
+    assert document_texts(question) == [transcript_of(sample_voice())]
+
+
+def test_recording_without_words_is_refused_uncharged(telegram, provider, media):
+    provider.behave(fixed_transcript=" ")
+    (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
+    assert answer == russian_text("media-silence")
+    assert count_charged(media) == {}
+
+
+def test_recording_longer_than_the_window_is_summarised(telegram, provider, media):
+    provider.behave(context_window=2000, fixed_transcript="Слово о лбе. " * 1000)
+    with RunningBot(media):
+        wait_for_windows(telegram, media)
+        send_voice(telegram)
+        wait_until_ended(telegram, media, 1)
+    (question,) = read_questions(provider)
+    asked = text_outside_documents(question).strip()
+    assert asked == russian_text("media-ask-voice")
+    (beginning,) = document_texts(question)
+    assert beginning.startswith("Слово о лбе. ")
+    assert len(question.encode()) < 2000 * 4
+    assert russian_text("media-beginning") in answer_texts(telegram)[-1]
 
 
 def test_voice_preset_shows_the_whole_transcript_and_a_summary(
@@ -139,6 +170,37 @@ def test_document_without_a_caption_is_summarised(telegram, media):
         telegram, media, lambda: send_document(telegram, text.encode())
     )
     assert answer.startswith("Первая мысль. Вторая мысль. Третья мысль.\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "model"),
+    [("/system Отвечай стихами.", CHAT[1]), ("/model", "no-such-base")],
+)
+def test_document_is_read_by_what_its_session_has_chosen(
+    telegram, provider, media, said, model
+):
+    with RunningBot(media):
+        anna = ChatUser(telegram, media)
+        anna.say(said)
+        if said == "/model":
+            anna.press(anna.find_button(model))
+        send_document(telegram, b"Text.")
+        telegram.wait_for(lambda: read_questions(provider))
+        wait_until_ended(telegram, media, 3 if said == "/model" else 2)
+    # A chosen model that is not there is followed by the next.
+    first, *_ = provider.calls("chat.create")
+    assert first.body["model"] == model
+    asked = text_outside_documents(read_questions(provider)[0]).strip()
+    # An instruction of the session's own says what to do with a document.
+    expected = russian_text("media-ask-document") if said == "/model" else ""
+    assert asked == expected
+
+
+def test_file_that_telegram_does_not_hand_out_is_asked_for_again(telegram, media):
+    telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
+    (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"Text."))
+    assert answer == russian_text("media-not-fetched")
+    assert count_charged(media) == {}
 
 
 def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):

@@ -112,8 +112,6 @@ async def read_photos(context: BotContext) -> Prompt:
 async def read_documents(context: BotContext) -> Prompt:
     """Return documents with their caption as material for a model."""
     reader = context.services.reader
-    if reader is None:
-        raise Refused("documents cannot be read", "media-document-off")
     documents, note = _select_first_kind(context)
     for document in documents:
         check_size(document.size, MAX_DOCUMENT_BYTES)

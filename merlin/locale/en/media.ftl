@@ -20,7 +20,6 @@ media-cut = [I couldn't read part of the document: it has pictures or is damaged
 notice-sunset-transcription = Provider { $provider } shuts down the model { $model } on { $date }. Voice messages will stop working then. Set another one in chat.transcription of config.yaml.
 notice-sunset-vision = Provider { $provider } shuts down the model { $model } on { $date }. Questions with photos will get no answer then. Set another one in chat.vision of config.yaml.
 notice-sunset-assistant = Provider { $provider } shuts down the model { $model } on { $date }. Presets and people's own instructions will stop working then. Set another one in chat.assistant of config.yaml.
-media-document-off = Documents aren't turned on here. Paste the text into a message and I'll answer.
 media-photo-unknown = I can't open this picture: it's damaged, or isn't JPEG, PNG, WebP or GIF. Send it as an ordinary photo.
 media-sound-unknown = I can't open this recording: it's damaged or in another format. Send it as a voice message or an MP3, M4A, OGG or WAV file.
 media-misnamed = This file is really { $kind ->

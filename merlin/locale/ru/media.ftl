@@ -23,7 +23,6 @@ media-cut = [Часть документа прочитать не получи�
 notice-sunset-transcription = Модель { $model } у провайдера { $provider } отключат { $date }: голосовые сообщения перестанут работать. Укажите другую в chat.transcription файла config.yaml, пока есть время.
 notice-sunset-vision = Модель { $model } у провайдера { $provider } отключат { $date }: вопросы с фотографиями останутся без ответа. Укажите другую в chat.vision файла config.yaml, пока есть время.
 notice-sunset-assistant = Модель { $model } у провайдера { $provider } отключат { $date }: пресеты и свои инструкции перестанут работать. Укажите другую в chat.assistant файла config.yaml, пока есть время.
-media-document-off = Документы здесь не включены. Скопируйте текст в сообщение, и я отвечу.
 media-photo-unknown = Эта картинка не открывается: она повреждена, или это не JPEG, PNG, WebP или GIF. Пришлите её обычной фотографией.
 media-sound-unknown = Эта запись не открывается: она повреждена или в другом формате. Пришлите её голосовым сообщением или файлом MP3, M4A, OGG или WAV.
 media-misnamed = На самом деле это { $kind ->
