@@ -1,9 +1,16 @@
-"""Lengths and offsets in UTF-16."""
+"""Lengths and offsets in UTF-16, and a text that has nowhere to be split."""
 
 import pytest
 from hypothesis import given, strategies as st
 
-from merlin.core.formatted_text import join_surrogates, utf16_length, utf16_offsets
+from merlin.core.formatted_text import (
+    LIMIT_UNITS,
+    FormattedMessage,
+    join_surrogates,
+    split,
+    utf16_length,
+    utf16_offsets,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -29,3 +36,10 @@ def test_surrogate_pairs_are_joined_and_lone_ones_replaced():
     assert join_surrogates("а\ud83d\ude00б") == "а😀б"
     assert join_surrogates("\ude00пол \ud83d") == "\ufffdпол \ufffd"
     assert join_surrogates("целый 😀") == "целый 😀"
+
+
+def test_word_longer_than_a_message_is_split_within():
+    word = "😀" * LIMIT_UNITS
+    parts = [part.text for part in split(FormattedMessage(word))]
+    assert "".join(parts) == word
+    assert max(map(utf16_length, parts)) <= LIMIT_UNITS

@@ -3,7 +3,20 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from merlin.core.money import MAX_MINOR, Amount, Currency, roubles, stars
+from merlin.core.money import (
+    MAX_MINOR,
+    Amount,
+    Cost,
+    Currency,
+    cost_argument,
+    format_amounts,
+    format_estimate,
+    format_price,
+    parse_amount,
+    roubles,
+    stars,
+    sum_costs,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -57,3 +70,53 @@ def test_amount_is_formatted_for_the_language(amount, russian, english):
 
 def test_stars_have_no_fraction():
     assert (stars(200).decimal, roubles(2).decimal) == ("200", "2.00")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [
+        ("1 499,50 ₽", "RUB", roubles("1499.5")),
+        ("299.00", "RUB", roubles(299)),
+        ("200", "XTR", stars(200)),
+    ],
+)
+def test_amount_is_read_as_people_write_it(text, currency, amount):
+    assert parse_amount(text, currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("299.00 RUB", "₽299"), ("200 XTR", "200 ⭐"), ("5 GBP", "5 GBP"), ("", "")],
+)
+def test_amount_of_a_stored_notice_is_formatted_if_it_is_one(stored, shown):
+    assert format_amounts("en", {"plan": "a", "amount": stored}) == {
+        "plan": "a",
+        "amount": shown,
+    }
+
+
+def test_sum_of_costs_is_of_those_in_the_currency_of_the_first():
+    costs = [None, Cost(5, "USD"), Cost(7, "RUB"), Cost(1, "USD")]
+    assert sum_costs(costs) == Cost(6, "USD")
+    assert sum_costs([None]) is None
+
+
+@pytest.mark.parametrize(
+    ("micro", "currency", "price", "estimate"),
+    [
+        (790_000, "USD", "$0.79", "about $0.79"),
+        (1_200, "USD", "$0.0012", "less than $0.01"),
+        (5, "GBP", "0.000005\u00a0GBP", "less than 0.01\u00a0GBP"),
+        (0, "USD", "free", "free"),
+    ],
+)
+def test_small_cost_has_more_digits_and_is_estimated_as_little(
+    micro, currency, price, estimate
+):
+    assert format_price("en", micro, currency) == price
+    assert format_estimate("en", micro, currency) == estimate
+
+
+def test_cost_within_a_text_is_formatted_in_each_language():
+    arguments = cost_argument(790_000, "USD")["arguments"]
+    assert arguments == {"ru": "0,79\u00a0$", "en": "$0.79"}

@@ -59,6 +59,7 @@ HOSTILE_URLS = [
     "https://example.com/sets?x=1",
     "https://example.com:port/sets",
     "file://example.com/sets",
+    "file:///srv/a%0ab",
     "/srv/sets\n\tdirectory = *",
 ]
 

@@ -9,7 +9,6 @@ revalidation. Everything is read once, at start.
 import hashlib
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -93,8 +92,4 @@ def local_address(text: str) -> str:
     is_plain = text.startswith("/") and text.isprintable() and "\\" not in text
     if not is_plain or text.startswith("//") or len(text) > _MAX_URL_LENGTH:
         return "/"
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "/"
-    return "/" if parts.scheme or parts.netloc else text
+    return text

@@ -1,0 +1,53 @@
+"""Templates escape everything, and know their texts, their files and icons."""
+
+import pytest
+from jinja2 import UndefinedError
+
+from merlin.core.i18n import text
+from merlin.core.web.templates import Templates
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def render(tmp_path):
+    """Return a function that renders a template, given as its text."""
+    templates = Templates(tmp_path, "/static/{}".format, "build", {"length": len})
+
+    def render_text(template, **values):
+        (tmp_path / "page.html").write_text(template)
+        return templates.render("page.html", "en", **values)
+
+    return render_text
+
+
+def test_values_and_texts_are_escaped(render):
+    assert render("{{ a }} {{ length(a) }}", a="<b>") == "&lt;b&gt; 3"
+    told = render("{{ say('not-found', name=a) }}", a="<b>")
+    assert told == "Build &lt;b&gt; not found."
+
+
+def test_markup_around_a_text_stays_and_other_arguments_are_escaped(render):
+    template = (
+        "{% set link %}<b>{{ a }}</b>{% endset %}{{ around('not-found', name=link) }}"
+    )
+    assert render(template, a="<i>") == "Build <b>&lt;i&gt;</b> not found."
+    told = render("{{ around('not-found', name=a) }}", a="<i>")
+    assert told == "Build &lt;i&gt; not found."
+
+
+def test_text_of_another_page_is_the_one_that_pages_share(render):
+    assert render("{{ say('menu') }}") == text("en", "page-menu")
+
+
+def test_icon_is_a_drawing_of_the_static_file(render):
+    drawn = render("{{ icon('check', 'big') }}")
+    assert 'class="i big"' in drawn
+    assert 'href="/static/icons.svg#check"' in drawn
+
+
+def test_icon_and_value_that_do_not_exist_are_errors(render):
+    with pytest.raises(KeyError):
+        render("{{ icon('nothing') }}")
+    with pytest.raises(UndefinedError):
+        render("{{ nothing }}")
