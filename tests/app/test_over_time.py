@@ -12,7 +12,7 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
-from merlin.db.tables import COMMIT, MODEL
+from merlin.db.tables import COMMIT, MODEL, VERDICT
 from merlin.training.commit_state import CommitState
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
 from tests.support.config import make_config
@@ -67,6 +67,12 @@ def test_tested_models_are_in_order_each_with_the_commit_it_was_trained_from(wor
     first, second = read_over_time(world.ctx, OPERATOR, FACE).points
     assert first.commit.commit == world.verdict(1).commit
     assert (first.model.serves, second.model.serves) == (True, False)
+
+
+def test_model_that_no_known_commit_began_has_its_own_state(world):
+    world.serve(1, make_examples(12))
+    world.db.delete(VERDICT, VERDICT.job_id.is_null(is_null=False))
+    assert read_points(world) == [(f"{FACE}-1", 0.6, "model", "serves")]
 
 
 def test_only_the_newest_tested_models_are_shown(world):

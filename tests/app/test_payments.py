@@ -41,3 +41,19 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
 def test_unknown_user_cannot_place_an_order(shop):
     with pytest.raises(NotFound):
         shop.db.transact(lambda: place_order(shop.ctx, Actor(), "plus", Gateway.STARS))
+
+
+def test_grant_that_the_payment_did_not_give_cannot_be_refunded(shop):
+    first, _ = shop.buy()
+    details = payments.show_payment(shop.ctx, ADMIN, first.purchase_id)
+    ((grant, amount),) = details.remaining_amounts.items()
+
+    def refund_another():
+        payments.request_refund(
+            shop.ctx, ADMIN, first.purchase_id, grant + 1, amount, "why"
+        )
+
+    with pytest.raises(NotFound) as caught:
+        shop.db.transact(refund_another)
+    assert caught.value.key == "billing-no-payment"
+    assert shop.billing.refunds.list_of_purchase(first.purchase_id) == []

@@ -145,3 +145,10 @@ def test_user_can_access_only_their_own_account(ctx):
     with pytest.raises(NotFound):
         accounts.read_own_account(ctx, Actor())
     assert accounts.read_own_account(ctx, STUDENT).id == BORIS
+
+
+def test_teacher_has_the_name_that_an_admin_gave(ctx):
+    with pytest.raises(Refused) as caught:
+        perform(ctx, accounts.set_name, TEACHER, "Boris")
+    assert caught.value.key == "account-name-reserved"
+    assert Accounts(ctx.db, ctx.clock).find(BORIS) is None
