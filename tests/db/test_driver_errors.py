@@ -5,9 +5,10 @@ import subprocess
 import pytest
 
 from merlin.app.bot_settings import BOT_NAME, Settings
+from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.db.database import open_database
-from merlin.db.driver_errors import DatabaseAway
+from merlin.db.driver_errors import DatabaseAway, driver_errors
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import run_command
 from tests.support.small_disk import fill_disk, small_disk
@@ -56,3 +57,16 @@ def test_damaged_schema_is_reported_and_not_as_a_bug(tmp_path, garbled):
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", garbled))
     code, _, error = run_command("status", "--config", str(tmp_path / "config.yaml"))
     assert (code, "The database is damaged" in error) == (2, True), error
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("Python int too large to convert to SQLite INTEGER", NotFound),
+        ("cannot convert float infinity to integer", OverflowError),
+    ],
+)
+def test_number_that_is_larger_than_any_stored_one_is_not_found(message, error):
+    """Another overflow is a bug."""
+    with pytest.raises(error), driver_errors():
+        raise OverflowError(message)

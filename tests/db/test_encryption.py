@@ -46,6 +46,15 @@ def test_older_key_decrypts_what_it_encrypted():
     assert both.seal("теперь").startswith("1.new.")
 
 
+def test_ids_and_marks_are_of_the_encrypting_key_first():
+    both = Cipher({"old": ONE, "new": TWO}, "new")
+    assert (both.newest, both.holds) == ("new", ("new", "old"))
+    old = Cipher({"old": ONE}, "old").marks("7")
+    new = Cipher({"new": TWO}, "new").marks("7")
+    assert both.marks("7") == [*new, *old]
+    assert new != old
+
+
 @pytest.mark.parametrize(
     "change",
     [

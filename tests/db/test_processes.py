@@ -6,11 +6,12 @@ from functools import partial
 
 import pytest
 
+from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import CALL_LIMIT, Heartbeats, read_change_counter
-from merlin.db.requests import Requests, RequestState
+from merlin.db.requests import KEY_ARGUMENT, Requests, RequestState
 
 pytestmark = pytest.mark.integration
 
@@ -39,6 +40,8 @@ def test_intent_passes_its_states(database, clock):
     assert intents.open("k", "upload").state is IntentState.FAILED
     intents.mark_done("k", "file-1")
     assert intents.open("k", "upload").outside_id == "file-1"
+    with pytest.raises(NotFound):
+        intents.mark_done("gone", "file-1")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,15 @@ def test_request_is_claimed_answered_and_read(database, clock):
     assert claimed.created_at == clock()
     requests.finish(request_id, RequestState.DONE, {"job": 3})
     assert requests.get(request_id).result == {"job": 3}
+    assert requests.get(request_id).once == ""
+    other_id = requests.ask("launch", {KEY_ARGUMENT: "k"}, "vera")
+    requests.ask("launch", {}, "boris")
+    assert [
+        (each.request_id, each.once) for each in requests.list_of_author("vera")
+    ] == [
+        (other_id, "k"),
+        (request_id, ""),
+    ]
 
 
 def test_requests_are_claimed_oldest_first(database):
@@ -89,9 +101,16 @@ def test_finished_request_stays_unchanged(database):
     requests = Requests(database)
     request_id = requests.ask("launch", {}, "vera")
     requests.claim(["launch"])
-    requests.finish(request_id, RequestState.FAILED, {"key": "no"})
+    failure = {
+        "key": "no",
+        "message": "no job",
+        "arguments": {"job": 3, "message": "x"},
+    }
+    requests.finish(request_id, RequestState.FAILED, failure)
     requests.finish(request_id, RequestState.DONE, {})
     assert requests.get(request_id).state is RequestState.FAILED
+    error = requests.get(request_id).error
+    assert (str(error), error.key, error.arguments["job"]) == ("no job", "no", 3)
 
 
 def test_request_of_a_dead_owner_is_claimed_again(database):
@@ -218,6 +237,17 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     assert [notice.notice_id for notice in notices.list_waiting(1)] == [
         second.notice_id
     ]
+
+
+def test_step_that_fails_is_told_to_admins_once_a_day(database, clock):
+    notices = Notices(database, clock)
+    for reason in ("disk", "disk again"):
+        notices.notify_failing_steps("daemon", {"backup": reason})
+    (notice,) = notices.list_waiting()
+    expected = {"process": "daemon", "step": "backup", "reason": "disk"}
+    assert (notice.to, notice.arguments) == (ADMINS, expected)
+    assert notices.notify_hourly("notice-failing", {}, "daemon")
+    assert not notices.notify_hourly("notice-failing", {}, "daemon")
 
 
 def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock):

@@ -55,6 +55,16 @@ def test_one_of_ten_concurrent_processes_leads(tmp_path, url):
         lead.release()
 
 
+def test_process_keeps_its_lead_and_takes_a_free_one(tmp_path, url):
+    lead = Lead(tmp_path, url)
+    other = Lead(tmp_path, url)
+    assert lead.holder() == ""
+    assert [lead.keep(), lead.keep(), other.keep()] == [True, True, False]
+    lead.release()
+    assert other.keep()
+    other.release()
+
+
 def test_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
     child = start()
     assert child.stdout.readline() == "leads\n"
