@@ -79,11 +79,6 @@ class Example:
     rejected_mark: Mark = field(default=(1, 1), compare=False)
 
     @property
-    def folder(self) -> str:
-        """Return the part of the id up to the last slash, "" for none."""
-        return self.id[: self.id.rfind("/") + 1]
-
-    @property
     def question(self) -> str:
         """Return the first message of the user."""
         return find_first(self.messages, "user")

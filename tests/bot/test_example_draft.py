@@ -11,7 +11,6 @@ from merlin.core.formatted_text import utf16_length
 from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import join_tags, split_tags
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.example_rewording import free_example_id
 from merlin.dataset.preview import EditChecker
@@ -61,8 +60,6 @@ def test_tags_are_split_by_any_separator():
         "d e",
     )
     assert reword_draft(draft, "t", "#a  b #a").tags == ("a", "b")
-    for tags in (["first aid"], ["first aid", "b"], ["a"], []):
-        assert split_tags(join_tags(tags)) == tags
     assert reword_draft(draft, "t", " ,;\n# ").tags == ()
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from merlin.core.i18n import keys
-from merlin.dataset.finding import Finding, escape_unprintable
+from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 
 pytestmark = pytest.mark.unit
 
@@ -66,3 +66,23 @@ def test_every_rule_has_texts_in_both_languages():
 def test_unprintable_characters_are_escaped(text, shown):
     assert escape_unprintable(text) == shown
     assert escape_unprintable(text).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "line"),
+    [
+        ("missing-dataset", Severity.ERROR, "q\\n.yaml:2:3: error missing-dataset: "),
+        ("gone-rule", Severity.NOTE, "q\\n.yaml:2:3: note gone-rule: gone-rule"),
+    ],
+)
+def test_line_of_a_finding_is_that_of_a_linter(rule, severity, line):
+    """A rule of an earlier release has its name for a text."""
+    finding = Finding("dataset.yaml", 2, 3, rule, severity).at("q\n.yaml")
+    assert finding.line_text("en").startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("abcd", "abcd"), ("abcde", "abc…"), ("a\nbc", "a\\nbc")]
+)
+def test_long_text_is_cut_and_printable(text, shown):
+    assert shorten(text, 4) == shown

@@ -290,6 +290,20 @@ FORMS = {
         *(["When? | At 9."], []),
     ),
     "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 3"]),
+    "chatgpt, a greeting": (
+        dump(
+            chatgpt(
+                {
+                    "greeting": ("root", "assistant", ["Hello."], {}),
+                    "question": ("greeting", "user", ["New?"], {}),
+                    "answer": ("question", "assistant", ["Answer."], {}),
+                },
+                "answer",
+            )
+        ),
+        ["New? | Answer."],
+        ["messages 1"],
+    ),
     "chatgpt, one without an answer": (
         dump([*chatgpt(GPT, "answer"), *chatgpt({}, "root")]),
         *(["New? | Answer."], ["conversations 1", "messages 2"]),
@@ -537,6 +551,9 @@ def test_files_of_a_project_of_rasa_are_read_together():
     ]
     assert left == ["wordings 1", "questions 1", "other 1"]
     assert read(("nlu.yml", NLU)) == ([], ["questions 4", "other 1", "import-kind"])
+    (broken,) = read_import_files([(b"nlu:\n- intent: [", "nlu.yml")])
+    (finding,) = broken.findings
+    assert (broken.example, finding.path) == (None, "nlu.yml")
 
 
 def test_answer_that_is_worse_becomes_rejected():

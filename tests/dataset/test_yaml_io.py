@@ -8,6 +8,7 @@ from merlin.dataset.yaml_io import (
     MAX_EVENTS,
     MAX_FILE_BYTES,
     Node,
+    format_flow_text,
     read_yaml,
 )
 
@@ -181,3 +182,20 @@ def test_character_that_no_file_can_have_is_described_by_its_kind():
         {"code": "U+001B", "kind": "control"},
     ]
     assert to_plain(read_yaml(b'a: "x\\u2028y"\n')) == {"a": "x\u2028y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("first aid", "first aid"),
+        ("a, b", '"a, b"'),
+        ("a: b", '"a: b"'),
+        ("no", '"no"'),
+        ("", '""'),
+        ("a\tb", '"a\\tb"'),
+    ],
+)
+def test_item_of_a_list_is_in_quotes_where_it_would_be_read_as_another_thing(
+    text, written
+):
+    assert format_flow_text(text) == written

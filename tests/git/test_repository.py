@@ -139,6 +139,15 @@ def test_commit_is_found_on_the_branch_after_a_lost_response(bare, settings):
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
+def test_first_commit_of_a_repository_is_made_after_a_push_that_never_arrived(
+    bare, settings
+):
+    batch = make_batch(make_edit("a", "1\n"))
+    settings.intents.open(f"change:{batch.batch_id}", "change")
+    settings.intents.mark_sending(f"change:{batch.batch_id}", AT)
+    assert commit_changes(settings, batch).commit == bare.git("rev-parse", "main")
+
+
 def test_branch_may_advance_between_fetch_and_push(bare, settings, make_remote):
     branch = settings.branch
     other = make_batch(make_edit("other", "1\n"))
