@@ -1,9 +1,8 @@
-"""Differences between builds, and the number of epochs of a job."""
+"""Differences between builds."""
 
 import pytest
 
 from merlin.dataset.builds import diff, make_build
-from merlin.training.policy import count_epochs
 from tests.support.dataset_tree import check_files, example_yaml, make_good_files
 
 pytestmark = pytest.mark.unit
@@ -36,18 +35,3 @@ def test_examples_added_removed_changed_and_moved_are_listed():
         "changed": ["face/q0002"],
         "moved": [moved],
     }
-
-
-@pytest.mark.parametrize(
-    ("examples", "expected"),
-    [
-        (10, 10),
-        (20, 5),
-        (33, 3),
-        (8_333, 3),
-        (10_000, 2),
-        (90_000, 1),
-    ],
-)
-def test_epochs_are_chosen_as_in_openais_cookbook(examples, expected):
-    assert count_epochs(examples, {}) == expected

@@ -11,9 +11,7 @@ from merlin.dataset.example_file import parse_example, read_example, write_examp
 from merlin.dataset.example_rewording import reword_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.import_lines import read_import_files
-from merlin.dataset.spec import Recipe
 from merlin.dataset.tokens import count_tokens
-from merlin.training.policy import refuse_recipe
 from tests.support.dataset_tree import (
     DATASET_YAML,
     check_files,
@@ -155,21 +153,6 @@ def test_dataset_of_pairs_trains_by_preference():
     }
 
 
-def test_base_that_selects_answers_cannot_be_trained_on_pairs():
-    held = refuse_recipe(Recipe("engine", "recall", "dpo"))
-    assert (held.reason, held.arguments) == ("held-no-pairs", {"model": "recall"})
-    assert refuse_recipe(Recipe("engine", "language", "dpo")) is None
-
-
-def test_ratings_train_only_a_language_model_of_the_engine():
-    assert refuse_recipe(Recipe("engine", "recall", "kto")).reason == "held-no-ratings"
-    assert (
-        refuse_recipe(Recipe("openai", "gpt-4.1-nano", "kto")).reason
-        == "held-no-ratings"
-    )
-    assert refuse_recipe(Recipe("engine", "qwen3-0.6b", "kto", {"beta": 0.2})) is None
-
-
 def test_rejected_answer_is_a_bad_one_of_the_method_kto():
     files = {**make_good_files(60), "examples/z.yaml": PLAIN}
     files["dataset.yaml"] = DATASET_YAML.replace("recall}", "recall, method: kto}")
@@ -182,19 +165,6 @@ def test_rejected_answer_is_a_bad_one_of_the_method_kto():
         "Не знаю.\nМожет быть, на лице.",
     ]
     assert ("label" in taught, bad["label"]) == (False, False)
-
-
-@pytest.mark.parametrize(
-    ("provider", "base", "reason"),
-    [
-        ("engine", "qwen3-0.6b", None),
-        ("engine", "recall", "held-exact-first"),
-        ("openai", "gpt-4.1-nano", "held-exact-first"),
-    ],
-)
-def test_exact_first_is_for_language_models_of_the_engine(provider, base, reason):
-    held = refuse_recipe(Recipe(provider, base, hyperparameters={"exact_first": True}))
-    assert (held.reason if held else None) == reason
 
 
 def test_example_without_a_pair_is_an_error_among_pairs():

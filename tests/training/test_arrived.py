@@ -9,6 +9,7 @@ import pytest
 from merlin.app.retention import RemovableFiles
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.providers.base import JobReport
 from merlin.training import arrived
 from merlin.training.arrived import (
@@ -21,7 +22,13 @@ from merlin.training.arrived import (
 from merlin.training.jobs import JobState, TrainingProvider
 from merlin.training.launch import advance_launch
 from merlin.training.launch_plan import Launches
-from tests.db.pipeline_rows import FACE, make_examples, make_spec, planning_config
+from tests.db.pipeline_rows import (
+    FACE,
+    make_example,
+    make_examples,
+    make_spec,
+    planning_config,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +122,24 @@ def test_arrival_trains_at_the_newest_commit_of_the_build_and_once(world, launch
     with pytest.raises(Refused) as busy:
         launch_arrival(launches, arrive("b" * 64))
     assert busy.value.key == "add-busy"
+
+
+def test_arrival_answers_from_the_taught_answers_first_where_the_settings_say_so(
+    world, launches
+):
+    exact = make_spec(base_model="small", hyperparameters={"exact_first": True})
+    world.push(1, make_examples(), spec=exact)
+    job = launch_arrival(launches, arrive())
+    assert job.recipe.hyperparameters["exact_first"] is True
+
+
+def test_arrival_for_a_build_with_a_withdrawn_example_is_refused(world, launches):
+    world.push(1, make_examples(), spec=SMALL)
+    row = {"dataset": FACE, "example_id": make_example(5).id}
+    world.db.put(REVOKED_EXAMPLE.insert(row))
+    with pytest.raises(Refused) as refused:
+        launch_arrival(launches, arrive())
+    assert refused.value.key == "held-revoked"
 
 
 def test_arrival_that_failed_is_tried_again(world, launches):

@@ -83,3 +83,21 @@ def test_each_stored_status_has_a_word_each_word_a_text_and_an_icon():
         assert f'id="{state.icon}"' in icons, state
         assert all(state.text_key in keys(language) for language in LANGUAGES), state
         assert not (state.needs_care and state.is_moving)
+
+
+@pytest.mark.parametrize(
+    ("quality", "states"),
+    [
+        ("is_of_later", "undone mended replaced"),
+        ("is_kept_back", "gated pinned"),
+    ],
+)
+def test_words_of_later_commits_and_of_a_persons_decision(quality, states):
+    assert {each for each in CommitState if getattr(each, quality)} == {*states.split()}
+
+
+def test_word_of_an_edit_is_no_verdicts_and_a_final_one_is_not_open():
+    of_edits = {each for each in CommitState if each.is_of_edit}
+    assert of_edits == {*ChangeState}
+    assert CommitState.TRAINING.is_open
+    assert not CommitState.LIVE.is_open

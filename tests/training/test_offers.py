@@ -78,6 +78,20 @@ def test_time_follows_from_finished_jobs_of_the_same_base_alone(world):
     assert found["hosted", "gpt-base"].seconds is None
 
 
+def test_provider_that_is_configured_no_more_offers_nothing(world):
+    job = world.start(1, make_examples())
+    world.clock.move(100)
+    world.finish(job, JobState.SUCCEEDED)
+    hosted = make_spec(provider="hosted", base_model="gpt-base")
+    verdict = world.push_one(2, make_examples(), spec=hosted)
+    build = world.launches.build(verdict.build_id)
+    config = make_config(providers=[HOSTED])
+    found = list_offers(world.db, config, build, verdict.spec.recipe)
+    assert [(each.provider, each.base_model) for each in found] == [
+        ("hosted", "gpt-base")
+    ]
+
+
 def engine_config(folder, **engine):
     """Configure a base of three billion parameters in 16 bits, in a sparse file."""
     folder.mkdir()

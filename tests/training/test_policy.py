@@ -1,12 +1,18 @@
-"""Which waiting verdict may be launched now, and for which reason the others wait."""
+"""Which waiting verdict may be launched now, why the others wait, and for how many epochs."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from merlin.dataset.spec import LaunchRule
+from merlin.dataset.spec import LaunchRule, Recipe
 from merlin.dataset.verdicts import Verdict, VerdictStatus
-from merlin.training.policy import Decision, NextStep, decide
+from merlin.training.policy import (
+    Decision,
+    NextStep,
+    count_epochs,
+    decide,
+    refuse_recipe,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -95,3 +101,51 @@ def test_minimum_of_one_accepts_any_change(new):
         decide(rule, [make_verdict(100)], **CALM | {"new_examples": new}).step
         is NextStep.LAUNCH
     )
+
+
+def test_base_that_selects_answers_cannot_be_trained_on_pairs():
+    held = refuse_recipe(Recipe("engine", "recall", "dpo"))
+    assert (held.reason, held.arguments) == ("held-no-pairs", {"model": "recall"})
+    assert refuse_recipe(Recipe("engine", "language", "dpo")) is None
+
+
+def test_ratings_train_only_a_language_model_of_the_engine():
+    assert refuse_recipe(Recipe("engine", "recall", "kto")).reason == "held-no-ratings"
+    assert (
+        refuse_recipe(Recipe("openai", "gpt-4.1-nano", "kto")).reason
+        == "held-no-ratings"
+    )
+    assert refuse_recipe(Recipe("engine", "qwen3-0.6b", "kto", {"beta": 0.2})) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "base", "reason"),
+    [
+        ("engine", "qwen3-0.6b", None),
+        ("engine", "recall", "held-exact-first"),
+        ("openai", "gpt-4.1-nano", "held-exact-first"),
+    ],
+)
+def test_exact_first_is_for_language_models_of_the_engine(provider, base, reason):
+    held = refuse_recipe(Recipe(provider, base, hyperparameters={"exact_first": True}))
+    assert (held.reason if held else None) == reason
+
+
+def test_beta_is_refused_where_the_method_has_none():
+    held = refuse_recipe(Recipe("engine", "qwen3-0.6b", hyperparameters={"beta": 0.2}))
+    assert (held.reason, held.arguments) == ("held-beta", {"method": "supervised"})
+
+
+@pytest.mark.parametrize(
+    ("examples", "expected"),
+    [
+        (10, 10),
+        (20, 5),
+        (33, 3),
+        (8_333, 3),
+        (10_000, 2),
+        (90_000, 1),
+    ],
+)
+def test_epochs_are_chosen_as_in_openais_cookbook(examples, expected):
+    assert count_epochs(examples, {}) == expected

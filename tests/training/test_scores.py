@@ -6,8 +6,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from merlin.core.messages import Message
 from merlin.providers.base import Answer
-from merlin.training.scores import ALIKE, is_right, likeness, says_the_same
+from merlin.training.scores import (
+    ALIKE,
+    Evaluation,
+    EvaluationQuestion,
+    QuestionKind,
+    is_right,
+    likeness,
+    question_digest,
+    questions_of,
+    says_the_same,
+    score_answers,
+)
 
 JUDGED = Path(__file__).with_name("judged_answers.yaml")
 
@@ -223,3 +235,49 @@ def test_few_answers_written_by_hand_are_misjudged():
         alike = [text for text in each["honest"] if likeness(text, taught) >= ALIKE]
         refused += [text for text in alike if not says_the_same(text, taught)]
     assert (len(missed), len(refused)) == (3, 1), (missed, refused)
+
+
+def test_conversation_gives_a_question_only_where_it_ends_with_an_answer():
+    asked = Message("user", "Где?")
+    answered = Message("assistant", "Тут.")
+    found = questions_of([("a", (asked, answered)), ("b", (asked,)), ("c", ())])
+    assert found == [EvaluationQuestion("a", (asked,), "Тут.")]
+
+
+def test_question_is_the_same_in_another_build_under_another_system_text():
+    asked = Message("user", "Где?")
+    one = EvaluationQuestion("a", (asked,), "Тут.")
+    moved = EvaluationQuestion("b", (Message("system", "Кратко."), asked), "Тут.")
+    assert question_digest(one) == question_digest(moved)
+    other = EvaluationQuestion("a", (asked,), "Там.")
+    assert question_digest(one) != question_digest(other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "is_scored"),
+    [
+        (QuestionKind.TEST, "a", True),
+        (QuestionKind.DISGUISED, "disguised:a", True),
+        (QuestionKind.ASKED, "asked:a", False),
+    ],
+)
+def test_kind_of_a_question_is_in_its_key(kind, key, is_scored):
+    assert EvaluationQuestion("a", (), "", kind).key == key
+    assert kind.is_scored is is_scored
+
+
+@pytest.mark.parametrize(
+    ("texts", "scores"),
+    [
+        ([], Evaluation(questions=0, right=0, chrf=0.0)),
+        (["Париж"], Evaluation(questions=1, right=1, chrf=100.0)),
+        (["Париж", "ooo"], Evaluation(questions=2, right=1, chrf=50.0)),
+    ],
+)
+def test_scores_count_the_right_answers(texts, scores):
+    questions = [EvaluationQuestion("a", (), "Париж")] * len(texts)
+    found = score_answers([Answer(text) for text in texts], questions)
+    assert (found.questions, found.right) == (scores.questions, scores.right)
+    assert found.chrf == pytest.approx(scores.chrf, abs=20)
+    assert found.is_full is (scores.right == len(texts))
+    assert found.is_few

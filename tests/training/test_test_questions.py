@@ -7,6 +7,8 @@ import pytest
 from merlin.core.messages import Message
 from merlin.dataset.spec import NO_GATE, NOT_WORSE, GateRule, SplitRule
 from merlin.dataset.test_plan import MAX_ASKED, find_limits, plan_test
+from merlin.db.tables import BUILD
+from merlin.db.values import dump_json, load_json
 from merlin.providers.base import Answer
 from merlin.training.disguise import disguise, list_unrelated
 from merlin.training.evaluation import (
@@ -21,7 +23,11 @@ from merlin.training.evaluation import (
 )
 from merlin.training.gate import INVENTS, find_hold
 from merlin.training.scores import EvaluationQuestion, QuestionKind
-from merlin.training.test_questions import choose_test, make_asked
+from merlin.training.test_questions import (
+    choose_test,
+    describe_plan,
+    make_asked,
+)
 from tests.db.pipeline_rows import make_examples, make_spec
 
 pytestmark = pytest.mark.integration
@@ -156,6 +162,26 @@ def test_change_that_a_commit_made_is_listed_and_not_judged(world):
         12,
         10,
     )
+
+
+def test_first_model_is_compared_with_none_and_tells_how_it_is_tested(world):
+    row, asked = train(world, 1, make_examples(14), {})
+    report = evaluate(world.db, row, None)
+    assert report.list_answers(AnswerChange.OTHERWISE) == []
+    losses = {"key": "live-not-worse", "arguments": {}}
+    told = describe_plan(world.db, row.build_id, losses)
+    plan = told["arguments"]["plan"]["arguments"]
+    assert (told["key"], told["arguments"]["losses"]) == ("live-planned", losses)
+    kinds = [question.kind for question in asked]
+    assert plan["disguised"] == kinds.count(QuestionKind.DISGUISED)
+    assert plan["tests"] == kinds.count(QuestionKind.TEST)
+    manifest = load_json(world.db.value(BUILD.select(BUILD.manifest)))
+    del manifest["split"]["disguised"]
+    world.db.update(BUILD, BUILD.id == row.build_id, manifest=dump_json(manifest))
+    assert describe_plan(world.db, row.build_id, losses) == losses, "an old build"
+    ungated = replace(SPEC, gate=GateRule(NO_GATE))
+    alone = choose_test(world.db, row, ungated)
+    assert {question.kind for question in alone} == {QuestionKind.TEST}
 
 
 def test_answer_that_no_commit_touched_and_that_changed_is_a_loss(world):
