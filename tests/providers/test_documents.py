@@ -112,6 +112,8 @@ def test_pdf_with_a_picture_or_a_broken_page_is_marked_as_cut():
 def test_pdf_that_only_forbids_printing_is_read():
     locked = edit_pdf(PDF, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
     assert parse_content("pdf", locked) == TEXT
+    secret = edit_pdf(PDF, lambda pdf: pdf.encrypt("secret"))
+    assert parse_content("pdf", secret) == "password"
 
 
 @unit

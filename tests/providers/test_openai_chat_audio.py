@@ -33,6 +33,14 @@ def test_sample_voice_is_transcribed():
         assert silent_text == text("ru", "stand-in-no-words")
 
 
+@pytest.mark.parametrize(
+    ("sound", "seconds"),
+    [(speech_samples.sample_voice(), 4), (b"OggS", 0), (b"", 0)],
+)
+def test_length_of_a_voice_is_known_from_its_last_page(sound, seconds):
+    assert speech_samples.seconds(sound) == seconds
+
+
 def test_request_has_the_protocols_form(server, reply):
     server.will(reply({"text": "раз"}))
     transcribe(server.base_url, b"OggS-sound", "voice.oga")

@@ -1,6 +1,7 @@
 """The control API and the chat page over HTTP: actions, events, headers, refused requests."""
 
 import http.client
+import json
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -18,19 +19,21 @@ pytestmark = pytest.mark.functional
 
 
 @contextmanager
-def open_path(standin, path, **headers) -> Iterator[http.client.HTTPResponse]:
+def open_path(
+    standin, path, method="GET", **headers
+) -> Iterator[http.client.HTTPResponse]:
     host = urllib.parse.urlsplit(standin.page_url).netloc
     connection = http.client.HTTPConnection(host, timeout=longest())
     try:
-        connection.request("GET", path, headers=headers)
+        connection.request(method, path, headers=headers)
         with connection.getresponse() as response:
             yield response
     finally:
         connection.close()
 
 
-def read_page(standin, path="/", **headers):
-    with open_path(standin, path, **headers) as response:
+def read_page(standin, path="/", method="GET", **headers):
+    with open_path(standin, path, method, **headers) as response:
         return response.status, response.headers, response.read().decode()
 
 
@@ -46,6 +49,19 @@ def test_invalid_request_is_refused(telegram, fields, status):
     status_code, document = send_control(telegram, **fields)
     assert status_code == status
     assert document["error"]
+    assert telegram.pending() == []
+
+
+def test_state_of_the_world_is_served_as_json(telegram):
+    status, headers, body = read_page(telegram, "/control/log?chat=anna")
+    assert (status, json.loads(body)) == (200, {"messages": []})
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_page_of_another_site_acts_for_nobody(telegram):
+    headers = {"Origin": "https://evil.example"}
+    status, _, body = read_page(telegram, "/control/send", "POST", **headers)
+    assert (status, "error" in json.loads(body)) == (403, True)
     assert telegram.pending() == []
 
 

@@ -1,8 +1,12 @@
-"""Contacts for receipts: e-mail addresses and phone numbers as people write them."""
+"""Contacts for receipts, as people write them, and the states of a payment."""
 
 import pytest
 
-from merlin.providers.payments import normalise_contact
+from merlin.providers.payments import (
+    PaymentStatus,
+    format_contact,
+    normalise_contact,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -47,3 +51,26 @@ INVALID = [
 def test_invalid_contact_is_refused():
     for text in INVALID:
         assert normalise_contact(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("79161234567", "+7 916 123-45-67"),
+        ("375291234567", "+375291234567"),
+        ("anna@example.com", "anna@example.com"),
+    ],
+)
+def test_phone_number_is_shown_in_groups(contact, shown):
+    assert format_contact(contact) == shown
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("succeeded", PaymentStatus.SUCCEEDED),
+        ("waiting_for_capture", PaymentStatus.UNKNOWN),
+    ],
+)
+def test_status_that_is_not_known_is_no_error(word, status):
+    assert PaymentStatus(word) is status
