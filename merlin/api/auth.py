@@ -429,21 +429,17 @@ def make_missing_scope_problem(*any_of: Scope) -> Problem:
 class RequiredAccess:
     """Dependency of a route that requires a key scope and a permission of the person.
 
-    `scope` None: API keys are refused. A stolen key must not be able to create credentials or
-    change the account. The OpenAPI description states both.
+    The OpenAPI description states both.
     """
 
-    scope: Scope | None
+    scope: Scope
     permission: Permission | None = None
 
     async def __call__(self, caller: SignedIn) -> Caller:
         """Return the caller. Raises Problem 401 or 403."""
-        if self.scope is None and caller.scopes is not None:
-            raise Problem(HTTPStatus.FORBIDDEN, "person-only")
         if self.permission is not None and not caller.may(self.permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-        if self.scope is not None:
-            require_scope(caller, self.scope)
+        require_scope(caller, self.scope)
         return caller
 
 
@@ -453,7 +449,17 @@ def require_scope(caller: Caller, scope: Scope) -> None:
         raise make_missing_scope_problem(scope)
 
 
-Person = Annotated[Caller, Depends(RequiredAccess(None))]
+async def require_person(caller: SignedIn) -> Caller:
+    """Return the caller. Raises Problem 401, and 403 for an API key.
+
+    A stolen key must not be able to create credentials or change the account.
+    """
+    if caller.scopes is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, "person-only")
+    return caller
+
+
+Person = Annotated[Caller, Depends(require_person)]
 # Scope and permission; the operations check the dataset or course.
 Reader = Annotated[Caller, Depends(RequiredAccess(Scope.ACCOUNT_READ))]
 MaterialEditor = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]

@@ -124,8 +124,6 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     required = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
     if required is not None:
-        if required.scope is None:
-            return own, "Requires a signed-in user; API keys are not accepted."
         access = f"An API key needs the scope `{required.scope.value}`"
         if required.permission:
             access = (
