@@ -99,6 +99,19 @@ def test_rename_frees_the_old_name_and_keeps_the_password(accounts):
     assert accounts.find(BORIS).name == "anna"
 
 
+def test_name_that_a_person_has_already_is_not_audited_again(accounts):
+    accounts.set_name(ANNA, "anna", BY)
+    accounts.set_name(ANNA, "Anna", BY)
+    assert len(Audit(accounts.db).list_newest()) == 1
+
+
+def test_password_needs_a_name(accounts):
+    with pytest.raises(Refused) as refused:
+        accounts.set_password(ANNA, "$hash", BY)
+    assert refused.value.key == "account-no-name"
+    assert Audit(accounts.db).list_newest() == []
+
+
 def test_account_without_telegram_is_a_user(accounts):
     user_id = accounts.make("petrova", BY)
     assert user_id >= FIRST_ID

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from merlin.account.sign_ins import PRODUCTION, read_telegram_data
+from tests.api.sign_in_data import TELEGRAM_PUBLIC_KEY, signed_init_data
 
 pytestmark = pytest.mark.unit
 
@@ -82,6 +83,15 @@ def test_reordered_data_has_the_same_source():
 )
 def test_malformed_data_is_rejected(text):
     assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("user", "is_person"),
+    [({}, True), ({"is_bot": True}, False), ({"id": 0}, False), ({"id": "7"}, False)],
+)
+def test_signed_data_of_no_person_is_rejected(user, is_person):
+    signed = signed_init_data(at=AT.timestamp(), bot_id=BOT, user=user)
+    assert (read(signed, keys=(TELEGRAM_PUBLIC_KEY,)) is not None) is is_person
 
 
 def unsigned_pairs(text):
