@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.course.editing import CourseFiles, MaterialDraft, parse_course
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.commit_message import format_subject
@@ -135,6 +135,11 @@ def test_missing_text_file_is_created():
     assert list_paths(make_files(yaml).remove_material(0)) == [
         (ChangeKind.EDIT, "course.yaml")
     ]
+
+
+def test_material_that_the_file_no_longer_has_is_not_found():
+    with pytest.raises(NotFound):
+        make_files().material([], 7)
 
 
 def test_edit_without_changes_is_refused():
