@@ -6,7 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.refunds import Refunds, RefundState
+from merlin.billing.refunds import (
+    MAX_REASON_LENGTH,
+    Refunds,
+    RefundState,
+    check_reason,
+    parse_refund,
+)
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
@@ -164,6 +170,37 @@ def test_impossible_refund_is_refused_with_a_reason(shop):
     )
     with pytest.raises(NotFound):
         shop.billing.refunds.request(grant.refers, grant.amount, "", VERA)
+
+
+def test_payment_that_went_back_whole_cannot_be_refunded_again(shop):
+    _, grant = shop.buy()
+    shop.refund(grant, outside_id="back")
+    assert refusal_key(lambda: request_refund(shop, grant)) == "billing-refund-done"
+
+
+@pytest.mark.parametrize(
+    ("reason", "key"),
+    [
+        ("\u200b", "billing-refund-reason"),
+        ("x" * (MAX_REASON_LENGTH + 1), "billing-refund-long-reason"),
+    ],
+)
+def test_reason_that_nobody_can_read_is_refused(reason, key):
+    assert refusal_key(lambda: check_reason(reason)) == key
+    check_reason("x" * MAX_REASON_LENGTH)
+
+
+def test_typed_amount_is_refunded_or_refused():
+    remaining = Amount(29_990, Currency.RUB)
+    assert parse_refund(" ", remaining, "en") == remaining
+    assert parse_refund("100.50", remaining, "en").minor == 10_050
+    for typed, key in (
+        ("all", "billing-no-amount"),
+        ("300", "billing-refund-too-much"),
+    ):
+        assert refusal_key(lambda text=typed: parse_refund(text, remaining, "en")) == (
+            key
+        )
 
 
 def test_stars_can_only_be_refunded_whole(shop):

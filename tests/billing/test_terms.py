@@ -29,6 +29,16 @@ def test_plan_is_active_from_the_start_to_the_end_of_its_term(shop, clock):
     assert shop.list_plans() == []
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "is_open"),
+    [(-1, 1, True), (1, 2, True), (-2, 0, False), (1, 1, False)],
+)
+def test_term_is_open_while_time_of_it_is_left(clock, start, end, is_open):
+    now = clock()
+    term = PlanTerm(0, ANNA, "plus", now + start * DAY, now + end * DAY, "k")
+    assert term.is_open(now) is is_open
+
+
 def test_plan_given_with_a_key_is_given_once_per_user(shop):
     assert give_plan(shop, "welcome")
     assert not give_plan(shop, "welcome")
