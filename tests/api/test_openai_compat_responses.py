@@ -2,6 +2,8 @@
 
 import pytest
 
+from merlin.api.openai_compat.responses import reply_error
+from merlin.chat.answer import Ending, Reply
 from tests.api.chat_api import package_client
 
 pytestmark = pytest.mark.functional
@@ -67,3 +69,23 @@ def test_invalid_field_is_named(openai_client, change, code, param):
     response = openai_client.post("/responses", json={**ASKED, **change})
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["param"]) == (400, code, param)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "code"),
+    [
+        (Ending.TOO_LONG, 400, "context_length_exceeded"),
+        (Ending.EMPTY, 502, "empty_answer"),
+        (Ending.BUSY, 503, "model_busy"),
+        (Ending.NOBODY, 503, "no_model"),
+    ],
+)
+def test_reply_without_an_answer_is_an_error_of_the_protocol(ending, status, code):
+    error = reply_error(Reply(ending, limit_tokens=4096), "en")
+    assert (error.status, error.code) == (status, code)
+    assert ("4096" in str(error)) is (ending is Ending.TOO_LONG)
+    assert bool(error.headers) is (status == 503)
+
+
+def test_filtered_reply_is_no_error():
+    assert reply_error(Reply(Ending.FILTERED), "en") is None

@@ -40,6 +40,16 @@ def test_contents_list_the_second_level_headings():
     assert 'id="part-2"' in html
 
 
+def test_lists_keep_the_numbers_that_were_written():
+    assert re.findall(r"<(?:ol|li)[^>]*>", html("3. a\n4. b\n7. c\n")) == [
+        '<ol start="3">',
+        "<li>",
+        "<li>",
+        '<li value="7">',
+    ]
+    assert '<li class="paren">' in html("- a\n\n1) b\n")
+
+
 @pytest.mark.parametrize(
     ("link", "leads_to"),
     [

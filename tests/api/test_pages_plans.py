@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from merlin.account.users import Users
+from merlin.api.schema import MAX_ID
 from merlin.billing.ledger import EntryKind
 from tests.api.payment_api import page_text, press_pay, run_shop_pages
 from tests.api.running_api import VERA
@@ -127,3 +128,20 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     assert "Ошибка · Вера" in page_text(shop.admin.get(address))
     assert "отозвано" in page_text(shop.admin.get(address))
     assert shop.ledger_faults() == []
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        ({"amount": "много"}, 409, "много — не сумма"),
+        ({"reason": " "}, 409, "Укажите причину возврата"),
+        ({"grant": MAX_ID}, 404, "Страница не найдена"),
+    ],
+)
+def test_impossible_refund_is_refused_with_a_reason(shop, sold, form, status, said):
+    order_id = sold.orders[0]
+    sure = refund_form(shop, order_id, sure="true", **form)
+    response = shop.admin.post(f"/admin/billing/{order_id}/refund", data=sure)
+    assert response.status_code == status
+    assert said in page_text(response)
+    assert shop.billing.refunds.list_of_purchase(order_id) == []

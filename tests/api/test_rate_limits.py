@@ -1,11 +1,14 @@
 """Rate limits over real HTTP: limits of users and addresses, free calls, trusted proxies."""
 
+import asyncio
+import threading
+
 import httpx
 import pytest
 
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import Users
-from merlin.api.rate_limits import network_of
+from merlin.api.rate_limits import MAX_WAITING, LoginThrottle, network_of
 from merlin.config.settings import ApiLimits
 from tests.api.running_api import ANNA, NOT_LIMITED, run_api
 from tests.api.sign_in_data import set_bot_name
@@ -118,3 +121,20 @@ def test_revoked_key_and_blocked_user_are_counted_by_address(limited):
 def test_ipv6_addresses_of_one_64_bit_network_share_a_limit(host, network):
     assert network_of({"client": (host, 0)}) == network
     assert network_of({"client": None}) == ""
+
+
+def test_password_beyond_the_queue_is_refused_at_once():
+    gate = threading.Event()
+
+    async def crowd():
+        hashing = LoginThrottle().run_hashing
+        calls = [
+            asyncio.create_task(hashing(gate.wait)) for _ in range(MAX_WAITING + 1)
+        ]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        gate.set()
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    *waited, refused = asyncio.run(crowd())
+    assert waited == [True] * MAX_WAITING
+    assert refused.status == 429
