@@ -67,6 +67,15 @@ def test_offered_questions_are_shown_after_the_nearest():
     assert [each.answer for each in found][2:] == ["Сто."]
 
 
+def test_of_many_examples_those_with_similar_words_are_compared():
+    others = [
+        make_example(f"Сколько стоит книга {number}?", f"{number} рублей.")
+        for number in range(MAX_COMPARED)
+    ]
+    hall = make_example("Где расположена столовая?", "Наверху.")
+    assert find_nearest("Где находится столовая?", "Внизу.", [*others, hall]) == [hall]
+
+
 def test_pairs_that_contradict_each_other_are_among_the_first_ten():
     found = 0
     for start in range(0, len(POOL), 5):
