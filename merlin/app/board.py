@@ -22,7 +22,7 @@ from merlin.app import jobs, models, unanswered, verdicts
 from merlin.app.actor import Actor
 from merlin.app.changes import find_undoable
 from merlin.app.context import Context
-from merlin.app.health import is_daemon_alive, list_processes
+from merlin.app.health import list_processes
 from merlin.app.jobs import JobView, Progress
 from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
@@ -221,11 +221,13 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
             for name in names
             if name not in removed or edits[name] or cards[name]
         ]
-        daemon_beats = [beat.at for beat in beats if beat.process == "daemon"]
-        is_live = is_daemon_alive(ctx)
+        daemons = [beat for beat in beats if beat.process == "daemon"]
+        is_live = any(daemon.is_alive(ctx.clock()) for daemon in daemons)
         return Board(
             is_live=is_live,
-            silent_since=None if is_live else max(daemon_beats, default=None),
+            silent_since=(
+                None if is_live else max((each.at for each in daemons), default=None)
+            ),
             is_telegram_down=any(
                 beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock())
                 for beat in beats

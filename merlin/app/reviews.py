@@ -22,7 +22,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.near_questions import find_near_questions, near_key
+from merlin.dataset.near_questions import are_nearly_equal
 from merlin.dataset.proposals import (
     NOTHING,
     Draft,
@@ -162,6 +162,7 @@ def group_alike(waiting: Sequence[Proposal]) -> list[list[Proposal]]:
     found: dict[tuple[str, ...], list[list[Proposal]]] = {}
     for each in waiting:
         draft = each.draft
+        form = normalise(draft.question)
         texts = draft.answer, draft.before_question, draft.before_answer
         groups = found.setdefault(
             (draft.split, draft.origin, *map(normalise, texts)), []
@@ -169,7 +170,7 @@ def group_alike(waiting: Sequence[Proposal]) -> list[list[Proposal]]:
         like = (
             one
             for one in groups
-            if _ask_the_same(one[0].draft.question, draft.question)
+            if are_nearly_equal(normalise(one[0].draft.question), form)
         )
         group = next(like, None)
         if group is None:
@@ -177,13 +178,6 @@ def group_alike(waiting: Sequence[Proposal]) -> list[list[Proposal]]:
         else:
             group.append(each)
     return sorted(chain(*found.values()), key=lambda group: group[0].proposal_id)
-
-
-def _ask_the_same(question: str, other: str) -> bool:
-    both = normalise(question), normalise(other)
-    if both[0] == both[1]:
-        return True
-    return near_key(both[0]) == near_key(both[1]) and any(find_near_questions(both))
 
 
 def start_editing(ctx: Context, actor: Actor, proposal_id: int) -> list[str]:

@@ -26,8 +26,8 @@ from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
 from merlin.dataset.example import normalise
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.near_questions import (
+    are_nearly_equal,
     content_words,
-    find_near_questions,
     needs_turn_before,
 )
 from merlin.dataset.sensitive import mask_personal_data
@@ -263,7 +263,4 @@ def _asks(text: str | None, form: str) -> bool:
     example = parse_example(text)
     messages = example.messages if example else ()
     asked = [normalise(each.content) for each in messages if each.role == "user"]
-    return any(
-        each == form or (each and any(find_near_questions([form, each])))
-        for each in asked
-    )
+    return any(are_nearly_equal(form, each) for each in asked)

@@ -29,6 +29,7 @@ _MAX_STEMS = 24
 _MIN_STEM_SHARE = 0.6
 _LEADING_CITATIONS = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
 _CITATION = re.compile(r"\[(\d{1,3})\]")
+_BEGUN_CITATION = re.compile(r"\[\d{0,3}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,9 @@ def read_citations(answer: str, sources: Sequence[Source]) -> tuple[list[Source]
 def are_citations_complete(answer: str) -> bool:
     """Return whether the leading citations of a streamed answer are complete."""
     head = _LEADING_CITATIONS.match(answer)
-    return head is not None and head.end() < len(answer)
+    if head is None or head.end() == len(answer):
+        return False
+    return not _BEGUN_CITATION.match(answer, head.end())
 
 
 def source_name(source: Source, language: str) -> str:

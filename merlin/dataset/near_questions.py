@@ -57,6 +57,13 @@ def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
     yield from earlier.items()
 
 
+def are_nearly_equal(one: str, other: str) -> bool:
+    """Return whether two questions in normal form are equal or near."""
+    if one == other:
+        return True
+    return near_key(one) == near_key(other) and any(find_near_questions([one, other]))
+
+
 def content_words(question: str) -> frozenset[str]:
     """Return the words of a question, in normal form, without filler words."""
     words = _WORD.findall(question)

@@ -271,7 +271,15 @@ def test_numbered_sources_are_given_to_the_model_and_named_under_its_answer():
 
 @pytest.mark.parametrize(
     ("answer", "is_complete"),
-    [("", False), ("[1", False), ("[1]", False), ("[1] Да", True), ("Да [1]", False)],
+    [
+        ("", False),
+        ("[1", False),
+        ("[1]", False),
+        ("[1] [2", False),
+        ("[1] Да", True),
+        ("[1] [Да", True),
+        ("Да [1]", False),
+    ],
 )
 def test_streamed_citations_are_complete_once_the_answer_follows(answer, is_complete):
     assert are_citations_complete(answer) is is_complete
