@@ -115,6 +115,12 @@ def _rename(old, new):
     }
 
 
+def _drop(side):
+    return lambda tensors: {
+        name: each for name, each in tensors.items() if f"lora_{side}" not in name
+    }
+
+
 def _narrow(tensors):
     """Return the tensors as of a base with narrower layers."""
     return {
@@ -155,12 +161,15 @@ SPOILT = {
         ),
         "parts",
     ),
+    "one-side": (lambda folder: change_weights(folder, _drop("B")), "damaged"),
     "half-a-file": (
         lambda folder: (folder / "adapter_model.safetensors").write_bytes(
             b"\x10" * 100
         ),
         "damaged",
     ),
+    "trained-bias": (lambda folder: change_config(folder, bias="all"), "parts"),
+    "no-rank": (lambda folder: change_config(folder, r=None), "kind"),
     "prefix-tuning": (
         lambda folder: change_config(folder, peft_type="PREFIX_TUNING"),
         "kind",

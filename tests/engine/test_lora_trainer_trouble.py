@@ -1,7 +1,9 @@
 """Tasks that cannot be trained fail with a reason and advice, in both languages."""
 
+import dataclasses
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -10,13 +12,19 @@ from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
     BaseFiles,
+    Untrainable,
     check_hyperparameters,
 )
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import build_task, train_in_process
+from tests.engine.lora_tasks import (
+    TRAINER,
+    build_task,
+    read_progress,
+    train_in_process,
+)
 from tests.support.small_disk import small_disk
 
 pytestmark = [
@@ -41,7 +49,9 @@ def fail_task(task, code):
     """Train; return the message of the failure, which must have this code."""
     document = train_in_process(task)[-1]
     assert document["tell"] == "failed", document
-    assert document["code"] == code
+    with pytest.raises(Untrainable) as failed:
+        read_progress(task, [document])
+    assert failed.value.code == code
     russian, english = (
         text(to, document["key"], **document["arguments"]) for to in ("ru", "en")
     )
@@ -135,6 +145,59 @@ def test_file_with_only_weight_0_answers_is_refused(tmp_path, train):
     assert "weight 0" in fail_task(
         build_task(tmp_path / "job", train), "invalid_n_examples"
     )
+
+
+def test_quantised_base_needs_the_package_that_reads_it(tmp_path, train, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    base = BaseFiles(tiny_base.get_random_base(), quantised="4bit")
+    message = fail_task(
+        build_task(tmp_path / "job", train, base=base), "trainer_not_installed"
+    )
+    assert "bitsandbytes" in message
+
+
+def test_package_that_is_missing_is_named_before_anything_is_started(
+    tmp_path, train, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "trl", None)
+    task = build_task(tmp_path / "job", train)
+    with pytest.raises(Untrainable) as refused:
+        next(TRAINER.train(task))
+    assert refused.value.code == "trainer_not_installed"
+    assert refused.value.arguments == {"parts": "trl"}
+    assert not task.folder.exists()
+
+
+def test_memory_that_runs_out_is_told_from_a_bug():
+    import torch
+
+    from merlin.engine.trainers.lora.worker.__main__ import classify_training_error
+
+    with pytest.raises(RuntimeError) as no_memory:
+        torch.empty(2**50)
+    failure = classify_training_error(no_memory.value)
+    assert failure.code == "out_of_memory"
+    assert "batch_size" in text("en", failure.key, **failure.arguments)
+    assert classify_training_error(RuntimeError("a bug")) is None
+
+
+def test_bug_is_told_by_the_exit_code_alone(tmp_path, train):
+    from merlin.engine.trainers.lora.worker.__main__ import start
+
+    task = dataclasses.replace(build_task(tmp_path, train), base=None)
+    trainer.write_task(task)
+    messages = []
+    assert start(task.folder, messages.append) == 70
+    assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("device", "visible"), [("cpu", ""), ("cuda:1", "1"), ("cuda", None)]
+)
+def test_training_sees_only_the_gpu_it_was_given(monkeypatch, device, visible):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    environment = trainer.build_child_environment(device)
+    assert environment.get("CUDA_VISIBLE_DEVICES") == visible
 
 
 def test_missing_gpu_is_named(tmp_path, train):

@@ -37,6 +37,24 @@ def test_product_is_added_in_the_scale_of_the_adapter(parts):
     assert weight.tolist() == [[3, 3, 3]] * 2
 
 
+def test_what_the_adapter_does_not_change_is_copied(parts):
+    from safetensors.torch import load_file, save_file
+    from torch import ones
+
+    from merlin.engine.merging import merge
+
+    base, _, merged = parts
+    layer = "language_model.model.layers.0.up_proj.weight"
+    norm = "language_model.model.norm.weight"
+    save_file({layer: ones(2, 3), norm: ones(3)}, base / "a.safetensors")
+    save_file({"lm_head.weight": ones(3, 2)}, base / "b.safetensors")
+    (base / "config.json").write_text("{}")
+    merge(*parts)
+    assert load_file(merged / "a.safetensors")[norm].tolist() == [1, 1, 1]
+    for name in ("b.safetensors", "config.json"):
+        assert (merged / name).read_bytes() == (base / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("name", "dtype", "config", "reason"),
     [

@@ -7,9 +7,13 @@ import pytest
 from merlin.core.i18n import text
 from merlin.engine.training_file import (
     BadFile,
+    count_messages,
+    count_tokens,
+    find_line,
     read_conversations,
     read_preferences,
     read_ratings,
+    truncate,
 )
 
 pytestmark = pytest.mark.unit
@@ -34,6 +38,30 @@ def line(*messages):
 def test_empty_lines_and_a_byte_order_mark_are_ignored(tmp_path):
     good = json.dumps(GOOD).encode()
     assert len(read(tmp_path, b"\xef\xbb\xbf" + good + b"\n\n  \n" + good)) == 2
+
+
+def test_line_of_an_example_is_found_past_the_empty_ones(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"\n" + line() + b"  \n\n" + line())
+    assert [find_line(path, number) for number in range(2)] == [2, 5]
+
+
+def test_file_of_too_few_examples_says_how_many_are_needed(tmp_path):
+    with pytest.raises(BadFile, match="1 example, at least 2 are needed"):
+        read(tmp_path, json.dumps(GOOD).encode(), least=2)
+
+
+@pytest.mark.parametrize(
+    ("most", "kept"), [(0, ""), (1, "One"), (2, "One two"), (3, "One two.")]
+)
+def test_text_is_cut_after_whole_tokens(most, kept):
+    assert truncate("One two.", most) == kept
+    assert count_tokens(kept) == most
+
+
+def test_tokens_of_a_conversation_are_those_of_its_texts(tmp_path):
+    [talk] = read(tmp_path, line(USER, {**SAID, "content": "One, two."}))
+    assert count_messages(talk) == 5
 
 
 def test_long_form_is_accepted(tmp_path):
