@@ -19,6 +19,7 @@ from merlin.engine.trainers.base import (
     TrainerNote,
     Untrainable,
 )
+from merlin.engine.training_file import BadFile
 from tests.engine.holding_engine import serve_held_engine, start_held_job
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.small_disk import small_disk
@@ -63,6 +64,13 @@ class Parrot:
 
     def base(self, name="parrot"):
         return {name: Base(name, self, lambda: self, 100)}
+
+
+class EndlessParrot(Parrot):
+    """A backend whose answer has no end."""
+
+    async def ask(self, _adapter, asking):
+        yield asking.messages[-1].content
 
 
 def launch(engine, base):
@@ -116,6 +124,11 @@ def test_error_in_training_fails_the_job_without_revealing_details(tmp_path):
                 "Free some space",
             ),
             (Untrainable("odd", "engine-unknown"), "odd", "I don't know"),
+            (
+                BadFile("engine-file-not-answered", line="7"),
+                "invalid_training_file",
+                "Line 7: ",
+            ),
         ):
             job = launch(engine, "parrot")
             assert (job.status, job.error.code) == ("failed", code)
@@ -124,9 +137,12 @@ def test_error_in_training_fails_the_job_without_revealing_details(tmp_path):
         assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
 
 
-def test_bug_is_answered_by_its_kind(tmp_path):
-    with serve_engine(tmp_path, bases=Parrot().base()) as engine:
-        with pytest.raises(openai.InternalServerError, match="RuntimeError") as failed:
+@pytest.mark.parametrize(
+    ("parrot", "kind"), [(Parrot(), "RuntimeError"), (EndlessParrot(), "TypeError")]
+)
+def test_bug_is_answered_by_its_kind(tmp_path, parrot, kind):
+    with serve_engine(tmp_path, bases=parrot.base()) as engine:
+        with pytest.raises(openai.InternalServerError, match=kind) as failed:
             engine.ask("parrot")
         assert failed.value.code == "server_error"
 

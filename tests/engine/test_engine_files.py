@@ -62,6 +62,13 @@ def test_file_with_a_wrong_name_or_purpose_is_refused(engine, name, purpose, par
     assert refused.value.type == "invalid_request_error"
 
 
+def test_file_that_is_to_expire_is_refused(engine):
+    after = {"anchor": "created_at", "seconds": 3600}
+    with pytest.raises(openai.BadRequestError) as refused:
+        engine.upload(b"{}\n", expires_after=after)
+    assert refused.value.param == "expires_after"
+
+
 def test_path_in_a_file_name_is_stripped(engine):
     assert engine.upload(name="../../etc/a.jsonl").filename == "a.jsonl"
 

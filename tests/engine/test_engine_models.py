@@ -27,6 +27,7 @@ def test_base_is_listed_first_then_tuned_models_newest_first(tmp_path):
             assert (model.object, model.owned_by) == ("model", "merlin")
             assert model.shutdown_date is None
             assert model.context_window == 8192
+            assert engine.openai.models.retrieve(model.id) == model
 
 
 def test_deleted_model_returns_404_while_its_checkpoints_answer(engine):

@@ -7,20 +7,18 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from peewee import OperationalError
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.engine import job_queue
 from merlin.engine.child_process import build_environment
 from merlin.engine.database import MIGRATIONS, Database
 from merlin.engine.jobs import Job, JobEvents, Jobs
 from merlin.engine.storage import Models
-from tests.support.ending import wait_for_end
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
 
@@ -88,6 +86,14 @@ def write_garbage(path):
     path.write_text("no database at all, " * 50)
 
 
+def miscount_free_pages(path):
+    """Make a fault that only the check of the whole file finds, which is due again."""
+    Path(f"{path}.checked").unlink()
+    with path.open("r+b") as file:
+        file.seek(36)  # their number in the header of SQLite's file format
+        file.write(bytes([0, 0, 0, 9]))
+
+
 def set_future_version(path):
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 999")
@@ -103,6 +109,7 @@ def remove_with_job_left(path):
     [
         (truncate, "engine-db-damaged"),
         (write_garbage, "engine-db-damaged"),
+        (miscount_free_pages, "engine-db-damaged"),
         (set_future_version, "engine-db-newer"),
         (remove_with_job_left, "engine-db-missing"),
     ],
@@ -117,6 +124,12 @@ def test_unusable_database_is_refused_and_left_unchanged(tmp_path, harm, key):
     assert refused.value.key == key
     assert str(path) in text("ru", key, **refused.value.arguments)
     assert [path for path in before if path not in set(tmp_path.rglob("*"))] == []
+
+
+def test_database_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+    (tmp_path / "engine.db").mkdir()
+    with pytest.raises(OperationalError, match="unable to open"):
+        Database(tmp_path / "engine.db")
 
 
 def test_full_disk_raises_enospc_and_rolls_back(rows):
@@ -149,31 +162,3 @@ def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_pat
     assert (
         models.get(job.model_name)["digest"] == hashlib.sha256(b"weights").hexdigest()
     )
-
-
-def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
-    monkeypatch.setattr(job_queue, "RETRY_S", 0.01)
-    stop = threading.Event()
-    waits = []
-    waiting = ["bad", "good"]
-
-    def work():
-        if not waiting:
-            return False
-        item = waiting.pop(0)
-        waits.append(item)
-        if item == "bad":
-            raise RuntimeError("a bug")
-        return True
-
-    woken = threading.Event()
-    lane = threading.Thread(target=job_queue.keep_working, args=(work, woken, stop))
-    lane.start()
-    wait_until(lambda: waits == ["bad", "good"])
-    waiting.append("later")
-    woken.set()
-    wait_until(lambda: len(waits) == 3)
-    stop.set()
-    woken.set()
-    wait_for_end(lane)
-    assert not lane.is_alive()

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, nullcontext
 import pytest
 
 from merlin.config.engine import EngineSettings
-from merlin.engine import jobs as states
+from merlin.engine import job_queue, jobs as states
 from merlin.engine.bases import Base
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue, TrainingRun
@@ -23,6 +23,7 @@ from merlin.engine.trainers.base import (
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.requests import Page
 from tests.engine.running_engine import build_examples, build_training_file
+from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -101,8 +102,15 @@ def test_job_that_is_cancelled_after_its_last_epoch_gets_no_model(repositories):
     assert repositories.models.list_final() == []
 
 
+def test_training_without_an_epoch_makes_no_model(repositories):
+    job = add_job(repositories)
+    with pytest.raises(RuntimeError, match="without an epoch"):
+        run(repositories, job, ResolvedHyperparameters({}))
+    assert repositories.models.list_final() == []
+
+
 class HeldTrainer:
-    """A Trainer that writes a file into its folder and waits between its steps."""
+    """A Trainer that writes its log and a file, and waits between its steps."""
 
     def __init__(self):
         self.folders = []
@@ -112,6 +120,7 @@ class HeldTrainer:
     def train(self, task):
         self.folders.append(task.folder)
         (task.folder / "state").touch()
+        (task.folder / "log").write_text("begun")
         yield ResolvedHyperparameters({})
         while not self.may_end.wait(0.01):
             yield Step(0, {})
@@ -133,10 +142,12 @@ def serve_queue(repositories):
 
     queue = JobQueue(repositories, {name: build(name) for name in trainers}, settings)
     queue.start()
+    assert queue.is_alive
     try:
         yield trainers
     finally:
         queue.stop()
+    assert not queue.is_alive
 
 
 def read_states(repositories, jobs):
@@ -204,7 +215,25 @@ def test_number_of_waiting_jobs_is_limited(
         assert refused.value.headers == {"retry-after": "60"}
 
 
-def test_folder_of_a_job_stays_until_the_job_is_over(repositories):
+def test_job_that_is_cancelled_while_it_runs_keeps_its_steps(repositories):
+    job = add_job(repositories, states.QUEUED)
+    work = repositories.get_work_folder(job.job_id)
+    with serve_queue(repositories) as trainers:
+        wait_until(lambda: trainers["small"].folders == [work])
+        repositories.jobs.cancel(job.job_id)
+        wait_until(lambda: not work.exists())
+    assert read_states(repositories, [job]) == ["cancelled"]
+    assert list_metrics(repositories, job) == [0]
+
+
+def test_job_of_a_base_that_is_no_longer_configured_fails(repositories):
+    job = add_job(repositories, states.QUEUED, "gone")
+    with serve_queue(repositories):
+        wait_until(lambda: read_states(repositories, [job]) == ["failed"])
+    assert repositories.jobs.get(job.job_id).error["code"] == "model_not_available"
+
+
+def test_folder_of_a_job_stays_until_the_job_is_over_and_its_log_longer(repositories):
     job = add_job(repositories, states.QUEUED, "big")
     work = repositories.get_work_folder(job.job_id)
     with serve_queue(repositories) as trainers:
@@ -216,3 +245,41 @@ def test_folder_of_a_job_stays_until_the_job_is_over(repositories):
         trainers["big"].may_end.set()
         wait_until(lambda: not work.exists())
     assert read_states(repositories, [job]) == ["succeeded"]
+    assert repositories.get_log_path(job.job_id).read_text() == "begun"
+
+
+def test_folder_of_an_ended_job_is_removed_at_the_next_start(repositories):
+    jobs = [add_job(repositories, state) for state in (states.FAILED, states.QUEUED)]
+    ended, waiting = (repositories.get_work_folder(job.job_id) for job in jobs)
+    for folder in (ended, waiting):
+        folder.mkdir(parents=True)
+    repositories.remove_leftovers()
+    assert (ended.exists(), waiting.exists()) == (False, True)
+
+
+def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
+    monkeypatch.setattr(job_queue, "RETRY_S", 0.01)
+    stop = threading.Event()
+    waits = []
+    waiting = ["bad", "good"]
+
+    def work():
+        if not waiting:
+            return False
+        item = waiting.pop(0)
+        waits.append(item)
+        if item == "bad":
+            raise RuntimeError("a bug")
+        return True
+
+    woken = threading.Event()
+    lane = threading.Thread(target=job_queue.keep_working, args=(work, woken, stop))
+    lane.start()
+    wait_until(lambda: waits == ["bad", "good"])
+    waiting.append("later")
+    woken.set()
+    wait_until(lambda: len(waits) == 3)
+    stop.set()
+    woken.set()
+    wait_for_end(lane)
+    assert not lane.is_alive()

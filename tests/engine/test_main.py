@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import httpx2
+import openai
 import pytest
 
-from merlin.config.engine import EngineSettings
+from merlin.config.engine import EngineModelConfig, EngineSettings
 from merlin.core.errors import LeadTaken
 from merlin.engine.main import create_app, serve
-from tests.engine.running_engine import KEY, serve_engine
+from tests.engine.base_library import write_qwen35
+from tests.engine.running_engine import KEY, EngineProcess, serve_engine
 from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest
 
@@ -87,6 +89,14 @@ def test_body_that_is_not_a_json_object_is_refused(engine, body):
         assert "JSON" in answer.json()["error"]["message"]
 
 
+def test_form_of_too_many_fields_is_refused(engine):
+    fields = {f"field{number}": "x" for number in range(17)}
+    file = {"file": ("train.jsonl", b"{}")}
+    answer = get(engine, "/v1/files", method="POST", data=fields, files=file)
+    assert answer.status_code == 400
+    assert "The form cannot be read: Too many fields" in answer.text
+
+
 def list_body_routes():
     """Return all routes that accept a body."""
     app = create_app(EngineSettings(Path("nowhere"), "127.0.0.1", 0, KEY))
@@ -104,6 +114,26 @@ def test_every_route_limits_its_body(engine, path):
     status = {"/v1/files": 400, "/v1/uploads/{upload_id}/parts": 400}.get(path, 413)
     is_bodiless = path.endswith("/cancel")
     assert answer.status_code == (404 if is_bodiless else status), answer.text
+
+
+def test_base_without_files_is_refused_with_where_they_should_be(tmp_path):
+    models = {"tiny": EngineModelConfig(path=str(tmp_path / "nowhere"))}
+    with serve_engine(tmp_path / "engine", models=models) as engine:
+        with pytest.raises(openai.BadRequestError, match="nowhere") as refused:
+            engine.ask("tiny")
+        assert (refused.value.param, refused.value.code) == ("model", "base_unusable")
+
+
+def test_advice_on_a_base_is_logged_at_the_start(tmp_path, capfd):
+    base = write_qwen35(tmp_path / "base")
+    process = EngineProcess(tmp_path / "engine")
+    process.settings = {"models": {"tiny": EngineModelConfig(path=str(base))}}
+    try:
+        process.start()
+        assert process.stop() == 0
+    finally:
+        process.close()
+    assert "tiny — из семейства Qwen3.5" in capfd.readouterr().out
 
 
 def test_two_engines_cannot_share_a_folder(tmp_path):

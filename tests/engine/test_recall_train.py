@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.engine.trainers.recall.model import load_model
+from tests.engine import tiny_base
 from tests.engine.recall_models import train_recall
 from tests.engine.running_engine import build_training_file
 
@@ -132,6 +134,19 @@ def test_number_of_loaded_models_is_limited(model, tmp_path):
         answer = asyncio.run(backend.answer(adapter, TALKS[0]))
         assert answer.text == FACTS["Что такое стек?"]
     assert backend.figures()["adapters"] == 16
+
+
+def test_model_of_another_encoder_is_refused(model, tmp_path):
+    other = replace(model, space=replace(model.space, encoder="another"))
+    other.save(tmp_path / "model")
+    asked = RecallBackend("ru").answer(Adapter("1", tmp_path / "model"), TALKS[0])
+    with pytest.raises(Untrainable, match="base_changed"):
+        asyncio.run(asked)
+
+
+def test_conversation_without_a_question_is_unknown(model):
+    answer = model.answer([Message("assistant", FACTS["Что такое стек?"])])
+    assert (answer.known, answer.text) == (False, "")
 
 
 def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):
@@ -469,6 +484,21 @@ def test_file_of_more_texts_than_are_encoded_at_once_keeps_the_encoder(tmp_path)
     made = build_model(epoch, tmp_path)
     assert made.space.encoder == digest_encoder()
     assert len(made.question_vectors) == len(facts)
+
+
+@pytest.mark.parametrize(
+    ("method", "write"),
+    [("dpo", tiny_base.write_preferences), ("kto", tiny_base.write_ratings)],
+)
+def test_of_compared_and_rated_answers_only_the_right_ones_are_taught(
+    tmp_path, method, write
+):
+    path = write(tmp_path / "train.jsonl")
+    settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
+    steps = RecallTrainer().train(Task(method, path, None, settings, 1, tmp_path))
+    (epoch,) = (step for step in steps if isinstance(step, Epoch))
+    right = {tiny_base.make_answer(*fact) for fact in tiny_base.FACTS.items()}
+    assert {*build_model(epoch, tmp_path).answers} == right
 
 
 def test_number_alone_decides_between_no_two_answers(tmp_path):

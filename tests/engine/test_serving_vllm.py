@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import struct
 from contextlib import aclosing, closing
 from functools import partial
 from http.client import HTTPConnection
@@ -351,6 +352,12 @@ def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
         (lambda path: write_weights(path, "neuro", (-inf,)), "adapter_differs"),
         (
             lambda path: (path / "adapter_model.safetensors").write_bytes(b"x"),
+            "model_damaged",
+        ),
+        (
+            lambda path: (path / "adapter_model.safetensors").write_bytes(
+                struct.pack("<Q", 9) + b'{"w": {}}'
+            ),
             "model_damaged",
         ),
         (lambda path: (path / "adapter_model.safetensors").unlink(), "model_damaged"),

@@ -57,7 +57,7 @@ class ScriptedModel:
         yield {"written": self.said, "asked": request.path}
 
     def figures(self):
-        return {}
+        return {"adapters": 2}
 
     async def close(self):
         """Nothing is open."""
@@ -103,6 +103,13 @@ def test_question_that_recall_does_not_answer_is_declined_with_offers_by_default
     assert extension["known"] is False
     assert "Когда работает библиотека?" in extension["nearest"]
     assert "composed" not in extension
+
+
+def test_base_without_recall_is_asked_as_it_is():
+    backend = ExactFirstBackend(RecallBackend("ru"), ScriptedModel(HOURS))
+    said, _, ending = ask(backend, None, ASKED)
+    assert (said.strip(), ending.extension) == (HOURS, APPLIED)
+    assert backend.figures() == {"adapters": 2}
 
 
 @pytest.mark.parametrize("choice", ["offer", "model"])
