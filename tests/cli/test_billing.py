@@ -1,4 +1,4 @@
-"""`merlin billing`: refunds, the ledger compared with the gateway; plans that are given."""
+"""`merlin billing`: refunds, and the ledger compared with the gateway."""
 
 import asyncio
 import json
@@ -144,6 +144,43 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
     assert (again, "in progress" in captured.err) == (1, True)
 
 
+def test_started_refund_says_where_its_state_is_shown(capfd, folder, order):
+    words = ("billing", "refund", order, "--reason", "Не то", "--yes")
+    code, captured = run(capfd, folder, *words)
+    assert (code, captured.out) == (0, "")
+    assert "The refund of ₽299.90 is saved" in captured.err
+    assert f"/admin/billing/{order}\n" in captured.err
+    assert "merlin billing check" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("payments", "words"),
+    [(0, "This order isn't paid"), (2, "The order was paid several times")],
+)
+def test_order_without_a_single_payment_is_not_refunded(
+    capfd, folder, shop, payments, words
+):
+    with BillingDatabase(folder, shop) as told:
+        purchase = told.order(BORIS, contact="boris@example.com")
+        for _ in range(payments):
+            told.pay(purchase)
+    refund = ("billing", "refund", purchase.purchase_id, "--reason", "x", "--yes")
+    code, captured = run(capfd, folder, *refund)
+    assert (code, words in captured.err) == (1, True), captured.err
+    with BillingDatabase(folder, shop) as told:
+        assert told.billing.refunds.list_of_purchase(purchase.purchase_id) == []
+
+
+def test_ledger_without_a_shop_cannot_be_compared(capfd, folder):
+    path = folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text("utf-8"))
+    del settings["payments"], settings["plans"]
+    path.write_text(yaml.safe_dump(settings), "utf-8")
+    code, captured = run(capfd, folder, "billing", "check")
+    assert (code, captured.out) == (1, "")
+    assert "Card payments aren't available here" in captured.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -213,20 +250,3 @@ def test_unreachable_gateway_is_reported_as_an_error(capfd, folder):
     (folder / "config.yaml").write_text(free, encoding="utf-8")
     code, captured = run(capfd, folder, "billing", "check")
     assert (code, "isn't responding" in captured.err) == (1, True)
-
-
-def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
-    code, captured = run(
-        capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "10", "--json"
-    )
-    assert code == 0, captured.err
-    assert json.loads(captured.out)["plan"] == "plus"
-    for words in ([], [str(BORIS)]):
-        _, listed = run(capfd, folder, "users", "list", *words, "--json")
-        plans = {user["user"]: user["plan"] for user in json.loads(listed.out)["users"]}
-        assert plans[BORIS] == "plus"
-    for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
-        code, _ = run(capfd, folder, "users", "plan", *words, "--days", "10")
-        assert code == 1
-    code, _ = run(capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "0")
-    assert code == 2

@@ -1,10 +1,15 @@
 """`merlin users`: an operator without Telegram sees people, their roles and plans."""
 
+import os
+import pty
 import shutil
+import sys
 
 import pytest
 
 from merlin.account.users import User, Users
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, Turns
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -20,6 +25,7 @@ telegram: {admins: [1003]}
 plans:
   free: {title: {ru: Бесплатный, en: Free}, text: {day: 20}, voice: 0}
   full: {title: {ru: Полный, en: Full}}
+  voices: {title: {ru: Голос, en: Voice}, pack: {voice: 10}, price: {stars: 70}, days: 90}
 """
 
 
@@ -97,3 +103,63 @@ def test_person_is_erased_after_a_confirmation(folder, capsys):
         "user:erased",
         "cli:",
     )
+
+
+def test_plan_is_given_for_some_days_or_for_good(folder, capsys):
+    document = show_json(capsys, folder, "plan", "1002", "full", "--days", "10")
+    assert (document["plan"], document["days"]) == ("full", 10)
+    for words in ([], ["1002"]):
+        listed = show_json(capsys, folder, "list", *words)["users"]
+        assert {user["user"]: user["plan"] for user in listed}[1002] == "full"
+    assert show_json(capsys, folder, "plan", "1001", "full") == {
+        "user": 1001,
+        "plan": "full",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("1002", "voices", "--days", "10"), 1),
+        (("1002", "nothing", "--days", "10"), 1),
+        (("999", "full", "--days", "10"), 1),
+        (("1002", "full", "--days", "0"), 2),
+    ],
+)
+def test_plan_that_cannot_be_given_is_refused(folder, capsys, arguments, code):
+    assert run(capsys, folder, "plan", *arguments)[0] == code
+    listed = show_json(capsys, folder, "list")["users"]
+    assert {user["plan"] for user in listed} == {"free"}
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Return a function that types a line at the terminal which standard input is."""
+    keyboard, screen = pty.openpty()
+    with os.fdopen(screen, "r") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield lambda line: os.write(keyboard, f"{line}\n".encode())
+    os.close(keyboard)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [("y", 0), ("Да", 0), ("n", 1), ("", 1), ("yesterday", 1)]
+)
+def test_person_is_erased_after_a_yes_at_the_terminal(
+    folder, capsys, terminal, answer, code
+):
+    terminal(answer)
+    ended, captured = run(capsys, folder, "erase", "1001")
+    assert (ended, "Anna" in captured.err) == (code, True), captured.err
+    left = show_json(capsys, folder, "list", "1001")["users"]
+    assert len(left) == code, "kept where the answer was no"
+
+
+def test_erasure_waits_for_an_answer_on_its_way(folder, capsys):
+    cipher = load_or_make_key(folder / "state", None)
+    with open_database(f"sqlite://{folder}/state/merlin.db", cipher=cipher) as database:
+        session = Sessions(database, 7).open(ChatPlace(1001, 1001))
+        Turns(database, 7).ask(Question(session.session_id, 1, 1001, "?", 1), 1)
+    code, captured = run(capsys, folder, "erase", "1001", "--yes")
+    assert (code, "Repeat the command in a minute" in captured.err) == (1, True)
+    assert len(show_json(capsys, folder, "list", "1001")["users"]) == 1

@@ -1,7 +1,11 @@
 """`merlin users add|name|password`: accounts of users without Telegram."""
 
 import io
+import os
+import pty
+import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -9,6 +13,7 @@ from merlin.account.accounts import FIRST_ID, Accounts, verify_password
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from tests.cli.user_commands import make_config, run, show_json
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -59,6 +64,61 @@ def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsy
     assert document["password"] not in repr(entries)
     (card,) = show_json(capsys, folder, "list", str(document["user"]))["users"]
     assert card["account"] == "boris"
+
+
+def test_people_read_who_was_added_and_the_first_password_alone(folder, capsys):
+    words = ("add", "petrova", "--role", "teacher", "--scope", "algorithms")
+    code, captured = run(capsys, folder, *words)
+    said, first_password = captured.out.strip().split(": ")
+    assert (code, said) == (0, "Password, shown only once")
+    assert verify_password(password_of(folder, "petrova"), first_password)
+    assert captured.err.startswith("petrova: ID ")
+    assert "teacher algorithms" in captured.err
+    assert first_password not in captured.err
+
+
+def test_new_password_is_shown_once(folder, capsys):
+    first = show_json(capsys, folder, "add", "petrova")["password"]
+    second = show_json(capsys, folder, "password", "petrova")["password"]
+    code, captured = run(capsys, folder, "password", "petrova")
+    third = captured.out.strip().removeprefix("Password, shown only once: ")
+    assert (code, len({first, second, third})) == (0, 3)
+    assert "new password set, signed out everywhere" in captured.err
+    stored = password_of(folder, "petrova")
+    passwords = (first, second, third)
+    assert [verify_password(stored, each) for each in passwords] == [False, False, True]
+
+
+def add_at_terminal(folder, *lines):
+    """Add petrova, each question answered by a line; return exit code, stdout and the terminal."""
+    keyboard, terminal = pty.openpty()
+    config = ["--config", str(folder / "config.yaml")]
+    words = [sys.executable, "-m", "merlin", "users", "add", "petrova", "--ask"]
+    given = {"stdin": terminal, "stdout": subprocess.PIPE, "stderr": terminal}
+    shown = b""
+    with subprocess.Popen([*words, *config], **given, start_new_session=True) as added:
+        os.close(terminal)
+        for line in lines:
+            asked = len(shown)
+            while not shown[asked:].endswith(b": "):
+                shown += os.read(keyboard, 1024)
+            os.write(keyboard, f"{line}\n".encode())
+        printed, _ = added.communicate(timeout=longest())
+    with suppress(OSError):  # the other end is closed
+        while part := os.read(keyboard, 1024):
+            shown += part
+    os.close(keyboard)
+    return added.returncode, printed, shown.decode()
+
+
+def test_password_is_typed_twice_at_a_terminal_and_not_shown(folder):
+    password = "семь зелёных слонов"
+    code, printed, shown = add_at_terminal(folder, password, "семь серых слонов")
+    assert (code, printed) == (1, b"")
+    code, printed, shown_again = add_at_terminal(folder, password, password)
+    assert (code, printed) == (0, b"")
+    assert "слонов" not in shown + shown_again
+    assert verify_password(password_of(folder, "petrova"), password)
 
 
 def test_password_can_be_entered_instead(folder, capsys, typed):
