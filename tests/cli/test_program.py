@@ -3,8 +3,6 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
-from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import typer
 from merlin.__main__ import main as run_program
 from merlin.cli import main, setup
 from merlin.cli.commands import COMMANDS, load_command
-from merlin.cli.output import NEXT_COMMANDS, print_json, record
+from merlin.cli.output import NEXT_COMMANDS
 from tests.support.pipeline_lab import Repository
 
 pytestmark = pytest.mark.unit
@@ -55,18 +53,10 @@ def test_help_read_in_part_is_a_success():
             (("demo", "--help"), 0),
             (("--version",), 0),
             (("rules",), 1),
+            (("rules", "near-duplicate"), 1),  # written by the last flush alone
         ):
             ended = run_into(closed, *arguments)
             assert (ended.returncode, ended.stderr) == (code, ""), arguments
-
-
-def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
-    @dataclass
-    class Silence:
-        silence: timedelta
-
-    print_json(record(Silence(timedelta(seconds=90))))
-    assert json.loads(capsys.readouterr().out) == {"silence": "PT1M30S"}
 
 
 def test_closed_output_or_one_without_cyrillic_is_not_reported_as_a_bug():
@@ -216,3 +206,20 @@ def test_shell_completes_commands(typed, place, proposed):
         command, env=environment, capture_output=True, text=True, check=False
     )
     assert ended.stdout.split() == [proposed]
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("Europe/Moscow", "Europe/Moscow"),
+        ("", ""),
+        ("/proc", "UTC"),
+        (":/proc/version", "UTC"),
+    ],
+)
+def test_time_zone_that_is_none_is_utc(monkeypatch, zone, expected):
+    monkeypatch.setenv("TZ", zone)
+    monkeypatch.setattr(sys, "argv", ["merlin", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        run_program()
+    assert (ended.value.code, os.environ["TZ"]) == (0, expected)
