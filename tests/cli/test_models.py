@@ -1,0 +1,47 @@
+"""`merlin models`: which model is live, how good each is, and why one can't leave or come."""
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def lab(serving):
+    return serving
+
+
+def test_list_shows_the_right_answers_of_each_model(lab, run, run_json):
+    (model,) = run_json("models", "list")
+    assert (model["build"], model["serves"]) == ("trial-1", True)
+    evaluation = model["evaluation"]
+    code, captured = run("models", "list")
+    assert code == 0
+    assert "right answers of all, chrF" in captured.err
+    _, line = captured.out.splitlines()
+    shown = f"{evaluation['right']}/{evaluation['questions']}"
+    for words in ("trial-1", lab.status()["serving"]["model"], "live", f" {shown} "):
+        assert words in line
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("accept", "trial-1"), "trial-1"),
+        (
+            ("export", "trial-1", "--to", "{folder}/new"),
+            "weights of hosted models don't leave their provider",
+        ),
+        (("add", "trial", "{folder}"), "adapter_config.json"),
+    ],
+)
+def test_what_a_model_cannot_do_is_refused_in_a_sentence(
+    run, tmp_path, arguments, words
+):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    code, captured = run("models", *(each.format(folder=folder) for each in arguments))
+    last = captured.err.strip().splitlines()[-1]
+    assert (code, captured.out, last.startswith("merlin: ")) == (1, "", True)
+    assert words in last
+    assert [*folder.iterdir()] == []
