@@ -1,10 +1,13 @@
 """Labs for the commands: the initial state is made once per module and copied for each test."""
 
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from merlin.cli import main
+from merlin.cli import account_import, daemon_requests, main
+from merlin.db.processes import Lead
 from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn
 
@@ -73,3 +76,29 @@ def run_json(run):
         return json.loads(captured.out)
 
     return call
+
+
+@pytest.fixture
+def beside_daemon(lab, monkeypatch):
+    """Let a daemon lead; return a function that sets what it does whenever a command waits.
+
+    A number is the seconds that pass meanwhile.
+    """
+    now = time.monotonic()
+    turns = []
+
+    def wait(_seconds):
+        nonlocal now
+        turn = turns.pop(0)
+        if callable(turn):
+            turn()
+        else:
+            now += turn
+
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=wait)
+    monkeypatch.setattr(daemon_requests, "time", clock)
+    monkeypatch.setattr(account_import, "time", clock)
+    with Lead(lab.config.state_dir, lab.config.database) as lead:
+        assert lead.take()
+        yield lambda *acts: turns.extend(acts)
+    assert turns == []

@@ -272,3 +272,26 @@ def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
     assert read_examples(lab) == []
     run_json(*TAKE, "--yes")
     assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]
+
+
+def test_import_beside_a_daemon_waits_for_the_files_of_an_edit_just_committed(
+    lab, account, run_json, beside_daemon, tmp_path
+):
+    line = chat_line("Где выход?", "Прямо.")
+    account.account = PlantedAccount({"file-1": line.encode()})
+    rows = tmp_path / "rows.csv"
+    rows.write_text("question,answer\nГде выход?,Прямо.\n", "utf-8")
+    lab.tick("fetch")
+    beside_daemon(lambda: lab.tick("serve"))
+    run_json("import", str(rows), "--dataset", "trial", "--no-wait")
+    lab.tick("changes")
+    beside_daemon(lambda: lab.tick("serve"), lambda: lab.tick("files"))
+    (file,) = run_json(*TAKE, "--yes")["files"]
+    assert (file["taken"], file["duplicates"], count_commits(lab)) == (0, 1, 2)
+
+
+def test_import_into_a_dataset_that_is_missing_says_how_to_create_it(lab, run):
+    code, captured = run(*TAKE[:-1], "trail", "--yes")
+    assert (code, count_commits(lab)) == (1, 1)
+    assert "did you mean trial?" in captured.err
+    assert "To create it, commit a folder trail" in captured.err

@@ -4,19 +4,21 @@ import getpass
 import json
 import os
 import signal
+import tempfile
 from datetime import timedelta
 
 import pytest
 
 from merlin.cli import app, main
-from merlin.cli.health import health_error
 from merlin.core.clock import utc_now
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
+from merlin.db.tables import MODEL
 from merlin.providers.base import Checkpoint
 from merlin.training.jobs import Jobs
+from merlin.training.models import ModelState
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY
@@ -121,6 +123,11 @@ def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(
         assert "run its command again" in captured.err
         end(RequestState.DONE, {"job": 1})
         assert run_json("status")["failed_requests"] == []
+        later = {"key": "of-a-later-version", "arguments": {}, "message": "full moon"}
+        end(RequestState.FAILED, later)
+        (task,) = run_json("status")["failed_requests"]
+        assert task["reason"] == "full moon", "as the other version said it in English"
+        end(RequestState.DONE, {"job": 1})
     assert "nowhere" in run("models", "pin", "nowhere")[1].err
     assert run_json("status")["failed_requests"] == []
 
@@ -134,6 +141,33 @@ def test_unknown_question_names_those_that_may_have_been_meant(provider, run_jso
     assert run_json("ask", "xyzzy plugh").items() >= unknown.items()
     message = "Did you mean: Что значит слово номер 3?; Что значит слово?"
     assert message in run("ask", "xyzzy plugh")[1].err
+
+
+@pytest.mark.usefixtures("lab")
+def test_question_without_a_word_is_not_asked(run, count_questions):
+    code, captured = run("ask", " ")
+    assert (code, captured.out, count_questions()) == (2, "", 0)
+    assert "no question: write one in quotes" in captured.err
+
+
+def test_model_that_may_not_answer_is_not_asked(lab, run, count_questions):
+    with open_migrated_database(lab.config) as database:
+        database.update(MODEL, MODEL.id == 1, state=ModelState.GONE.value)
+    code, captured = run("ask", "?", "--model", "trial-1")
+    assert (code, captured.out, count_questions()) == (1, "", 0)
+    assert "trial-1" in captured.err
+
+
+def test_status_of_a_pinned_model_whose_commits_left_the_branch(lab, run, run_json):
+    run_json("models", "pin", "trial")
+    assert "trial-1 (pinned)" in run("status")[1].out
+    lab.repository.git("checkout", "-q", "--orphan", "anew")
+    lab.repository.git("rm", "-q", "-r", "-f", "datasets")
+    lab.repository.commit_dataset("other", subject="Begun anew")
+    lab.repository.git("branch", "-q", "-M", "main")
+    lab.tick("fetch")
+    (row,) = (line for line in run("status")[1].out.splitlines() if "trial" in line)
+    assert row.split() == ["trial", "trial-1", "(pinned)", "1", "done"]
 
 
 def test_diff_refuses_builds_of_different_datasets(lab, run):
@@ -243,16 +277,6 @@ def test_status_shows_the_host_on_which_a_process_lives(lab, run):
     assert (bot["host"], bot["alive"]) == ("new", True)
 
 
-def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(lab, run):
-    now = utc_now()
-    with open_migrated_database(lab.config) as database:
-        Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
-    assert health_error(lab.config, "bot") is None
-    telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
-    webhooks = lab.config.model_copy(update={"telegram": telegram})
-    assert health_error(webhooks, "bot").key == "unhealthy-never-started"
-
-
 def test_all_missing_credentials_are_named_before_anything_starts(
     tmp_path, capfd, monkeypatch
 ):
@@ -274,6 +298,30 @@ def test_all_missing_credentials_are_named_before_anything_starts(
 @pytest.mark.parametrize("expected", [["nonsense"], ["jobs", "show", "x"], []])
 def test_usage_error_exits_with_2(expected):
     assert main(expected) == 2
+
+
+def test_deleted_current_folder_is_named(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert main(["check"]) == 2
+    assert "The current folder was deleted" in capsys.readouterr().err
+
+
+def test_bug_whose_report_has_no_place_is_printed(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MERLIN_REPORTS", "/dev/null/reports")
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/null")
+
+    @app.command("tumble", hidden=True)
+    def tumble():
+        raise ZeroDivisionError("sk-abcdefghijklmnop")
+
+    assert main(["tumble"]) == 3
+    errors = capsys.readouterr().err
+    assert "ZeroDivisionError" in errors
+    assert "sk-abc" not in errors
+    assert "stderr" in errors.splitlines()[-1]
 
 
 def test_bug_exits_with_3_and_writes_a_report(capsys, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from merlin.account.users import User, Users
 from merlin.bot import reach
 from merlin.cli import main
 from merlin.cli.doctor_checks import check_yookassa
+from merlin.cli.health import health_error
 from merlin.config import installation_id
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
@@ -151,6 +152,16 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
         "api": False,
     }
     assert document["bot"][1].startswith("no signal since")
+
+
+def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(fresh):
+    now = utc_now()
+    with open_migrated_database(fresh.config) as database:
+        Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
+    assert health_error(fresh.config, "bot") is None
+    telegram = fresh.config.telegram.model_copy(update={"mode": "webhook"})
+    webhooks = fresh.config.model_copy(update={"telegram": telegram})
+    assert health_error(webhooks, "bot").key == "unhealthy-never-started"
 
 
 def test_repository_is_named_by_its_newest_commit(fresh, capsys):

@@ -1,13 +1,19 @@
 """`merlin import` and `export`: one commit, all or nothing, with clear output."""
 
+import getpass
 import json
 import os
 import shutil
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from merlin.cli import main
+from merlin.core.errors import SourceError
+from merlin.daemon.changing import REFUSALS
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
@@ -247,3 +253,71 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
     assert code == 1
     assert "trial" in captured.err
     assert "recipe: {provider: engine, base_model: recall}" in captured.err
+
+
+@pytest.mark.parametrize("name", ["nothing.jsonl", ""])
+def test_file_that_cannot_be_read_is_named(lab, run, name):
+    path = lab.folder / name
+    code, captured = run("import", str(path), "--dataset", "trial")
+    assert (code, captured.out, count(lab)) == (2, "", "1")
+    assert str(path) in captured.err
+
+
+@pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
+def test_schema_is_one_that_validators_take(run_schema, name):
+    document = run_schema(name)
+    Draft202012Validator.check_schema(document)
+    assert document["properties"]
+
+
+@pytest.fixture
+def run_schema(capsys):
+    def call(name):
+        assert main(["schema", name]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return call
+
+
+def test_author_of_a_person_without_a_name_in_git_is_the_login(
+    lab, run_json, tmp_path, monkeypatch
+):
+    settings = tmp_path / "gitconfig"
+    settings.write_text("[user]\n\tuseConfigOnly = true\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    for name in ("AUTHOR_NAME", "AUTHOR_EMAIL"):
+        monkeypatch.delenv(f"GIT_{name}")
+    run_json(*exit_of(lab))
+    assert lab.repository.git("log", "-1", "--format=%an") == getpass.getuser()
+
+
+def test_edit_of_a_dataset_that_was_removed_meanwhile_is_refused(
+    lab, run, beside_daemon
+):
+    def remove_dataset():
+        lab.repository.git("rm", "-r", "-q", "datasets/trial")
+        lab.repository.commit("Remove the dataset")
+        lab.tick("changes")
+
+    lab.tick("fetch")
+    beside_daemon(lambda: lab.tick("serve"), remove_dataset)
+    code, captured = run(*exit_of(lab))
+    assert (code, captured.out, count(lab)) == (1, "", "2")
+    assert "trial" in captured.err.splitlines()[-1]
+
+
+def test_edit_that_the_repository_refuses_again_and_again_is_set_aside(
+    lab, run, beside_daemon
+):
+    lab.repository.git("config", "receive.maxInputSize", "10")
+
+    def refuse():
+        for _ in range(REFUSALS):
+            with suppress(SourceError):
+                lab.tick("changes")
+
+    lab.tick("fetch")
+    beside_daemon(lambda: lab.tick("serve"), refuse)
+    code, captured = run(*exit_of(lab))
+    assert (code, captured.out, count(lab)) == (1, "", "1")
+    assert "pack exceeds maximum allowed size" in captured.err
