@@ -1,5 +1,6 @@
 """The supervisor: starts Merlin from any folder, survives a wrong token, reports damage."""
 
+import ctypes
 import os
 import signal
 import sqlite3
@@ -10,7 +11,7 @@ from contextlib import closing
 import pytest
 import yaml
 
-from merlin import __version__
+from merlin import __version__, supervisor
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.cli import main
 from merlin.cli.health import health_error
@@ -100,6 +101,46 @@ def test_wrong_bot_token_stops_neither_daemon_nor_api(lab, tmp_path):
 def test_supervisor_exits_with_2_when_no_child_can_run(tmp_path):
     wrong = ["config", "check", "--config", str(tmp_path / "nowhere.yaml")]
     assert Supervisor([Child("a", wrong), Child("b", wrong)]).run() == 2
+
+
+@pytest.mark.usefixtures("restore_signals")
+def test_child_that_does_not_stop_in_time_is_killed(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "STOP_S", 0.0)
+    with (tmp_path / "said").open("wb") as out:
+        parent = Supervisor([Child("api", ["api", "--config", str(lab.path)])], out)
+        child = parent.children["api"]
+
+        def suspend():
+            os.kill(child.process.pid, signal.SIGSTOP)
+            return False
+
+        assert parent.run(suspend) == 0
+    assert child.process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("restore_signals")
+def test_child_that_ran_long_is_restarted_after_the_shortest_pause(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(supervisor, "STABLE_AFTER_S", 0.0)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
+    with (tmp_path / "said").open("wb") as out:
+        parent = Supervisor([Child("fails", ["rules", "no-such-rule"])], out)
+        child = parent.children["fails"]
+        assert parent.run(lambda: child.restarts < 2) == 0
+    assert child.backoff.begin() == 0.02, "as after a first failure"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
+def test_kernel_kills_a_child_whose_parent_is_killed():
+    system = ctypes.CDLL(None)
+    death_signal = ctypes.c_int()
+    supervisor.die_with_parent()
+    try:
+        assert system.prctl(2, ctypes.byref(death_signal)) == 0  # PR_GET_PDEATHSIG
+    finally:
+        system.prctl(1, 0)
+    assert death_signal.value == signal.SIGKILL
 
 
 @pytest.mark.parametrize("verb", ["daemon", "bot", "api"])
