@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -193,6 +194,52 @@ def test_backup_into_an_existing_file_names_both_ways_out(config_path, capfd):
         True,
     )
     assert file.read_text() == "mine"
+
+
+def test_archive_is_not_written_to_a_terminal(config_path, capfd, monkeypatch):
+    screen, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as stdout, monkeypatch.context() as at_terminal:
+        at_terminal.setattr(sys, "stdout", stdout)
+        code, captured = run(capfd, "backup", "-", "--config", config_path)
+    os.close(screen)
+    assert (code, "An archive isn't text" in captured.err) == (1, True)
+
+
+def test_archive_whose_reader_ended_is_no_backup(config_path, capfd, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout, monkeypatch.context() as piped:
+        piped.setattr(sys, "stdout", stdout)
+        code, captured = run(capfd, "backup", "-", "--config", config_path)
+    assert (code, "don't use what it wrote" in captured.err) == (1, True)
+    assert backup.find_last_backup(config_path.parent / "state") is None
+
+
+def test_folder_that_cannot_be_made_is_named(config_path, capfd):
+    code, captured = run(capfd, "backup", "/dev/null/kept", "--config", config_path)
+    assert (code, "/dev/null" in captured.err) == (2, True)
+
+
+def test_archive_is_read_from_standard_input(config_path, capfd, monkeypatch):
+    archive = run_backup(capfd, config_path)
+    with archive.open("rb") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        words = ("restore", "-", "--dry-run", "--json", "--config", config_path)
+        code, captured = run(capfd, *words)
+    assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
+
+
+def test_archive_that_is_missing_is_named(config_path, tmp_path, capfd):
+    archive = tmp_path / "nothing.tar.gz"
+    code, captured = run(capfd, "restore", archive, "--config", config_path)
+    assert (code, str(archive) in captured.err) == (1, True)
+
+
+def test_schema_is_updated_by_a_command_of_its_own(tmp_path, capfd):
+    path = configured(tmp_path / "new")
+    code, captured = run(capfd, "upgrade", "--config", path)
+    assert (code, captured.err.splitlines()[-1]) == (0, "Next: merlin doctor")
+    assert count_rows(tmp_path / "new/state/merlin.db") == [(0,)] * len(COUNTED)
 
 
 def test_existing_database_is_replaced_only_on_request_and_kept_beside(

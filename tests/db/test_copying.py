@@ -147,6 +147,28 @@ def test_copy_is_refused_beside_running_processes_and_to_other_databases(
     assert "Traceback" not in captured.err
 
 
+def test_copied_rows_are_counted_for_people(config_path, empty_postgresql, capsys):
+    code, captured = run(capsys, empty_postgresql, "--config", config_path)
+    assert code == 0, captured.err
+    rows = dict(line.split() for line in captured.out.splitlines()[1:])
+    with open_database(empty_postgresql) as target:
+        ((people,),) = target.sql("SELECT COUNT(*) FROM person")
+    assert rows["person"] == str(people)
+    assert "0" not in rows.values()
+    assert captured.err.endswith("Next: merlin config check\n")
+
+
+def test_database_on_a_server_is_not_copied(config_path, capsys):
+    settings = yaml.safe_load(config_path.read_text("utf-8"))
+    settings["database"] = "postgresql://nobody@127.0.0.1:9/x"
+    config_path.write_text(yaml.safe_dump(settings), "utf-8")
+    code, captured = run(
+        capsys, "postgresql://nobody@127.0.0.1:9/y", "--config", config_path
+    )
+    assert (code, captured.out) == (1, "")
+    assert "SQLite" in captured.err
+
+
 def test_tables_filled_by_migrations_are_known(empty_postgresql):
     with open_database(empty_postgresql) as target:
         migrate(target)
