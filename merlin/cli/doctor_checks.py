@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, LiteralString
 
 from merlin.cli.health import OTHER_INSTALLATION, health_error
-from merlin.config import Config, require_repository
+from merlin.config import Config, require_provider, require_repository
 from merlin.config.credentials import repository_url
 from merlin.config.settings import (
     ModelChoice,
@@ -230,9 +230,7 @@ def check_provider(provider: ProviderConfig) -> CheckMessage:
 def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
     """Check that the provider has a model that the configuration names."""
     name, model = choice
-    provider = config.provider(name)
-    if provider is None:
-        raise ConfigError("no such provider", "config-no-provider", provider=name)
+    provider = require_provider(config, name)
     with closing(training_client(provider, TIMEOUT_S)) as service:
         if model not in {known.model_id for known in service.models()}:
             raise check_failure("doctor-no-model", model=model, provider=name)

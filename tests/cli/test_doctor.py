@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import shutil
 import socket
+import urllib.parse
 import urllib.request
 from datetime import timedelta
 
@@ -12,13 +14,13 @@ import yaml
 
 from merlin.account.users import User, Users
 from merlin.bot import reach
-from merlin.cli import main
+from merlin.cli import doctor_checks, main
 from merlin.cli.doctor_checks import check_yookassa
 from merlin.cli.health import health_error
 from merlin.config import installation_id
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError
+from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import text
 from merlin.core.log import redact
@@ -34,7 +36,7 @@ from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
 from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
-from tests.support.stand_ins import TelegramStandIn
+from tests.support.stand_ins import TelegramStandIn, YooKassaStandIn
 from tests.support.transaction_pooler import run_pooler
 
 pytestmark = pytest.mark.functional
@@ -362,6 +364,42 @@ def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
     )
 
 
+def call_telegram(lab, method, **arguments):
+    """Return the result of a method of the Bot API."""
+    query = urllib.parse.urlencode(arguments)
+    url = f"{lab.config.telegram.base_url}/bot{TOKEN}/{method}?{query}"
+    with urllib.request.urlopen(url) as response:  # noqa: S310 - a stand-in
+        return json.load(response)["result"]
+
+
+@pytest.fixture
+def by_webhook(fresh):
+    """Return the lab of a bot that gets its updates by a webhook, and has run."""
+    set_telegram(fresh, mode="webhook", webhook_url=HOOK)
+    with open_migrated_database(fresh.config) as database:
+        now = utc_now()
+        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    yield fresh
+    call_telegram(fresh, "deleteWebhook")
+
+
+HOOK = "https://127.0.0.1:9/hooks/telegram"
+
+
+def test_webhook_is_told_until_updates_arrive(by_webhook, telegram, capsys):
+    good, words = run_doctor(by_webhook, capsys)["telegram.mode"]
+    assert (good, HOOK in words) == (False, True)
+    call_telegram(by_webhook, "setWebhook", url=HOOK)
+    found = run_doctor(by_webhook, capsys)["telegram.mode"]
+    assert found == (True, f"updates arrive at {HOOK}")
+    telegram.start_bot(1003)
+    telegram.wait_for(
+        lambda: "last_error_date" in call_telegram(by_webhook, "getWebhookInfo")
+    )
+    good, words = run_doctor(by_webhook, capsys)["telegram.mode"]
+    assert (good, f"can't deliver updates to {HOOK}: " in words) == (False, True)
+
+
 class OtherMerlin(Handler):
     """The api of an installation with the id `installation`."""
 
@@ -414,6 +452,60 @@ def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(
         (429, b"{}"),
     ):
         assert find_problem(status, body) == "doctor-shop-fails", (status, body)
+
+
+def test_shop_that_answers_is_good(monkeypatch):
+    monkeypatch.setenv("YOOKASSA_SHOP_ID", "100500")
+    monkeypatch.setenv("YOOKASSA_SECRET_KEY", "test_stand-in")
+    with YooKassaStandIn() as shop:
+        found = check_yookassa(YooKassaConfig(base_url=shop.base_url))
+    assert found == ("doctor-shop", {})
+
+
+def test_model_that_is_named_is_looked_for_at_its_provider(fresh, capsys):
+    settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+    settings["chat"] = {"assistant": "stand-in/stand-in-chat"}
+    fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
+    good, words = run_doctor(fresh, capsys)["chat.assistant"]
+    assert (good, "-chat" in words) == (True, True), words
+
+
+def test_statuses_of_commits_need_a_forge(fresh):
+    with pytest.raises(ConfigError):
+        doctor_checks.check_forge(fresh.config)
+
+
+def test_repository_that_cannot_be_read_is_named(fresh, capsys):
+    shutil.rmtree(fresh.repository.folder / ".git")
+    good, words = run_doctor(fresh, capsys)["repository"]
+    assert (good, str(fresh.repository.folder) in words) == (False, True)
+
+
+def test_key_that_is_a_folder_is_named(fresh, capsys):
+    (fresh.config.state_dir / "text.key").mkdir(parents=True)
+    good, words = run_doctor(fresh, capsys)["text.key"]
+    assert (good, "text.key" in words) == (False, True)
+
+
+def test_disk_of_the_state_may_be_full_or_elsewhere(fresh, capsys, monkeypatch):
+    monkeypatch.setattr(doctor_checks, "MIN_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(doctor_checks, "_REMOTE_FILE_SYSTEM", re.compile(r".+"))
+    found = run_doctor(fresh, capsys)
+    good, words = found["state_dir"]
+    assert (good, "MiB free" in words) == (False, True), words
+    good, words = found["file system"]
+    assert (good, str(fresh.config.state_dir) in words) == (False, True), words
+
+
+def test_server_with_few_connections_left_is_reported(
+    fresh, capsys, postgresql, monkeypatch
+):
+    monkeypatch.setattr(doctor_checks, "MAX_CONNECTIONS_SHARE", 0.0)
+    settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+    settings["database"] = postgresql.create()
+    fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
+    good, words = run_doctor(fresh, capsys)["postgresql"]
+    assert (good, "of 57 connections" in words) == (False, True), words
 
 
 def test_pooler_without_sessions_is_reported(fresh, capsys, postgresql):

@@ -1,6 +1,7 @@
 """Telegram's webhook: updates are POSTed in order, each until it answers 2xx."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,7 @@ class Webhook:
         self._world = world
         self._task: asyncio.Task[None] | None = None
         self._update_arrived = asyncio.Event()
+        self._failure: dict[str, Any] = {}
         world.listeners.append(self._on_change)
 
     def _on_change(self, kind: str, _change: Mapping[str, Any]) -> None:
@@ -62,13 +64,15 @@ class Webhook:
         store_allowed_updates(self._world, arguments)
         value = {"url": arguments.text("url"), "secret": arguments.text("secret_token")}
         self._world.record("setting", name="webhook", value=value)
+        self._failure = {}
         await self.close()
         self.open()
         return True
 
     async def info(self, world: World, arguments: Arguments) -> dict[str, Any]:
-        """Answer getWebhookInfo, without delivery errors."""
-        return {**await get_webhook_info(world, arguments), "url": self._url}
+        """Answer getWebhookInfo, with the last delivery that failed since it was set."""
+        known = {**await get_webhook_info(world, arguments), "url": self._url}
+        return known | self._failure
 
     async def _push(self) -> None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
@@ -95,5 +99,10 @@ class Webhook:
             async with session.post(
                 self._url, json=update, headers=headers
             ) as response:
-                return response.ok
+                if response.ok:
+                    return True
+        self._failure = {
+            "last_error_date": int(time.time()),
+            "last_error_message": "Connection refused",
+        }
         return False
