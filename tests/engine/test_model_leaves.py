@@ -39,7 +39,7 @@ def merged(lab, tmp_path_factory):
     return folder
 
 
-def export(lab, folder, *options, model="trial-1"):
+def export(lab, folder, *options, model="trial-1", config=None):
     return run_command(
         "models",
         "export",
@@ -48,7 +48,7 @@ def export(lab, folder, *options, model="trial-1"):
         str(folder),
         *options,
         "--config",
-        str(lab.path),
+        str(config or lab.path),
     )
 
 
@@ -184,6 +184,18 @@ def test_json_names_form_and_folder(lab, tmp_path):
     assert code == 0
     told = {"model": lab.model_id, "form": "adapter", "folder": str(tmp_path / "new")}
     assert json.loads(out) == told
+
+
+@pytest.mark.parametrize(("names", "words"), [([], "tiny"), (["tiny"], "config.json")])
+def test_model_whose_base_is_gone_does_not_leave(lab, tmp_path, names, words):
+    base = tmp_path / "base"
+    base.mkdir()
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    settings["engine"]["models"] = {name: {"path": str(base)} for name in names}
+    config = lab.folder / "without-base.yaml"
+    config.write_text(yaml.safe_dump(settings), "utf-8")
+    code, _, err = export(lab, tmp_path / "new", config=config)
+    assert (code, [*tmp_path.iterdir()], words in err) == (1, [base], True), err
 
 
 @pytest.mark.filterwarnings("ignore")
