@@ -2,14 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
+from functools import partial
 
 import pytest
+from starlette.responses import JSONResponse, Response
 
 from merlin.cli import main
 from merlin.cli.provider_checks import CHAT_CHECKS, CHECKS
 from merlin.config.engine import EngineSettings
 from merlin.core.i18n import text
+from merlin.openai_protocol.errors import ApiError
 from tests.engine.running_engine import create_engine_app
+from tests.support.faults import make_fault
 from tests.support.http_servers import serve_app
 from tests.support.markdown_pages import read_page
 from tests.support.stand_ins import ProviderStandIn
@@ -91,6 +96,154 @@ def test_server_that_answers_without_the_training_fails(run, applies, result):
     if not applies:
         assert code == 1
         assert "of 8 trained questions" in check["detail"]
+
+
+class OddProvider(ProviderStandIn):
+    """A provider with handlers of its own for some calls, by name."""
+
+    def __init__(self, instead):
+        self._instead = instead
+        super().__init__(key=KEY)
+
+    def _routes(self):
+        for name, *place, handler in super()._routes():
+            other = self._instead.get(name, handler)
+            yield (
+                name,
+                *place,
+                partial(self._find_any, handler) if other == "any" else other,
+            )
+
+    def _find_any(self, find, job_id):
+        """Find a job, the first one for an unknown id."""
+        jobs = self._account.jobs
+        return find(job_id if job_id in jobs else next(iter(jobs)))
+
+    def check_key(self, request):
+        if refuse := self._instead.get("key"):
+            refuse(request)
+        else:
+            super().check_key(request)
+
+
+def refuse_oddly(request):
+    """Refuse another key as if the question were wrong."""
+    if KEY not in request.headers["authorization"]:
+        raise ApiError(400, "No.")
+
+
+async def square(request):
+    """Answer any model's question for the square of a number; a stream has no counts."""
+    body = await request.json()
+    number = re.search(r"числа (\d+)", body["messages"][-1]["content"])
+    said = (
+        f"Квадрат числа {number[1]} равен {int(number[1]) ** 2}." if number else "Да."
+    )
+    answer = {"id": "c", "created": 0, "model": body["model"], "object": "chat"}
+    choice = {"index": 0, "finish_reason": "stop"}
+    if not body.get("stream"):
+        choice["message"] = {"role": "assistant", "content": said}
+        counts = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        return JSONResponse({**answer, "choices": [choice], "usage": counts})
+    choice["delta"] = {"role": "assistant", "content": said}
+    chunk = json.dumps({**answer, "choices": [choice]})
+    return Response(
+        f"data: {chunk}\n\ndata: [DONE]\n\n", media_type="text/event-stream"
+    )
+
+
+def list_nothing(**_path):
+    return {"object": "list", "data": [], "has_more": False}
+
+
+def find_check(run, provider, name, *options):
+    """Run the checks of a provider; return the result and the detail of one of them."""
+    _, out, err = run(provider.base_url, "--model", "stand-in-base", "--json", *options)
+    assert out, err
+    (check,) = [each for each in json.loads(out)["checks"] if each["name"] == name]
+    return check["result"], check["detail"]
+
+
+UNKNOWN = {"model": "no-such-model-of-merlin"}
+
+
+@pytest.mark.parametrize(
+    ("name", "instead", "faults", "result", "words"),
+    [
+        ("models.list", {}, {"models.list": 404}, "missing", "404"),
+        ("errors.key", {"key": lambda _: None}, {}, "missing", "key"),
+        ("errors.key", {"key": refuse_oddly}, {}, "failed", "400"),
+        ("chat.unknown_model", {}, {"chat.create": 500}, "missing", "500"),
+        ("chat.unknown_model", {}, {"chat.create": 400}, "failed", "400"),
+        ("chat.unknown_model", {"chat.create": square}, {}, "failed", "Да."),
+        ("chat.stream", {"chat.create": square}, {}, "missing", "include_usage"),
+    ],
+)
+def test_chat_of_an_odd_server_is_described(run, name, instead, faults, result, words):
+    with OddProvider(instead) as provider:
+        for method, status in faults.items():
+            only = UNKNOWN if method == "chat.create" else {}
+            fault = make_fault(method, status)
+            provider.faults.add(replace(fault, only=only))
+        found, detail = find_check(run, provider, name, "--chat-only")
+    assert (found, words in detail) == (result, True), detail
+
+
+def test_text_in_another_encoding_fails(run):
+    with ProviderStandIn(key=KEY) as provider:
+        provider.behave(fixed_answer="Понедельник".encode().decode("latin-1"))
+        found, detail = find_check(run, provider, "chat.plain", "--chat-only")
+    assert (found, "Ð" in detail) == ("failed", True), detail
+
+
+def test_wrong_key_cannot_be_tried_without_a_right_one(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    with OddProvider({"key": lambda _: None}) as provider:
+        found, detail = find_check(run, provider, "errors.key", "--chat-only")
+    assert (found, "OPENAI_API_KEY" in detail) == ("missing", True), detail
+
+
+@pytest.mark.parametrize(
+    ("name", "instead", "faults", "behaviour", "result", "words"),
+    [
+        ("jobs.create", {}, {"jobs.create": 400}, {}, "failed", "400"),
+        ("jobs.create", {}, {"jobs.create": 429}, {}, "failed", "429"),
+        ("jobs.find", {}, {}, {"list_lag_s": 60}, "missing", "metadata"),
+        ("jobs.unknown", {"jobs.retrieve": "any"}, {}, {}, "failed", "404"),
+        (
+            "jobs.succeed",
+            {},
+            {},
+            {"states": ("running",) * 100_000},
+            "failed",
+            "running",
+        ),
+        ("jobs.events", {"jobs.events": list_nothing}, {}, {}, "missing", "events"),
+        ("jobs.applied", {"chat.create": square}, {}, {}, "missing", "too few"),
+        ("jobs.cancel", {}, {"jobs.cancel": 409}, {"states": ()}, "missing", "succ"),
+    ],
+)
+def test_jobs_of_an_odd_server_are_described(
+    run, name, instead, faults, behaviour, result, words
+):
+    with OddProvider(instead) as provider:
+        provider.behave(**behaviour)
+        for method, status in faults.items():
+            provider.faults.add(make_fault(method, status))
+        found, detail = find_check(run, provider, name, "--timeout-s", "1")
+    assert (found, words in detail) == (result, True), detail
+
+
+@pytest.mark.parametrize(
+    ("instead", "status", "words"),
+    [({}, 401, "key"), ({"models.list": list_nothing}, 0, "lists no models")],
+)
+def test_server_that_lists_no_model_is_not_checked(run, instead, status, words):
+    with OddProvider(instead) as provider:
+        if status:
+            provider.faults.add(make_fault("models.list", status))
+        code, out, err = run(provider.base_url)
+    assert (code, out, words in err) == (1, "", True), err
 
 
 @pytest.mark.parametrize(
