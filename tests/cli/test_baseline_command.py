@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from merlin.account.users import Consents
 from merlin.app.consent import CONSENT_VERSION
@@ -144,6 +145,16 @@ def test_several_models_share_the_budget(lab, account, run_json):
     assert first["spent_micro"] + second["spent_micro"] <= 3_200
     first, second = run_json(*both, "--budget", "1")
     assert (first["left"], second["left"]) == (0, 0)
+
+
+def test_models_with_prices_in_several_currencies_share_no_budget(lab, account, run):
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    settings["models"]["gpt-4o"] = {"price": {**PRICE, "currency": "RUB"}}
+    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+    both = (*RECORD[:3], f"openai/{OTHER}", *RECORD[3:], "--budget", "1")
+    code, captured = run(*both)
+    assert (code, account.calls("chat.create")) == (1, [])
+    assert "Record them one after another" in captured.err
 
 
 def test_model_without_a_price_is_not_asked(lab, account, run):

@@ -363,6 +363,16 @@ def test_unwritable_state_is_reported_with_its_path(
     assert "merlin doctor" in output
 
 
+@pytest.mark.parametrize("options", [[], ["--check"], ["--fresh"]])
+def test_demo_leaves_a_folder_of_somebody_else_alone(tmp_path, capsys, options):
+    config = tmp_path / "config.yaml"
+    config.write_text("state_dir: state\n", "utf-8")
+    assert main(["demo", "--state", str(tmp_path), *options]) == 1
+    captured = capsys.readouterr()
+    assert str(tmp_path) in captured.err + captured.out
+    assert [*tmp_path.iterdir()] == [config]
+
+
 def test_taken_lead_exits_with_75():
     @app.command("led", hidden=True)
     def led():

@@ -9,6 +9,7 @@ import yaml
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.provider.chat import prompt_tokens
 from tests.support.ending import kill
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function
 from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
@@ -230,6 +231,18 @@ def test_answer_in_another_form_is_reported_and_proposes_nothing(
     assert code == 0
     assert "1 answer isn't in the requested form." in captured.err
     assert waiting_proposals(lab) == []
+
+
+def test_question_that_the_teacher_refuses_is_counted_with_the_reason(
+    lab, run, run_json, questions, provider
+):
+    words = (*questions("Что такое цикл?", "Что такое тело?"), "--budget", "1")
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, skip=1, status=400))
+    code, captured = run(*words, "--json")
+    document = json.loads(captured.out)
+    assert (code, document["answered"], document["left"]) == (0, 1, 1)
+    assert "1 call failed: 400 " in captured.err
+    assert run_json(*words)["left"] == 0
 
 
 def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):

@@ -68,6 +68,19 @@ def test_import_is_committed_under_the_editors_own_name(lab, run_json):
     assert said == "boris <boris@example.com> 1 новый пример в trial"
 
 
+def test_imported_example_is_exported(lab, run):
+    code, captured = run(*exit_of(lab))
+    assert code == 0, captured.err
+    code, captured = run("export", "trial")
+    exported = [json.loads(line)["messages"] for line in captured.out.splitlines()]
+    said = [messages[1:] for messages in exported]
+    assert code == 0, captured.err
+    assert [
+        {"role": "user", "content": "Где выход?"},
+        {"role": "assistant", "content": "Прямо и налево."},
+    ] in said
+
+
 def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(
     lab, run, tmp_path
 ):

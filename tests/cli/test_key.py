@@ -190,3 +190,15 @@ def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(
     assert f"encrypted with key {old}" in "".join(capsys.readouterr())
     key_file.write_bytes(copy)
     assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
+
+
+def test_credentials_beside_the_configuration_are_read(capsys, folder, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "")
+    key = new_key()
+    secrets = folder / "credentials"
+    secrets.mkdir()
+    (secrets / "MERLIN_TEXT_KEY").write_text(base64.urlsafe_b64encode(key).decode())
+    (secrets / "PGPASSWORD").write_text("open sesame\n")
+    code, document = run(capsys, folder, "list")
+    assert (code, document["keys"][0]["key"]) == (0, key_id(key))
+    assert os.environ["PGPASSWORD"] == "open sesame", "libpq reads it there"

@@ -33,8 +33,10 @@ def test_help_line_equals_the_commands_help():
 
 
 def run_into(output, *arguments):
-    """Run a command with this file as standard output."""
+    """Run a command with this file as standard output, buffered as Python does by itself."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     given = {"stdout": output, "stderr": subprocess.PIPE, "text": True, "check": False}
+    given["env"] = environment
     return subprocess.run([sys.executable, "-m", "merlin", *arguments], **given)
 
 

@@ -1,10 +1,13 @@
 """`merlin prompt-check`, on a repository and a provider over HTTP."""
 
+from functools import partial
+
 import pytest
 import yaml
 
 from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.wiring.context import open_migrated_database
+from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 TESTS = 12
@@ -110,6 +113,28 @@ def test_example_with_revoked_consent_is_not_sent_to_a_provider(
     code, captured = run("prompt-check", "trial", "--yes")
     assert (code, count_questions()) == (1, 0)
     assert "consent" in captured.err
+
+
+def test_question_that_one_model_refuses_is_left_out_of_all(lab, run, provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, skip=3, status=400))
+    code, captured = run("prompt-check", "trial", "--yes")
+    assert code == 0, captured.err
+    assert "1 question wasn't answered: 400 " in captured.err
+    assert "1 question is left out" in captured.err
+    lines = captured.out.splitlines()[1:4]
+    assert [line.split()[-3] for line in lines] == [f"0/{TESTS - 1}"] * 3
+
+
+def test_base_that_follows_no_prompt_is_replaced_by_the_general_model(
+    make_lab, tmp_path, request
+):
+    recipe = {"provider": "stand-in", "base_model": "recall"}
+    lab = make_lab(partial(_build, tests=TESTS, recipe=recipe), tmp_path)
+    configure(lab, chat={"assistant": "stand-in/stand-in-chat"})
+    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
+    assert (code, "stand-in-chat" in captured.out) == (0, True), captured.err
+    said = "recall doesn't follow prompts. Asking stand-in-chat (stand-in) instead."
+    assert said in captured.err
 
 
 def test_before_any_training_only_the_prompts_are_compared(
