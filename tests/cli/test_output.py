@@ -86,6 +86,7 @@ def test_list_without_rows_is_a_message(capsys):
 
 def test_table_of_a_terminal_fits_its_width(monkeypatch):
     screen, terminal = pty.openpty()
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("TERM", "dumb")  # without colours, of 80 columns
     with os.fdopen(terminal, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)

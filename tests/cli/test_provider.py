@@ -115,9 +115,10 @@ class OddProvider(ProviderStandIn):
             )
 
     def _find_any(self, find, job_id):
-        """Find a job, the first one for an unknown id."""
+        """Return a job, for an unknown id the first one under that id."""
         jobs = self._account.jobs
-        return find(job_id if job_id in jobs else next(iter(jobs)))
+        known = job_id if job_id in jobs else next(iter(jobs))
+        return {**find(known), "id": job_id}
 
     def check_key(self, request):
         if refuse := self._instead.get("key"):
@@ -209,7 +210,7 @@ def test_wrong_key_cannot_be_tried_without_a_right_one(run, monkeypatch):
         ("jobs.create", {}, {"jobs.create": 400}, {}, "failed", "400"),
         ("jobs.create", {}, {"jobs.create": 429}, {}, "failed", "429"),
         ("jobs.find", {}, {}, {"list_lag_s": 60}, "missing", "metadata"),
-        ("jobs.unknown", {"jobs.retrieve": "any"}, {}, {}, "failed", "404"),
+        ("jobs.unknown", {"jobs.retrieve": "any"}, {}, {}, "failed", "ftjob-"),
         (
             "jobs.succeed",
             {},

@@ -132,7 +132,7 @@ def test_child_that_ran_long_is_restarted_after_the_shortest_pause(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
-def test_kernel_kills_a_child_whose_parent_is_killed():
+def test_kernel_is_asked_to_kill_a_child_with_its_parent():
     system = ctypes.CDLL(None)
     death_signal = ctypes.c_int()
     supervisor.die_with_parent()
