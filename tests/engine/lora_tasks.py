@@ -67,11 +67,11 @@ def list_children(folder):
     return pids
 
 
-def kill_children(folder):
-    """Kill a folder's child as the kernel's OOM killer does."""
+def kill_children(folder, how=signal.SIGKILL):
+    """Kill a folder's child, unless told otherwise as the kernel's OOM killer does."""
     for pid in list_children(folder):
         with suppress(ProcessLookupError):  # it has ended already
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, how)
 
 
 def train_in_process(task):

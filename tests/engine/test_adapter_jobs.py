@@ -34,7 +34,6 @@ def launch(engine, model="tiny", **settings):
     [
         ({"weights": "../../engine.db", "config": "{}"}, "hyperparameters.weights"),
         ({"weights": "/etc/passwd", "config": "{}"}, "hyperparameters.weights"),
-        ({"weights": ABSENT, "config": "{}"}, "there is no file"),
         ({"weights": ABSENT}, "hyperparameters.config"),
         ({"weights": ABSENT, "config": "{}", "form": "other"}, "hyperparameters.form"),
         ({"weights": ABSENT, "config": "x" * 200_001}, "hyperparameters.config"),

@@ -62,6 +62,12 @@ def test_file_with_a_wrong_name_or_purpose_is_refused(engine, name, purpose, par
     assert refused.value.type == "invalid_request_error"
 
 
+def test_form_without_a_file_is_refused(engine):
+    with pytest.raises(openai.BadRequestError, match="must be an upload") as refused:
+        engine.openai.post("/files", body={"purpose": "fine-tune"}, cast_to=object)
+    assert refused.value.param == "file"
+
+
 def test_file_that_is_to_expire_is_refused(engine):
     after = {"anchor": "created_at", "seconds": 3600}
     with pytest.raises(openai.BadRequestError) as refused:

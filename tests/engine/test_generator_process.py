@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from merlin.engine.serving.base import Setup, Unavailable
+from merlin.engine.serving.base import RelayedRequest, Setup, Unavailable
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import start_backend
 from tests.engine.tiny_base import get_tiny_base, make_question
@@ -54,6 +54,20 @@ def test_five_adapters_share_three_slots(runner, reference, adapters):
             text = make_question("Anna") + "!" * number
             assert runner.text(text, adapter, **GREEDY) == reference.text(text, adapter)
     assert runner.get_figure("adapters") == 3
+
+
+def test_error_in_one_answer_leaves_the_next_alone(runner):
+    right = runner.text(make_question("Anna"), **GREEDY)
+    with pytest.raises(Unavailable, match="could not answer"):
+        runner.ask("Tell me.", temperature=1.0, seed=2**70)
+    assert runner.text(make_question("Anna"), **GREEDY) == right
+
+
+def test_call_for_what_transformers_cannot_do_is_refused(runner):
+    refusal = ApiError(400, "not here")
+    request = RelayedRequest("tiny", "/completions", {"prompt": "x"}, refusal)
+    with pytest.raises(ApiError, match="not here"):
+        runner.backend.relay(None, request)
 
 
 def test_killed_process_is_reported_and_the_next_question_restarts_it(runner):

@@ -3,6 +3,7 @@
 import openai
 import pytest
 
+from merlin.config.engine import EngineModelConfig
 from merlin.engine import jobs
 from tests.engine.running_engine import (
     QUESTION,
@@ -107,6 +108,22 @@ def test_invalid_launch_names_its_field(engine, tuned, fields, param):
         engine.openai.post("/fine_tuning/jobs", body=asked, cast_to=object)
     assert refused.value.param == param
     assert refused.value.type == "invalid_request_error"
+
+
+def test_weights_that_are_no_file_of_the_engine_are_refused(tmp_path):
+    models = {"tiny": EngineModelConfig(path=str(tmp_path / "nowhere"))}
+    weights = f"file-{'0' * 24}"
+    adapter = {"hyperparameters": {"weights": weights, "config": "{}"}}
+    with serve_engine(tmp_path / "engine", models=models) as engine:
+        file = engine.upload()
+        with pytest.raises(openai.BadRequestError, match="there is no file") as refused:
+            engine.jobs.create(
+                model="tiny",
+                training_file=file.id,
+                method={"type": "adapter", "adapter": adapter},
+            )
+    assert refused.value.param == "method"
+    assert weights in refused.value.message
 
 
 def test_invalid_page_parameter_is_refused(engine):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -133,14 +134,21 @@ def test_training_that_is_still_loading_stops_at_once(tmp_path):
     )
 
 
-def test_child_that_always_dies_fails_the_job_with_advice(tmp_path):
+@pytest.mark.parametrize(
+    ("how", "code", "key"),
+    [
+        (signal.SIGKILL, "out_of_memory", "engine-lora-killed"),
+        (signal.SIGTERM, "trainer_died", "engine-lora-died"),
+    ],
+)
+def test_child_that_always_dies_fails_the_job_with_advice(tmp_path, how, code, key):
     task = build_blocked_task(tmp_path)
     training = run_training(task)
     stop = threading.Event()
 
     def kill_repeatedly():
         while not stop.is_set():
-            kill_children(task.folder)
+            kill_children(task.folder, how)
             stop.wait(0.02)
 
     killer = threading.Thread(target=kill_repeatedly)
@@ -151,8 +159,7 @@ def test_child_that_always_dies_fails_the_job_with_advice(tmp_path):
     finally:
         stop.set()
         wait_for_end(killer)
-    assert given_up.value.code == "out_of_memory"
-    assert given_up.value.key == "engine-lora-killed"
+    assert (given_up.value.code, given_up.value.key) == (code, key)
     wait_until(lambda: not list_children(task.folder))
 
 

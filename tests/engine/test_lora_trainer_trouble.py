@@ -12,6 +12,7 @@ from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
     BaseFiles,
+    TrainerNote,
     Untrainable,
     check_hyperparameters,
 )
@@ -198,6 +199,12 @@ def test_training_sees_only_the_gpu_it_was_given(monkeypatch, device, visible):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     environment = trainer.build_child_environment(device)
     assert environment.get("CUDA_VISIBLE_DEVICES") == visible
+
+
+def test_remark_of_the_child_is_a_note_with_its_arguments(tmp_path):
+    message = {"tell": "remark", "key": "engine-lora-unproved", "arguments": {"n": 1}}
+    note = trainer.read_progress(tmp_path, message)
+    assert note == TrainerNote("engine-lora-unproved", {"n": 1})
 
 
 def test_missing_gpu_is_named(tmp_path, train):

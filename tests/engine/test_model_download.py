@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import Refused
+from merlin.engine.model_download import require_extra
 from merlin.engine.trainers.base import Untrainable
-from tests.engine.base_library import Library
+from tests.engine.base_library import Library, write_base
 from tests.engine.hub_standin import COMMIT, HubStandIn, make_base_files
 from tests.support.waiting import wait_until
 
@@ -155,6 +156,34 @@ def test_unreachable_hub_is_reported(library, monkeypatch, name, value):
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-hub-unreachable"
+
+
+def test_disk_that_refuses_is_not_called_an_error_of_the_hub(library):
+    library.root.mkdir(parents=True)
+    (library.root / ".anna--tiny@main").write_text("a file where a folder must be")
+    with pytest.raises(NotADirectoryError):
+        library.pull()
+
+
+def test_packages_that_a_pull_or_a_training_needs_are_named(library, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.setitem(sys.modules, "peft", None)
+    for call, package in ((library.pull, "huggingface_hub"), (require_extra, "peft")):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert refused.value.key == "library-no-extra"
+        assert refused.value.arguments["package"] == package
+
+
+def test_tokenizer_is_checked_where_transformers_is_installed(tmp_path, monkeypatch):
+    base = write_base(tmp_path / "base")
+    (base / "tokenizer.json").unlink()
+    library = Library.create(tmp_path / "engine", base)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "engine-lora-damaged"
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert not library.pull()
 
 
 def test_pickled_weights_are_not_fetched(hub, library):

@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 from contextlib import aclosing, closing
+from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection
 from itertools import pairwise
@@ -15,9 +16,11 @@ from operator import itemgetter
 import openai
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message, break_control_tokens
+from merlin.engine.proof import write_proof
 from merlin.engine.relayed import RelayedChat, RelayedResponses
 from merlin.engine.serving.base import RelayedRequest, Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
@@ -27,6 +30,7 @@ from merlin.engine.trainers.exact_first import CHOICE_FILE, RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
+    PROOF,
     ask,
     read_answer,
     run_with_backend,
@@ -155,6 +159,29 @@ def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
         assert ending.extension == {}
 
     run_with_backend(ExactFirstBackend(RecallBackend("ru"), build_backend()), ask_five)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("key", "could not answer: 401"), ("mute", "no logprobs")]
+)
+def test_server_that_cannot_prove_an_adapter_is_unavailable(
+    vllm, build_backend, tmp_path, fault, said
+):
+    adapter = write_adapter(tmp_path, "neuro")
+    with pytest.raises(Unavailable, match=said):
+        ask(build_backend("--fault", fault), adapter)
+
+
+def test_adapter_of_a_training_in_another_dtype_answers_and_the_log_tells(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "neuro")
+    write_proof(replace(PROOF, dtype="float32"), adapter.path)
+    with capture_logs() as logged:
+        text, _, _ = ask(build_backend(), adapter)
+    assert text.startswith("merlin-")
+    [warning] = [each for each in logged if each["log_level"] == "warning"]
+    assert (warning["was"], warning["now"]) == ("float32", "bfloat16")
 
 
 def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path):
@@ -611,7 +638,12 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
             400,
             "context_length_exceeded",
         )
-        for question, match in (("break", "Grammar error"), ("cut", "in the middle")):
+        broken = {
+            "break": "Grammar error",
+            "cut": "in the middle",
+            "twice": "sent no answer",
+        }
+        for question, match in broken.items():
             with pytest.raises(Unavailable, match=match):
                 await read_answer(backend, None, question)
         with pytest.raises(ApiError, match="No adapter found") as refused:

@@ -13,12 +13,24 @@ from merlin.dataset.spec import read_file
 from merlin.engine.serving.base import APPLIED, Adapter, Finish, RelayedRequest
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.trainers.base import check_hyperparameters
-from merlin.engine.trainers.exact_first import CHOICE_FILE, RECALL_FILE
+from merlin.engine.trainers.base import (
+    Epoch,
+    ResolvedHyperparameters,
+    Task,
+    check_hyperparameters,
+)
+from merlin.engine.trainers.exact_first import (
+    CHOICE_FILE,
+    RECALL_FILE,
+    ExactFirstTrainer,
+    read_choice,
+)
 from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS
+from merlin.engine.trainers.recall.model import load_model
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import ask, build_request, run_with_backend
 from tests.engine.recall_models import train_and_save
+from tests.engine.running_engine import EXAMPLES, build_training_file
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -61,6 +73,41 @@ class ScriptedModel:
 
     async def close(self):
         """Nothing is open."""
+
+
+class AdapterTrainer:
+    """A trainer of one epoch, whose adapter has a configuration alone."""
+
+    hyperparameters = HYPERPARAMETERS
+
+    def train(self, _task):
+        yield ResolvedHyperparameters({})
+        yield Epoch(1, 1, {}, self.save, 12)
+
+    def save(self, folder):
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "choice"),
+    [(False, None), (True, "offer"), ({"else": "model"}, "model")],
+)
+def test_adapter_has_recall_beside_it_where_that_was_chosen(tmp_path, chosen, choice):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(build_training_file())
+    task = Task("supervised", path, None, {"exact_first": chosen}, 1, tmp_path)
+    trainer = ExactFirstTrainer(AdapterTrainer())
+    assert trainer.hyperparameters == HYPERPARAMETERS
+    told = [part for part in trainer.train(task) if part is not None]
+    assert [type(part) for part in told] == [ResolvedHyperparameters, Epoch]
+    folder = tmp_path / "adapter"
+    told[-1].save(folder)
+    assert (folder / "adapter_config.json").is_file()
+    assert (folder / RECALL_FILE).exists() == (choice is not None)
+    if choice:
+        assert read_choice(folder) == choice
+        assert {*load_model(folder / RECALL_FILE).answers} == {*EXAMPLES.values()}
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ It says what a real one was recorded to say (tests/real/recorded/vllm.json, whic
 and refuses where that does: an adapter that is loaded, a folder without one, a rank that is too
 high. It ends by `prompt_logprobs` with an adapter. It has no model: an answer is the model's name
 and the question, one word per chunk; tokens are words. A question of one word makes it misbehave:
-"busy", "die", "break" and "cut" (a stream), "hold" (a stream without an end). The
+"busy", "die", "break", "cut" and "twice" (a stream), "hold" (a stream without an end). The
 probability of a token after a prompt is that of the adapter's proof; with `--weights yes` that of
 the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
 serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
 has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
-`--fault slow` never tells that an adapter is loaded. `--child yes` starts a process that lives on.
+`--fault slow` never tells that an adapter is loaded, `--fault key` loads none with any key,
+`--fault mute` tells no probability. `--child yes` starts a process that lives on.
 The calls of `relayed_calls` are answered as a real vLLM did when tests/real recorded it.
 
 `install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
@@ -174,6 +175,8 @@ class VllmStandin:
         _note(load=body)
         name = body["lora_name"]
         path = Path(body["lora_path"])
+        if self.fault == "key":
+            return _replay("wrong-key")
         if name in self.names:
             return _replay("load-again", "recorded", name)
         if not (path / "adapter_config.json").exists():
@@ -210,6 +213,8 @@ class VllmStandin:
             }
             for number, prompt in enumerate(body["prompt"])
         ]
+        if self.fault == "mute":
+            choices = [each | {"logprobs": None} for each in choices]
         return JSONResponse(
             answer | {"model": self._get_name(body), "choices": choices[::-1]}
         )
@@ -250,6 +255,8 @@ class VllmStandin:
             for word in words[: most - 1] if is_cut else words:
                 piece = _copy("chat", 1)
                 piece["choices"][0]["delta"]["content"] = word
+                if text == "twice":
+                    piece["choices"] *= 2
                 yield self._event(body, piece)
                 if text == "break":
                     yield f"data: {json.dumps(_copy('no-schema'))}\n\n"
