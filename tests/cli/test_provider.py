@@ -211,14 +211,6 @@ def test_wrong_key_cannot_be_tried_without_a_right_one(run, monkeypatch):
         ("jobs.create", {}, {"jobs.create": 429}, {}, "failed", "429"),
         ("jobs.find", {}, {}, {"list_lag_s": 60}, "missing", "metadata"),
         ("jobs.unknown", {"jobs.retrieve": "any"}, {}, {}, "failed", "ftjob-"),
-        (
-            "jobs.succeed",
-            {},
-            {},
-            {"states": ("running",) * 100_000},
-            "failed",
-            "running",
-        ),
         ("jobs.events", {"jobs.events": list_nothing}, {}, {}, "missing", "events"),
         ("jobs.applied", {"chat.create": square}, {}, {}, "missing", "too few"),
         ("jobs.cancel", {}, {"jobs.cancel": 409}, {"states": ()}, "missing", "succ"),
@@ -231,8 +223,16 @@ def test_jobs_of_an_odd_server_are_described(
         provider.behave(**behaviour)
         for method, status in faults.items():
             provider.faults.add(make_fault(method, status))
-        found, detail = find_check(run, provider, name, "--timeout-s", "1")
+        found, detail = find_check(run, provider, name)
     assert (found, words in detail) == (result, True), detail
+
+
+def test_job_that_does_not_end_is_late(run):
+    with ProviderStandIn(key=KEY) as provider:
+        provider.behave(states=("running",) * 100_000)
+        late = ("jobs.succeed", "--timeout-s", "1")
+        found, detail = find_check(run, provider, *late)
+    assert (found, "running" in detail) == ("failed", True), detail
 
 
 @pytest.mark.parametrize(
