@@ -65,7 +65,7 @@ def _check(folder: Path) -> None:
 
     try:
         template_fault = find_template_fault(load_tokenizer(folder))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         template_fault = "engine-lora-damaged", str(error)
     if template_fault:
         key, detail = template_fault

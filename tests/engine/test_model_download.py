@@ -175,9 +175,14 @@ def test_packages_that_a_pull_or_a_training_needs_are_named(library, monkeypatch
         assert refused.value.arguments["package"] == package
 
 
-def test_tokenizer_is_checked_where_transformers_is_installed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: path.write_text('{"version": "1.0"}')]
+)
+def test_tokenizer_is_checked_where_transformers_is_installed(
+    tmp_path, monkeypatch, damage
+):
     base = write_base(tmp_path / "base")
-    (base / "tokenizer.json").unlink()
+    damage(base / "tokenizer.json")
     library = Library.create(tmp_path / "engine", base)
     with pytest.raises(Refused) as refused:
         library.pull()
