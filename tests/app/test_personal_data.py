@@ -14,6 +14,7 @@ from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
 from merlin.billing.quota import Allowance, Format, Left, Quotas
 from merlin.db import tables
 from merlin.db.audit import Audit, person_reference
+from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import (
     BUILD,
     CHANGE,
@@ -273,6 +274,18 @@ def test_names_of_an_account_are_erased_from_the_audit_log(database, people, clo
         (ERASED, {}),
         (ERASED, {}),
     ]
+
+
+def test_notice_to_admins_about_an_erased_person_stays_without_them(
+    database, people, clock
+):
+    notices = Notices(database, clock)
+    notices.notify(ADMINS, "notice-role", {"user": ANNA}, once=f"role:{ANNA}")
+    people.forget(ANNA)
+    (notice,) = notices.list_newest(ADMINS, 9)
+    assert notice.arguments == {"user": 0}
+    (row,) = database.rows(tables.NOTICE.select())
+    assert row.once is None
 
 
 def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people):

@@ -208,7 +208,9 @@ def test_stars_can_only_be_refunded_whole(shop):
     assert (
         refusal_key(lambda: request_refund(shop, grant, 199)) == "billing-refund-stars"
     )
+    assert not shop.billing.refunds.is_owed_stars(ANNA)
     assert request_refund(shop, grant).amount == grant.amount
+    assert shop.billing.refunds.is_owed_stars(ANNA)
     assert claim_due(shop) == []
     assert len(claim_due(shop, STARS)) == 1
 
