@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.git.repository import GitSource
 from merlin.wiring import api
 from tests.api.running_api import VERA
 from tests.api.staff_api import run_daemon_api
@@ -85,9 +86,15 @@ def test_changes_are_side_by_side_and_notes_on_other_files_are_folded(site, vera
     assert folded.count("<li") + 1 == page.count('<li class="warn">')
 
 
-def test_commit_without_the_mirror_says_where_the_changes_are(site, vera):
-    site.app.state.services = replace(site.services, source=None)
-    site.lab.repository.example("trial", 3, answer="И так.")
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_commit_without_the_mirror_says_where_the_changes_are(
+    site, vera, tmp_path, is_lost
+):
+    remote = str(site.lab.repository.folder)
+    lost = GitSource(remote, "main", "datasets", tmp_path / "mirror.git")
+    source = (lambda: lost) if is_lost else None
+    site.app.state.services = replace(site.services, source=source)
+    site.lab.repository.example("trial", 3, answer=f"И так, {is_lost}.")
     page = open_story(site, vera, "Answer so")
     assert "они есть в git" in page
 

@@ -5,12 +5,15 @@ from functools import partial
 
 import pytest
 
-from merlin.app.baseline import list_old_answers, name_question
-from merlin.db.tables import BASELINE_ANSWER
+from merlin.app.baseline import list_old_answers, make_plan, name_question
+from merlin.app.distil import Teacher
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Price
+from merlin.db.tables import BASELINE_ANSWER, REVOKED_EXAMPLE
 from merlin.training.evaluation import evaluate
 from merlin.training.scores import QuestionKind
 from merlin.training.test_questions import read_all
-from tests.db.pipeline_rows import FACE, make_examples
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 from tests.training.test_test_questions import train
 
 pytestmark = pytest.mark.integration
@@ -65,3 +68,18 @@ def test_answers_that_both_decline_are_the_same(world):
     )
     found = list_old_answers(world.ctx, FACE, model.build_id, report.answers)
     assert [each.is_same for each in found[tested.digest]] == [True]
+
+
+def test_model_is_asked_nothing_without_a_build_whose_examples_all_have_consent(world):
+    teacher = Teacher("openai", "ft:1", Price("USD", 1, 1, 1, 1))
+    with pytest.raises(NotFound) as caught:
+        make_plan(world.ctx, OPERATOR, FACE, teacher)
+    assert caught.value.key == "prompt-no-build"
+    world.push(1, make_examples(12))
+    plan = make_plan(world.ctx, OPERATOR, FACE, teacher)
+    assert len(plan.names) == 12
+    revoked = {"dataset": FACE, "example_id": make_examples(1)[0].id}
+    world.db.put(REVOKED_EXAMPLE.insert(revoked))
+    with pytest.raises(Refused) as caught:
+        make_plan(world.ctx, OPERATOR, FACE, teacher)
+    assert caught.value.key == "held-revoked"

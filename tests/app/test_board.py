@@ -139,6 +139,7 @@ def test_edit_with_many_files_hides_no_other_edit(world):
     put(2)
     (row,) = read_board(world.ctx, OPERATOR).rows
     assert [edit.state for edit in row.edits] == ["waiting", "waiting", "parked"]
+    assert count_tasks(world) == {(FACE, "commits"): 1}, "the parked one"
 
 
 def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):

@@ -20,6 +20,16 @@ def test_process_recognises_itself_and_is_not_dead():
     assert not me.is_dead(str(me))
 
 
+def test_process_where_namespaces_cannot_be_read_is_named_by_its_host(monkeypatch):
+    def refuse(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr("pathlib.Path.readlink", refuse)
+    me = read_owner()
+    assert me.host.endswith("/")
+    assert not me.is_dead(str(me))
+
+
 @pytest.mark.parametrize(
     ("change", "is_dead"),
     [

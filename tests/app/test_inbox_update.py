@@ -33,6 +33,7 @@ def test_every_update_kind_has_a_chat(kind, event, chat_id):
     update = read_update(raw)
     assert (update.update_id, update.kind, update.chat_id) == (7, kind, chat_id)
     assert (update.user_id, update.language_code, update.body) == (1001, "ru", raw)
+    assert update.content == event
 
 
 @pytest.mark.parametrize(

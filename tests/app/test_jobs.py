@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app.jobs import Progress
-from tests.db.pipeline_rows import make_examples
+from merlin.app.jobs import Progress, quote
+from merlin.core.errors import Refused
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.tables import VERDICT
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 
 pytestmark = pytest.mark.integration
 
@@ -26,3 +29,12 @@ def test_steps_that_no_event_tells_are_reckoned_from_the_epochs(
     job = world.job(world.start(1, make_examples(12)).job_id)
     recipe = {"hyperparameters": {"n_epochs": 3}}
     assert replace(job, recipe=recipe).measure(events) == progress
+
+
+def test_training_of_a_commit_without_a_build_has_no_price(world):
+    world.push(1, make_examples(12))
+    rejected = {"status": VerdictStatus.REJECTED.value, "build_id": None}
+    world.db.update(VERDICT, VERDICT.position == 1, **rejected)
+    with pytest.raises(Refused) as caught:
+        quote(world.ctx, OPERATOR, FACE, "en")
+    assert caught.value.key == "build-none"

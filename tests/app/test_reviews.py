@@ -8,6 +8,7 @@ import pytest
 from merlin.account.users import User, Users
 from merlin.app import reviews
 from merlin.app.actor import Actor
+from merlin.app.changes import editor_of
 from merlin.app.context import Context
 from merlin.app.reviews import Review
 from merlin.core.errors import NotFound, Refused
@@ -15,7 +16,7 @@ from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, Changes
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposal_follower import ProposalFollower
-from merlin.dataset.proposals import EDITING, Draft, Proposals
+from merlin.dataset.proposals import EDITING, Draft, Proposals, example_yaml
 from merlin.db.notices import Notices
 from merlin.db.tables import PROPOSAL
 from tests.billing.plan_shop import ANNA, BORIS, VERA
@@ -155,3 +156,21 @@ def test_editing_ends_with_the_decision(ctx, rows):
         reviews.start_editing(ctx, OTHER, first)
     with pytest.raises(NotFound):
         reviews.start_editing(ctx, STUDENT, second)
+
+
+def test_text_that_is_no_example_is_not_accepted(ctx, rows):
+    proposal = rows.add(ANNA, DRAFT)
+    for text in (None, "messages: []"):
+        with pytest.raises(Refused) as caught:
+            reviews.approve(ctx, EDITOR, proposal, text, editor_of(ctx, EDITOR))
+        assert caught.value.key == "change-has-errors"
+    with pytest.raises(Refused) as caught:
+        reviews.approve_several(ctx, EDITOR, [])
+    assert caught.value.key == "change-has-errors"
+    text = example_yaml(reviews.get_waiting(ctx, EDITOR, proposal).draft)
+    reviews.approve(ctx, EDITOR, proposal, text, editor_of(ctx, EDITOR))
+    assert commit(ctx) == {DRAFT.question: DRAFT.answer}
+
+
+def test_dataset_without_a_build_needs_no_test_questions_yet(ctx):
+    assert reviews.count_test_questions(ctx, EDITOR, FACE).least == 0

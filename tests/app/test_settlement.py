@@ -192,3 +192,72 @@ def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_say
     assert stored.amount == Amount(2 * price.minor, price.currency)
     assert stored.order.amount == price
     assert shop.billing.purchases.list_newest() == [stored]
+
+
+def test_stars_that_went_back_for_no_payment_change_nothing(shop):
+    _, grant = shop.buy(gateway=Gateway.STARS)
+    (payment, _) = shop.list_entries()
+    unknown = shop.make_refund("unknown", "back-1", grant.amount)
+    shop.db.transact(lambda: settlement.receive_refund(shop.ctx, unknown))
+    assert shop.list_kinds() == ["payment", "grant"]
+    known = shop.make_refund(payment.outside_id, "back-2", grant.amount)
+    shop.db.transact(lambda: settlement.receive_refund(shop.ctx, known))
+    assert "refund" in shop.list_kinds()
+    assert shop.list_notices(ANNA) == ["notice-paid", "notice-refunded"]
+
+
+def test_refund_that_the_gateway_makes_after_an_erasure_notifies_nobody(shop, clock):
+    _, grant = shop.buy()
+    PersonalRecords(shop.db, clock).forget(ANNA)
+    shop.refund(grant)
+    assert "refund" in shop.list_kinds()
+    assert shop.list_notices(ANNA) == []
+
+
+@pytest.mark.parametrize(
+    ("gateway", "notice"),
+    [
+        (Gateway.YOOKASSA, "notice-refund-refused"),
+        (Gateway.STARS, "notice-stars-refused"),
+    ],
+)
+def test_admins_are_notified_of_a_refused_refund_unless_it_was_made(
+    shop, gateway, notice
+):
+    _, grant = shop.buy(gateway=gateway)
+    _, other = shop.buy(BORIS, gateway=gateway)
+    refused, done = (request_refund(shop, each) for each in (grant, other))
+    payment_id = shop.find_payment(other).outside_id
+    made = replace(
+        shop.make_refund(payment_id, "back", other.amount),
+        purchase_id=done.purchase_id,
+    )
+    shop.db.transact(lambda: settlement.apply_refund(shop.ctx, gateway, made))
+    (*_, entry, _) = shop.list_entries()
+    assert (entry.kind, entry.source) == (EntryKind.REFUND, "user")
+    assert shop.list_notices(BORIS)[-1] == "notice-refunded"
+    for refund in (refused, done, refused):
+        shop.db.transact(
+            partial(settlement.refuse_refund, shop.ctx, refund, "no money")
+        )
+    assert shop.list_notices("admins") == [notice]
+
+
+def request_refund(shop, grant):
+    return shop.billing.refunds.request(
+        grant.entry_id, grant.amount, "why", f"user:{BORIS}"
+    )
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_stars_payment_that_fits_no_order_is_told_to_admins_and_the_payer(
+    shop, is_known
+):
+    purchase = shop.order(gateway=Gateway.STARS)
+    odd = {"amount": Amount(1, Currency.XTR)} if is_known else {"purchase_id": "none"}
+    payment = shop.make_payment(purchase, "out", **odd)
+    outcome = shop.db.transact(lambda: settlement.receive_payment(shop.ctx, payment))
+    assert outcome is PaymentOutcome.WRONG
+    assert shop.list_entries() == []
+    assert shop.list_notices(ANNA) == ["notice-stars-odd"]
+    assert ("notice-stars-unknown" in shop.list_notices("admins")) is not is_known

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.integration
 ME = read_owner()
 # Processes of another host cannot be checked for being alive.
 OTHER = replace(ME, host="elsewhere")
+ANOTHER = replace(ME, pid=1, started=1)
 DEAD = replace(ME, pid=2**22 - 1, started=1)
 
 
@@ -138,6 +139,13 @@ def test_new_update_takes_over_an_idle_chat_of_a_dead_process(inbox):
     inbox.store(make_updates(5, 1), DEAD)
     inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
     assert ids(inbox.store(make_updates(5, 2), ME)) == [2]
+
+
+def test_new_update_of_an_idle_chat_is_left_to_the_living_process_that_holds_it(inbox):
+    inbox.store(make_updates(5, 1), ME)
+    inbox.finish(ANOTHER, 5, [1], UpdateState.ANSWERED)
+    assert inbox.store(make_updates(5, 2), ANOTHER) == []
+    assert ids(inbox.list_arrived(ME, {1}, 10)) == [2]
 
 
 def test_older_waiting_updates_of_a_chat_come_first(inbox):
