@@ -4,6 +4,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import pytest
 
@@ -111,6 +112,47 @@ def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
         changes.retry(ctx, former_editor, change_id)
     changes.drop(ctx, former_editor, change_id)
     changes.drop(ctx, former_editor, change_id)
+
+
+def test_parked_edit_is_retried_and_another_is_not(ctx):
+    change = save(ctx)
+    with pytest.raises(Refused) as caught:
+        changes.retry(ctx, EDITOR, change.change_id)
+    assert caught.value.key == "change-not-parked"
+    rows = Changes(ctx.db, ctx.clock)
+    rows.put_aside(rows.claim(), ChangeState.PARKED, "git-failed", {})
+    retried = changes.retry(ctx, EDITOR, change.change_id)
+    assert retried.state is ChangeState.WAITING
+
+
+def test_edit_is_refused_while_others_change_the_dataset_at_each_try(ctx, url, cipher):
+    numbers = count()
+    mine = Edit("examples/mine.yaml", None, example_text("Тут."))
+
+    async def submit(other_database):
+        def make(files):
+            save(replace(ctx, db=other_database), name=f"other-{next(numbers)}")
+            return CourseEdits((mine,), "Mine")
+
+        store = Store(ctx.db)
+        try:
+            own_ctx = replace(ctx, db=store.db, store=store)
+            return await changes.submit(own_ctx, EDITOR, FACE, make, "mark")
+        finally:
+            store.close()
+
+    with (
+        open_database(url, cipher=cipher) as other_database,
+        pytest.raises(Refused) as caught,
+    ):
+        asyncio.run(submit(other_database))
+    assert caught.value.key == "api-problem-busy-file"
+    paths = {
+        file.path
+        for batch in changes.list_recent(ctx, EDITOR)
+        for file in changes.get(ctx, EDITOR, batch.id).files
+    }
+    assert paths == {f"examples/other-{number}.yaml" for number in range(len(paths))}
 
 
 def test_new_example_takes_no_id_of_an_addition_that_awaits_its_commit(ctx):

@@ -4,9 +4,11 @@ from itertools import product
 
 import pytest
 
-from merlin.app.verdicts import REPORTED, news_message
+from merlin.app.verdicts import REPORTED, NoticeView, news_message
+from merlin.core.clock import utc_now
 from merlin.core.i18n import LANGUAGES, text
 from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.notices import ADMINS
 from merlin.training.scores import Evaluation
 
 pytestmark = pytest.mark.unit
@@ -31,3 +33,16 @@ def test_message_shows_the_score_of_the_live_model():
     for known, suffix in ((None, "live now."), (score, "live now; 18 of 20 right.")):
         key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, known)
         assert text("en", key, **arguments).endswith(suffix)
+
+
+def test_notice_about_a_dataset_is_told_by_its_title_in_the_language():
+    notice = NoticeView(
+        1,
+        ADMINS,
+        "notice-proposal",
+        {"dataset": "trial", "question": "Где?"},
+        utc_now(),
+        title={"ru": "Проба", "en": "Trial"},
+    )
+    assert "Проба" in notice.text("ru")
+    assert "Trial" in notice.text("en")
