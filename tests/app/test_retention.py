@@ -1,11 +1,14 @@
 """Retention: what finished long ago is deleted in small batches, and the rest stays."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from merlin.app.bot_settings import BOT_ID, Settings
 from merlin.app.health import list_queues
 from merlin.app.outbox import Outbox, OutgoingMessage
-from merlin.app.retention import delete_old_rows
+from merlin.app.retention import RemovableFiles, delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
@@ -13,6 +16,7 @@ from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.database import open_database
+from merlin.db.intents import Intents
 from merlin.db.notices import Notices
 from merlin.db.tables import (
     AUDIT,
@@ -24,6 +28,7 @@ from merlin.db.tables import (
     TELEGRAM_UPDATE,
     TURN,
 )
+from tests.db.pipeline_rows import make_examples
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
@@ -175,3 +180,24 @@ def test_rows_are_looked_for_without_the_write_lock_and_one_used_meanwhile_stays
         assert delete_old_rows(database, Retention(), clock()) == 6
         database._handle.connection().set_trace_callback(None)
         assert len(database.rows(DIALOG.select())) == 1
+
+
+def test_model_that_never_served_is_removed_once_and_a_serving_one_stays(world, clock):
+    world.finish(world.start(1, make_examples(12)))
+    world.prove()
+    world.serve(2, make_examples(13))
+    clock.move(DAY_S)
+    rows = RemovableFiles(world.db, clock)
+    assert rows.models(clock.now - timedelta(days=2)) == []
+    (unserved,) = rows.models(clock.now)
+    assert unserved.names == ("ft:neurotypology:1",)
+    serving = world.promotions.model("ft:neurotypology:2")
+    assert not rows.mark_gone(replace(unserved, model_row=serving.model_row), clock.now)
+    assert rows.mark_gone(unserved, clock.now)
+    states = {model.model: model.state for model in world.recent_models()}
+    assert states == {"ft:neurotypology:1": "gone", "ft:neurotypology:2": "good"}
+    intents = Intents(world.db)
+    intents.open(unserved.key, "remove")
+    assert len(rows.models(clock.now)) == 1
+    intents.mark_done(unserved.key, "")
+    assert rows.models(clock.now) == []

@@ -1,0 +1,124 @@
+"""Examples as their editors see and change them, and datasets that do not exist."""
+
+import json
+from functools import partial
+
+import pytest
+
+from merlin.app import changes, examples
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.examples import ExampleContent
+from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.dataset.example_file import parse_example
+from merlin.dataset.files import FileIndex
+from merlin.dataset.import_lines import read_import_files
+from tests.billing.plan_shop import BORIS
+from tests.db.pipeline_rows import FACE
+from tests.support.config import make_config
+
+pytestmark = pytest.mark.integration
+
+EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
+BLOB = "1" * 40
+BROKEN_BLOB = "2" * 40
+TEXT = "messages:\n  - user: Где касса?\n  - assistant: Внизу.\n"
+ANSWER = {"role": "assistant", "content": "Внизу."}
+REVISIONS = {"a": BLOB}
+
+
+@pytest.fixture
+def ctx(database, clock):
+    rows = FileIndex(database)
+    rows.add({BLOB: TEXT, BROKEN_BLOB: "messages: {\n"})
+    paths = {"examples/a.yaml": BLOB, "examples/broken.yaml": BROKEN_BLOB}
+    rows.keep(FACE, "tree", paths)
+    return Context(config=make_config(), db=database, clock=clock)
+
+
+@pytest.fixture
+def files(ctx):
+    return changes.read_files(ctx, EDITOR, FACE)
+
+
+def read_edit(edits):
+    (edit,) = edits.edits
+    return parse_example(edit.text)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        examples.list_examples,
+        lambda ctx, actor, name: examples.find(ctx, actor, "касса", name),
+        examples.get_heading,
+        examples.check_dataset,
+    ],
+)
+def test_missing_dataset_is_not_found(ctx, act):
+    act(ctx, EDITOR, FACE)
+    with pytest.raises(NotFound) as caught:
+        act(ctx, EDITOR, "missing")
+    assert caught.value.key == "change-no-dataset"
+
+
+def test_dataset_is_checked_as_of_its_newest_commit(ctx):
+    checked = examples.check_dataset(ctx, EDITOR, FACE)
+    assert [example.id for example in checked.examples] == ["a"]
+    assert "examples/broken.yaml" in {finding.path for finding in checked.findings}
+
+
+def test_new_example_needs_a_question_and_an_answer():
+    for content in (ExampleContent(question="Где?"), ExampleContent(answer="Тут.")):
+        with pytest.raises(DatasetError) as caught:
+            examples.write_new_example(content)
+        assert caught.value.key == "api-problem-question-and-answer"
+    before = ("Что тут?", "Касса.")
+    written = examples.write_new_example(
+        ExampleContent(question=" А где? ", answer="\nВнизу. ", before=before)
+    )
+    assert [message.content for message in parse_example(written).messages] == [
+        "Что тут?",
+        "Касса.",
+        "А где?",
+        "Внизу.",
+    ]
+
+
+def test_file_that_cannot_be_mended_is_written_anew(files):
+    content = ExampleContent(question="Где?", answer="Тут.")
+    saved = examples.save_example("broken", content, BROKEN_BLOB, files)
+    assert (read_edit(saved).question, read_edit(saved).answer) == ("Где?", "Тут.")
+
+
+def test_example_saved_as_it_is_gives_no_edit(files):
+    content = ExampleContent(question="Где касса?", answer="Внизу.")
+    with pytest.raises(Refused) as caught:
+        examples.save_example("a", content, BLOB, files)
+    assert caught.value.key == "teaching-unchanged"
+
+
+def test_examples_are_marked_for_the_test_and_the_mark_is_taken_away(files):
+    mark = partial(examples.mark_split, "test")
+    marked = examples.edit_several(REVISIONS, mark, files)
+    assert read_edit(marked).split == "test"
+    unmark = partial(examples.mark_split, "")
+    with pytest.raises(Refused) as caught:
+        examples.edit_several(REVISIONS, unmark, files)
+    assert caught.value.key == "teaching-unchanged"
+    with pytest.raises(Refused) as caught:
+        examples.edit_several({"broken": BROKEN_BLOB}, mark, files)
+    assert caught.value.key == "examples-unreadable"
+
+
+def test_imported_lines_are_planned_without_what_the_dataset_has(ctx, files):
+    records = [
+        {"messages": [{"role": "user", "content": question}, ANSWER]}
+        for question in ("Где касса?", "Где лифт?")
+    ]
+    content = "\n".join(json.dumps(record) for record in records).encode()
+    lines = read_import_files([(content, "a.jsonl")])
+    planned = examples.plan(ctx, files, lines)
+    (edit,) = planned.edits
+    assert parse_example(edit.text).question == "Где лифт?"

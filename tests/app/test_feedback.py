@@ -1,0 +1,123 @@
+"""Ratings, and corrections as the editors will see them."""
+
+import pytest
+
+from merlin.account.users import Consents
+from merlin.app import feedback, sessions as turn_views
+from merlin.app.actor import Actor
+from merlin.chat.feedback import Rating
+from merlin.chat.sessions import ChatPlace
+from merlin.chat.turns import Question, StoredAnswer
+from merlin.core.errors import Refused
+from merlin.core.permissions import Authority
+from merlin.dataset.proposals import MAX_CHARACTERS, Proposals
+from merlin.db.tables import SESSION
+from tests.billing.plan_shop import ANNA
+from tests.db.pipeline_rows import FACE, make_examples, make_spec
+
+STUDENT = Actor.person(ANNA, Authority())
+GROUP = -5005
+QUESTION = "Что значит черта 3?"
+TAUGHT = "Черта 3 значит так. Ёлка 100%."
+
+
+@pytest.mark.unit
+def test_correction_is_stripped_and_neither_empty_nor_too_long():
+    assert feedback.check_correction(" Иначе.\n") == "Иначе."
+    for answer, key in (
+        (" \n", "fix-text-only"),
+        ("x" * (MAX_CHARACTERS + 1), "fix-long"),
+    ):
+        with pytest.raises(Refused) as caught:
+            feedback.check_correction(answer)
+        assert caught.value.key == key
+
+
+@pytest.fixture
+def answer(world, sessions, turns):
+    """Return a function that stores a question of anna with its answer; it returns its number."""
+
+    def store(text="Тут.", question=QUESTION, chat_id=ANNA, kind="text", **stored):
+        session = sessions.open(ChatPlace(chat_id, ANNA))
+        number = turns.count(session.session_id) + abs(chat_id)
+        asked = Question(session.session_id, number, ANNA, question, format=kind)
+        turn = turns.ask(asked, None)
+        turns.write(number, StoredAnswer(text, **stored))
+        return turn.turn_id
+
+    return store
+
+
+def correct(world, turn_id):
+    """Correct an answer with a consent; return the proposal."""
+    Consents(world.db).give(ANNA, "2026-11-22")
+    feedback.correct(world.ctx, STUDENT, turn_id, " Пишите anna@hse.ru. ", "ru")
+    (proposal,) = Proposals(world.db).of_user(ANNA)
+    return proposal.draft
+
+
+@pytest.mark.integration
+def test_correction_of_a_models_answer_is_masked_and_belongs_to_its_dataset(
+    world, answer
+):
+    turn_id = answer(TAUGHT, model_id=world.serve(1, make_examples()))
+    draft = correct(world, turn_id)
+    assert (draft.dataset, draft.turn_id, draft.question) == (FACE, turn_id, QUESTION)
+    assert draft.answer.startswith("Пишите ")
+    assert "anna" not in draft.answer
+    assert (draft.known_answer, draft.rejected) == (TAUGHT, "")
+    assert turn_views.get_turn(world.ctx, STUDENT, turn_id).rating is Rating.DOWN
+
+
+@pytest.mark.integration
+def test_rejected_answer_is_kept_where_preferences_are_trained(world, answer):
+    world.push(1, make_examples(), spec=make_spec(method="dpo"))
+    turn_id = answer("Звоните anna@hse.ru.", model_id="general", known=False)
+    world.db.change(SESSION.update({"dataset": FACE}))
+    draft = correct(world, turn_id)
+    assert draft.rejected.startswith("Звоните ")
+    assert "anna" not in draft.rejected
+    assert draft.known_answer == ""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"text": ""}, "api-problem-not-rateable"),
+        ({"kind": "photo"}, "api-problem-no-example"),
+        ({"question": "x" * (MAX_CHARACTERS + 1)}, "api-problem-no-example"),
+        ({"chat_id": GROUP}, "api-problem-no-example"),
+    ],
+)
+def test_answer_that_can_be_no_example_is_not_corrected(world, answer, fields, key):
+    turn_id = answer(model_id=world.serve(1, make_examples()), **fields)
+    with pytest.raises(Refused) as caught:
+        correct(world, turn_id)
+    assert caught.value.key == key
+    assert Proposals(world.db).of_user(ANNA) == []
+
+
+@pytest.mark.integration
+def test_correction_of_a_general_answer_belongs_to_the_dataset_of_its_chat(
+    world, answer
+):
+    world.serve(1, make_examples())
+    turn_id = answer(model_id="general")
+    turn = turn_views.get_turn(world.ctx, STUDENT, turn_id)
+    world.db.change(SESSION.update({"dataset": FACE}))
+    assert feedback.draft_correction(world.ctx, turn, "Иначе.", "ru").dataset == FACE
+
+
+@pytest.mark.integration
+def test_button_stores_the_rating_that_it_names_however_often_it_is_pressed(
+    world, answer
+):
+    turn_id = answer()
+    for pressed, rating in (
+        ("up", Rating.UP),
+        ("up", Rating.UP),
+        (feedback.NO_RATING, None),
+    ):
+        assert feedback.press_rating(world.ctx, STUDENT, turn_id, pressed) is rating
+        assert turn_views.get_turn(world.ctx, STUDENT, turn_id).rating is rating
