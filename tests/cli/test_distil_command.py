@@ -187,6 +187,27 @@ def test_run_stops_before_the_budget_and_continues_with_a_higher_one(
     )
 
 
+@pytest.mark.parametrize(
+    ("fault", "is_paid"),
+    [
+        (Fault("chat.create", FaultKind.STATUS, times=1, status=400), False),
+        (Fault("chat.create", FaultKind.DROP, times=1), True),
+    ],
+)
+def test_call_that_failed_is_made_again_and_counts_if_it_may_be_paid(
+    lab, run, questions, provider, fault, is_paid
+):
+    asked = questions("Что такое альфа?")
+    provider.faults.add(fault)
+    _, captured = run(*asked, "--budget", "1", "--json")
+    report = json.loads(captured.out)
+    assert report["answered"] == 0
+    # A call is estimated at 0.042 $, and uses a tenth of it.
+    assert (report["spent_micro"] > 40_000) is is_paid
+    _, captured = run(*asked, "--budget", "1", "--json")
+    assert json.loads(captured.out)["answered"] == 1
+
+
 def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, provider):
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
