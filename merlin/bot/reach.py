@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError, TimedOut
 
-from merlin.bot.transport import AiohttpRequest, NotSent, ProxyRefused
+from merlin.bot.transport import CONNECT_S, AiohttpRequest, NotSent, ProxyRefused
 from merlin.config import Config
 from merlin.config.conflicts import addresses
 from merlin.config.credentials import BOT_TOKEN, bot_id, credential, telegram_proxy
@@ -32,7 +32,8 @@ def ask_telegram(config: Config, ask: Callable[[Bot], Awaitable[T]]) -> T:
     token = credential(BOT_TOKEN)
     telegram = config.telegram
     bot_id(token)
-    request = AiohttpRequest(READ_S, proxy=telegram_proxy(telegram))
+    proxy = telegram_proxy(telegram)
+    request = AiohttpRequest(READ_S, proxy=proxy, connect_s=CONNECT_S)
 
     async def call() -> T:
         await request.initialize()

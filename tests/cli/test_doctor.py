@@ -308,6 +308,19 @@ def test_slow_answer_on_a_busy_machine_tells_of_no_network(
     assert ("but this machine is busy" in words) is is_busy
 
 
+def test_connection_that_is_late_on_a_busy_machine_tells_of_no_network(
+    fresh, capsys, monkeypatch
+):
+    monkeypatch.setattr(reach, "CONNECT_S", 0.3)
+    monkeypatch.setattr("os.getloadavg", lambda: (1e6, 0, 0))
+    # Nobody greets who connects to it.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        set_telegram(fresh, base_url=f"https://{host}:{port}")
+        words = telegram_problem(fresh, capsys)
+    assert "but this machine is busy" in words
+
+
 class OtherPage(Handler):
     """What a network shows in the place of a blocked site."""
 
