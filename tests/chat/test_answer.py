@@ -12,13 +12,18 @@ from merlin.chat.answer import (
     MAX_ANSWER_LENGTH,
     AnswerService,
     Ending,
+    ProviderFault,
     RetryPolicy,
     Stop,
+    report_faults,
 )
 from merlin.chat.grounding import Source
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.core.messages import Message
+from merlin.core.messages import Message, ParameterRefused
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import RequestKind
+from merlin.db.tables import REQUEST
 from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
@@ -204,6 +209,33 @@ def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
     assert reply.unused.text == "Не знаю."
 
 
+def test_stop_before_the_question_asks_no_model(provider):
+    stop = Stop()
+    stop.press()
+
+    async def run():
+        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
+        try:
+            return await AnswerService({"chat": answerer}).reply(
+                route(choice()), TALK, RecordingObserver(), stop
+            )
+        finally:
+            await answerer.aclose()
+
+    assert asyncio.run(run()).ending is Ending.STOPPED
+    assert provider.calls("chat.create") == []
+
+
+def test_answer_of_a_cancelled_caller_is_no_stopped_one():
+    endless = EndlessModel()
+    asking = AnswerService({"chat": endless}).reply(
+        route(choice()), TALK, RecordingObserver()
+    )
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(asking, 0.05))
+    assert endless.is_left
+
+
 REFUSAL = "Извините, я не могу ответить на этот вопрос."
 OFFERS = ("Что значит нос?",)
 
@@ -292,6 +324,64 @@ def test_silent_model_is_busy_and_shows_a_waiting_message(provider, ground):
     reply, observer = ask(provider, retry_policy=silent, ground=ground)
     assert reply.ending is Ending.BUSY
     assert observer.waited == 1
+
+
+def test_answer_that_may_be_a_refusal_is_shown_once_it_takes_long():
+    class SlowModel:
+        async def stream(self, *_):
+            yield Answer("Лоб")
+            asyncio.get_running_loop().later_s = 60
+            yield Answer(" — верх лица.")
+
+    observer = RecordingObserver()
+    asking = AnswerService({"chat": SlowModel()}).reply(
+        route(choice()), TALK, observer, ground=find_no_source
+    )
+    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
+        runner.run(asking)
+    assert observer.texts == ["Лоб — верх лица."]
+
+
+def test_answer_that_its_provider_withholds_is_filtered():
+    class FilteredModel:
+        async def stream(self, *_):
+            yield Answer("", finish_reason="content_filter")
+
+    asking = AnswerService({"chat": FilteredModel()}).reply(
+        route(choice()), TALK, RecordingObserver()
+    )
+    assert asyncio.run(asking).ending is Ending.FILTERED
+
+
+def test_model_of_a_provider_that_is_not_configured_is_passed_over(provider):
+    reply, _ = ask(provider, choice(provider="gone"), choice())
+    assert (reply.ending, reply.choice.provider) == (Ending.WHOLE, "chat")
+    assert reply.first.provider == "gone"
+
+
+def test_refused_parameter_is_told_to_who_has_set_it():
+    class StrictModel:
+        async def stream(self, *_):
+            raise ParameterRefused("temperature", "not supported")
+            yield
+
+    asking = AnswerService({"chat": StrictModel()}).reply(
+        route(choice()), TALK, RecordingObserver()
+    )
+    with pytest.raises(ParameterRefused):
+        asyncio.run(asking)
+
+
+def test_fault_is_told_once_an_hour_and_a_missing_model_is_looked_for(database, clock):
+    gone = ProviderFault("gone", "chat", "ft:gone", "not found")
+    spent = ProviderFault("spent", "chat", "ft:gone", "no credit")
+    for _ in range(2):
+        with database.atomic():
+            report_faults(database, [gone, spent], clock, "bot")
+    told = [each.key for each in Notices(database).list_newest(ADMINS, 9)]
+    assert sorted(told) == ["notice-answer-gone", "notice-answer-spent"]
+    asked = database.rows(REQUEST.select(REQUEST.kind))
+    assert [row.kind for row in asked] == [RequestKind.CENSUS.value]
 
 
 def test_unknown_model_falls_back_to_the_next_and_is_reported(provider):
