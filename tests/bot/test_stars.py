@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from merlin.app.settlement import reason_key
 from merlin.core.clock import iso, utc_now
+from merlin.core.i18n import text
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, change_rows, entry_kinds, selling_settings
 from tests.support.faults import Fault, FaultKind
@@ -191,3 +193,79 @@ def test_plan_that_ends_in_three_days_is_announced_with_a_button_to_buy_it_again
     with RunningBot(settings):
         buyer.wait_for_text("To keep it, buy it again")
         assert buyer.button_data("plan") == "plan"
+
+
+def show_orders(buyer):
+    """Press the button of the orders; return the message that lists them."""
+    return buyer.press("orders", buyer.say("/plan").message_id, forged=True)
+
+
+def test_orders_are_listed_and_an_open_one_can_be_paid(buyer):
+    assert "no orders yet" in show_orders(buyer).text
+    purchase_id = buyer.order("Plus")
+    button = f"order:{purchase_id}"
+    assert "Plus" in show_orders(buyer).text
+    assert buyer.button_data("order") == button
+    buyer.press(button)
+    assert buyer.alerts()[-1] == text("en", "pay-invoice-above")
+    change_rows(
+        buyer.settings,
+        "UPDATE purchase SET asked_at = ? WHERE id = ?",
+        iso(utc_now() - timedelta(minutes=5)),
+        purchase_id,
+    )
+    buyer.press(button)
+    buyer.pay()
+    assert "Plus" in show_orders(buyer).text
+    assert not any("Plus" in label for label in buyer.labels)
+
+
+def test_canceled_order_is_listed_with_its_reason(buyer):
+    purchase_id = buyer.order("Plus")
+    change_rows(
+        buyer.settings,
+        "UPDATE purchase SET state = 'canceled', reason = 'insufficient_funds'"
+        " WHERE id = ?",
+        purchase_id,
+    )
+    reason = text("en", reason_key("insufficient_funds"))
+    assert f"({reason})" in show_orders(buyer).text
+
+
+def test_invoice_that_telegram_refuses_to_make_is_told(buyer):
+    buyer.open_plan("Plus")
+    refused = {"status": 400, "only": {"chat_id": buyer.who}}
+    buyer.telegram.faults.add(Fault("sendInvoice", FaultKind.STATUS, **refused))
+    buyer.press(buyer.find_button("Buy for"))
+    assert "Telegram couldn't create an invoice" in buyer.alerts()[-1]
+
+
+def test_invoice_of_no_order_and_of_an_unreadable_one_cannot_be_paid(buyer):
+    purchase_id = buyer.order("Plus")
+    assert "Order not found" in buyer.try_to_pay(payload="nobody's")
+    change_rows(
+        buyer.settings, "UPDATE purchase SET promise = '{' WHERE id = ?", purchase_id
+    )
+    assert "Something broke on my side" in buyer.try_to_pay()
+    assert not buyer.payments()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("gateway = 'yookassa'", "Order not found"),
+        ("state = 'paid'", "already paid"),
+        ("expires_at = '2026-01-01T00:00:00+00:00'", "expired"),
+    ],
+)
+def test_order_that_cannot_be_paid_here_gets_no_invoice(buyer, change, reason):
+    purchase_id = buyer.order("Plus")
+    sent = len(buyer.telegram.calls("sendInvoice"))
+    change_rows(
+        buyer.settings,
+        f"UPDATE purchase SET {change} WHERE id = ?",  # noqa: S608 - our own words
+        purchase_id,
+    )
+    buyer.press(f"order:{purchase_id}", buyer.say("/plan").message_id, forged=True)
+    assert reason in buyer.alerts()[-1]
+    assert len(buyer.telegram.calls("sendInvoice")) == sent
