@@ -5,10 +5,19 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.users import Consents
+from merlin.bot.handlers.profile import MAX_CHARACTERS
 from merlin.config.settings import Retention
 from merlin.db.database import open_database
+from merlin.db.tables import COURSE
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.running_bot import (
+    RunningBot,
+    add_live_model,
+    bot_settings,
+    russian_text,
+    select_rows,
+)
+from tests.bot.test_courses import course_row
 from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
@@ -102,3 +111,31 @@ def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
     assert "можно написать 3 раза" in anna.say("/paysupport Где деньги?").text
     assert "можно написать 3 раза" in anna.say("/paysupport").text
     telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
+
+
+def test_payment_question_without_words_or_too_long_is_asked_for_again(telegram, anna):
+    again = russian_text("paysupport-bad", most=MAX_CHARACTERS)
+    assert ask_about_payment(anna, "я" * (MAX_CHARACTERS + 1)).text == again
+    assert anna.say("Где деньги?").text == russian_text("paysupport-sent")
+    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
+    assert "Где деньги?" in letter.text
+
+
+def test_info_counts_the_models_of_the_courses_beyond_the_first_five(
+    telegram, settings
+):
+    with open_database(settings.database) as database:
+        courses = [
+            course_row(number, f"course-{number}", f"Курс {number}")
+            for number in range(1, 7)
+        ]
+        database.add_many(COURSE, courses)
+    for number in range(1, 7):
+        add_live_model(settings, f"ft:{number}", dataset=f"course-{number}")
+    with RunningBot(settings):
+        told = ChatUser(telegram, settings).say("/info").text
+    assert russian_text("bot-info-more", count=2) in told
+
+
+def test_link_to_show_a_question_to_editors_works_for_its_asker_alone(anna):
+    assert anna.start("tell_99").text == russian_text("bot-not-yours")

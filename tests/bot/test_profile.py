@@ -1,12 +1,17 @@
 """A user's own data: exported as a file, erased completely, by the user only."""
 
+import gzip
 import json
 import re
 
 import pytest
 
 from merlin.billing.quota import Allowance, Format
+from merlin.bot.handlers.profile import MAX_BYTES
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.tables import PERSON, PROPOSAL
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     add_live_model,
@@ -16,6 +21,7 @@ from tests.bot.running_bot import (
 )
 from tests.support.migrated_databases import table_names
 from tests.support.plan_config import make_plan
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -115,3 +121,48 @@ def test_forged_erasure_button_erases_only_the_user_who_presses_it(
     telegram.wait_for(lambda: "Всё удалено" in telegram.answers("boris")[-1].text)
     assert sum(count_updates_by_state(settings).values()) < before + 1
     assert select_rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]
+
+
+def test_erasure_names_the_models_that_learned_from_the_person(
+    anna, telegram, settings
+):
+    with open_database(settings.database) as database:
+        database.cipher = load_or_make_key(settings.state_dir, None)
+        taught = Draft("Что такое лоб?", "Верх лица.", "neurotypology")
+        number = Proposals(database).add(ANNA, taught)
+        database.update(PROPOSAL, PROPOSAL.id == number, example_ids="forehead")
+        insert_example(database, "forehead")
+    after = erase(anna)
+    assert "stand-in-base" in after.text
+
+
+def test_erasure_is_told_in_a_new_message_if_its_own_was_deleted(
+    anna, telegram, provider, settings
+):
+    confirmation = anna.say("/delete_me")
+    anna.press("forget:1")
+    provider.behave(think_s=3600.0)
+    telegram.say("anna", "Расскажи")
+    telegram.wait_for(lambda: provider.calls("chat.create"))
+    telegram.press("anna", "forget:2", confirmation.message_id)
+    telegram.wait_for(lambda: count_updates_by_state(settings).get("waiting") == 2)
+    telegram.delete("anna", confirmation.message_id)
+    provider.behave(think_s=0.0)
+    telegram.wait_for(lambda: "Всё удалено" in anna.last.text)
+    assert anna.last.message_id != confirmation.message_id
+
+
+def test_large_export_is_compressed(anna, telegram, settings):
+    anna.start()
+    with open_database(settings.database) as database:
+        database.update(PERSON, PERSON.user_id == ANNA, zone="я" * (MAX_BYTES // 2))
+    document = anna.say("/export").message["document"]
+    assert document["file_name"] == f"merlin-{ANNA}.json.gz"
+    content = telegram.download(document["file_id"])
+    assert json.loads(gzip.decompress(content))["user_id"] == ANNA
+
+
+def test_forged_language_is_not_set(anna, settings):
+    shown = anna.say("/lang").message_id
+    anna.press("lang:xx", shown, forged=True)
+    assert select_rows(settings, "SELECT language FROM person") == [(None,)]
