@@ -101,6 +101,23 @@ def test_course_without_a_model_says_that_a_general_one_answers(anna):
     assert "ещё не обучена" in anna.press(anna.find_button("Графы")).text
 
 
+def test_new_session_keeps_the_course_and_says_so(anna):
+    anna.say("/course")
+    anna.press(anna.find_button("Питон"))
+    anna.say("Что такое список?")
+    assert "Питон" in anna.say("/new").text
+    assert session_datasets(anna.settings) == ["python", "python"]
+
+
+def test_link_to_a_course_that_is_over_offers_the_others(anna):
+    assert russian_text("courses-not-available") in anna.start("course_latin").text
+    assert anna.button_data("course") == "course:list:0"
+
+
+def test_link_to_the_plan_shows_it(anna):
+    assert anna.start("plan").text == russian_text("plan-unlimited")
+
+
 @pytest.mark.parametrize(
     "data", ["course:open:3", "course:open:99", "course:open", "course:x:1"]
 )

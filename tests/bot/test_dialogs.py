@@ -10,8 +10,9 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
+from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import PHOTO, RunningBot, select_rows
 
 
 @pytest.mark.functional
@@ -83,6 +84,30 @@ def test_mistyped_command_is_not_a_question(anna, provider, typed, expected):
     assert anna.say(typed).text.startswith(expected)
     assert len(provider.calls("chat.create")) == 1
     assert "«/usr/bin — это что?»" in anna.say("/usr/bin — это что?").text
+
+
+@pytest.mark.functional
+def test_unknown_command_ends_a_dialog(anna):
+    anna.say("/lang")
+    anna.press("zone")
+    assert "Команды /старт я не знаю" in anna.say("/старт").text
+    assert select_rows(anna.settings, "SELECT step FROM dialog") == []
+
+
+@pytest.mark.functional
+def test_caption_of_a_file_is_the_reply_to_a_dialog_and_the_file_is_not_read(anna):
+    anna.say("/lang")
+    anna.press("zone")
+    upload = Upload("a.png", "image/png", PHOTO)
+    anna._act(anna.telegram.send_file, upload, kind="photo", caption="berlin")
+    dropped, saved = anna.last.text.split("\n\n", 1)
+    assert dropped == text("ru", "bot-file-dropped")
+    assert "Europe/Berlin" in saved
+
+
+@pytest.mark.functional
+def test_cancel_without_a_dialog_says_that_there_is_none(anna):
+    assert anna.say("/cancel").text == text("ru", "bot-nothing-to-cancel")
 
 
 def _has_dialog(talk):

@@ -166,3 +166,35 @@ def test_chosen_version_stays_until_the_newest_is_chosen_again(
         talk.say("/model")
         assert talk.labels[0] == "✓ Всегда новейшая"
     assert provider.asked_models() == ["stand-in-base"] * 2 + ["stand-in-chat"]
+
+
+def test_new_session_does_not_keep_an_instruction_that_another_company_answers(
+    telegram, settings, elsewhere
+):
+    with RunningBot(replace(settings, assistant=("elsewhere", SMALL))):
+        anna = ChatUser(telegram, settings)
+        assert "другой компании" in anna.say("/system Говори стихами").text
+        anna.say("Один")
+        assert "не перешло: ваша инструкция (/system)" in anna.say("/new").text
+        anna.say("Два")
+    assert len(elsewhere.asked) == 1
+
+
+def test_free_model_says_so_and_a_new_session_shows_the_cost_of_the_day(
+    telegram, settings
+):
+    config = make_priced_config(SMALL, input=0, output=0)
+    with RunningBot(replace(settings, config=config)):
+        telegram.wait_for(lambda: len(listed_models(settings)) == 8)
+        anna = ChatUser(telegram, settings)
+        shown = anna.say("/model").text
+        assert "бесплатно" in shown.partition(SMALL)[2]
+        anna.press(anna.find_button(SMALL))
+        anna.say("Один")
+        both = "этот разговор — бесплатно, сегодня — бесплатно"
+        assert both in anna.say("/t").text
+        anna.say("/new")
+        assert "пока ничего, сегодня — бесплатно" in anna.say("/t").text
+        # The price of the model that answers now is not known.
+        anna.say("Два")
+        assert "Стоимость за сегодня: бесплатно" in anna.say("/t").text

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.chat.sessions import PROMPT_LENGTH
+from merlin.chat.sessions import PAIR_LENGTH, PROMPT_LENGTH
 from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     PHOTO,
+    RunningBot,
     add_live_model,
     bot_settings,
     count_updates_by_state,
+    russian_text,
     select_rows,
 )
 
@@ -119,3 +122,35 @@ def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, prov
     assert "слишком длинно: 5 099" in anna.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
+
+
+def test_other_pair_of_languages_is_typed(anna, provider):
+    anna.say("/preset")
+    anna.press("preset:set:translator")
+    assert anna.press("preset:pair:other").text == russian_text("presets-pair-type")
+    assert "не длиннее" in anna.say("я" * (PAIR_LENGTH + 1)).text
+    assert "Пресет включён: Переводчик." in anna.say("русский —\nнемецкий").text
+    anna.say("Guten Tag")
+    assert "русский — немецкий" in newest_request(provider)[1][0]["content"]
+
+
+def test_unknown_preset_is_refused(anna):
+    anna.say("/preset")
+    anna.press("preset:set:poet", forged=True)
+    assert anna.alerts() == [russian_text("presets-not-found")]
+    assert session_values(anna.settings) == [""]
+
+
+def test_without_any_model_nothing_can_be_chosen(tmp_path, telegram):
+    settings = bot_settings(tmp_path, telegram)
+    with RunningBot(settings):
+        anna = ChatUser(telegram, settings)
+        no_model = russian_text("presets-no-model")
+        assert anna.say("/system Говори стихами").text == no_model
+        anna.say("/preset")
+        anna.press("preset:set:translator")
+        assert anna.press("preset:pair:ru-en").text == no_model
+        assert session_values(settings, "system") == [""]
+        assert anna.say("/model").text == russian_text("models-none")
+        assert anna.say("/course").text == russian_text("courses-none-yet")
+        assert russian_text("bot-info-no-model", general="no") in anna.say("/info").text

@@ -1,9 +1,13 @@
 """Sessions: listed, opened, named, exported, deleted; hidden from other users."""
 
+from dataclasses import replace
+
 import pytest
 
+from merlin.billing.quota import Allowance, Format
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import select_rows
+from tests.bot.running_bot import RunningBot, russian_text, select_rows
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
@@ -94,3 +98,22 @@ def test_cleared_session_is_deleted_and_the_next_question_starts_another(
     assert "Что такое лоб?" not in [
         message["content"] for message in call.body["messages"]
     ]
+
+
+def test_open_session_is_marked_and_cannot_be_opened_again(anna):
+    open_two_sessions(anna)
+    card = anna.press(next(label for label in anna.labels if label.startswith("▸")))
+    assert russian_text("session-open-now") in card.text
+    assert "Открыть" not in anna.labels
+
+
+def test_person_without_sessions_is_told_how_to_begin_one(anna):
+    assert anna.say("/sessions").text == russian_text("sessions-none")
+
+
+def test_tokens_show_what_is_left_of_a_limited_plan(telegram, settings):
+    plan = make_plan("free", {}, {Format.TEXT: Allowance(day=3)})
+    with RunningBot(replace(settings, plans=(plan,))):
+        anna = ChatUser(telegram, settings)
+        anna.say("Что такое лоб?")
+        assert "2 из 3" in anna.say("/t").text
