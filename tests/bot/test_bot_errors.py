@@ -15,6 +15,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.running_bot import (
     QUICK,
     VERA,
@@ -327,3 +328,22 @@ def test_locked_database_loses_no_update(telegram, settings):
             telegram.wait_for(lambda: telegram.calls("getUpdates"))
         wait_until_ended(telegram, settings, 1)
     assert "«вопрос»" in answer_texts(telegram)[0]
+
+
+def test_bot_to_which_telegram_does_not_tell_its_name_serves_and_learns_it_later(
+    telegram, settings
+):
+    telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
+    name = "SELECT value FROM setting WHERE name = 'bot.name'"
+    with RunningBot(settings):
+        say_and_wait(telegram, settings, "вопрос", 1)
+        # In a group its name decides who is asked.
+        telegram.say("boris@study", f"@{BOT_NAME} вопрос")
+        wait_until_ended(telegram, settings, 2)
+        assert telegram.answers("study") == []
+        telegram.faults.clear()
+        telegram.wait_for(lambda: select_rows(settings, name) == [(BOT_NAME,)])
+        telegram.say("boris@study", f"@{BOT_NAME} вопрос")
+        wait_until_ended(telegram, settings, 3)
+    assert "«вопрос»" in answer_texts(telegram)[0]
+    assert "«вопрос»" in telegram.answers("study")[0].text

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
@@ -38,6 +39,16 @@ def test_alarms_of_one_kind_are_grouped_with_their_number(telegram, settings):
         telegram.wait_for(lambda: texts(telegram))
     assert texts(telegram)[0].startswith("3 сообщения об одном и том же:")
     assert all(f"обучение {job}" in texts(telegram)[0] for job in (1, 2, 3))
+
+
+def test_of_many_alarms_the_first_are_listed_and_the_others_counted(telegram, settings):
+    add_notices(settings, *(failure_notice(job) for job in range(1, 11)))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: texts(telegram))
+    (alarm,) = texts(telegram)
+    assert "обучение 8" in alarm
+    assert "обучение 9" not in alarm
+    assert text("ru", "admin-grouped-more", count=2) in alarm
 
 
 def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):

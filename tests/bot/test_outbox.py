@@ -177,3 +177,32 @@ def test_message_of_a_dead_process_is_repeated_with_a_mark(
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert answer_texts(telegram, "vera")[0].endswith("осталось")
     assert answer_texts(telegram, "vera")[0].startswith("↻")
+
+
+def test_notice_that_telegram_does_not_let_into_a_chat_is_dropped(telegram, settings):
+    closed = {"status": 403, "only": {"chat_id": str(BORIS)}}
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **closed))
+    add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    query = f"SELECT state FROM outgoing WHERE chat_id = {BORIS}"  # noqa: S608 - a number
+    with RunningBot(settings):
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+        telegram.wait_for(lambda: select_rows(settings, query) == [("dropped",)])
+    assert answer_texts(telegram, "boris") == []
+
+
+def test_notice_whose_end_cannot_be_stored_is_in_doubt_and_repeated_with_a_mark(
+    telegram, settings
+):
+    add_notices(settings, (str(VERA), "notice-answer-spent", {"provider": "p"}))
+    refusal = "WHEN NEW.state = 'sent' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    with open_database(settings.database) as database:
+        database.sql(f"CREATE TRIGGER refuse BEFORE UPDATE ON outgoing {refusal}")
+    query = "SELECT state FROM outgoing"
+    with RunningBot(settings):
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+        telegram.wait_for(lambda: ("unknown",) in select_rows(settings, query))
+        with open_database(settings.database) as database:
+            database.sql("DROP TRIGGER refuse")
+        telegram.wait_for(lambda: len(answer_texts(telegram, "vera")) > 1)
+        telegram.wait_for(lambda: select_rows(settings, query) == [("sent",)])
+    assert answer_texts(telegram, "vera")[-1].startswith("↻")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.bot.admin_chat import StaffUser, lab_settings
-from tests.bot.running_bot import RunningBot, select_rows
-from tests.support.pipeline_lab import lab_maker
+from tests.bot.running_bot import RunningBot, russian_text, select_rows
+from tests.support.pipeline_lab import fetch_dataset, lab_maker
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
@@ -88,3 +88,39 @@ def test_result_finished_while_the_bot_was_down_is_sent_at_start(lab, telegram):
     with RunningBot(settings):
         chat.wait_for_text("снова отвечает trial-1")
     assert select_rows(settings, "SELECT request_id FROM waiting_request") == []
+
+
+def test_live_model_is_shown_with_its_way_back(chat, lab):
+    mark = press_mark(chat)
+    chat.press_forged(f"a-set:{mark}")
+    assert "Отвечает trial-2" in chat.last.text
+    assert chat.button_data("a-rollback") == f"a-rollback:{mark}"
+    lab.repository.git("rm", "-rq", "datasets/trial")
+    lab.repository.commit("Remove the dataset")
+    lab.tick("fetch")
+    chat.press_forged(f"a-set:{mark}")
+    assert russian_text("page-board-removed") in chat.last.text
+
+
+def test_model_that_is_the_first_has_no_way_back(
+    make_lab, tmp_path, provider, telegram
+):
+    lab = make_lab(fetch_dataset, tmp_path, provider.base_url)
+    settings = lab_settings(lab, telegram)
+    with RunningBot(settings):
+        chat = StaffUser(telegram, settings)
+        chat.say("/admin")
+        mark = press_mark(chat)
+        chat.press_forged(f"a-set:{mark}")
+        assert "обученной модели пока нет" in chat.last.text
+        chat.press_forged(f"a-rollback:{mark}")
+        assert "раньше не отвечала никакая другая модель" in chat.alert
+
+
+def test_rollback_to_a_model_whose_commit_was_undone_says_so(chat, lab):
+    first = lab.repository.git("rev-list", "--max-parents=0", "HEAD")
+    words = f"Undo\n\nThis reverts commit {first}."
+    undo = lab.repository.commit_example("trial", 51, subject=words)
+    lab.tick("fetch")
+    chat.press_forged(f"a-rollback:{press_mark(chat)}")
+    assert f"Этот коммит потом отменил {undo[:7]}" in chat.last.text
