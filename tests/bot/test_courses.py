@@ -114,10 +114,6 @@ def test_link_to_a_course_that_is_over_offers_the_others(anna):
     assert anna.button_data("course") == "course:list:0"
 
 
-def test_link_to_the_plan_shows_it(anna):
-    assert anna.start("plan").text == russian_text("plan-unlimited")
-
-
 @pytest.mark.parametrize(
     "data", ["course:open:3", "course:open:99", "course:open", "course:x:1"]
 )

@@ -105,11 +105,6 @@ def test_caption_of_a_file_is_the_reply_to_a_dialog_and_the_file_is_not_read(ann
     assert "Europe/Berlin" in saved
 
 
-@pytest.mark.functional
-def test_cancel_without_a_dialog_says_that_there_is_none(anna):
-    assert anna.say("/cancel").text == text("ru", "bot-nothing-to-cancel")
-
-
 def _has_dialog(talk):
     sql = "SELECT COUNT(*) FROM telegram_update WHERE state = 'waiting'"
     return select_rows(talk.settings, sql)[0][0]

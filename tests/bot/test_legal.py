@@ -135,7 +135,3 @@ def test_info_counts_the_models_of_the_courses_beyond_the_first_five(
     with RunningBot(settings):
         told = ChatUser(telegram, settings).say("/info").text
     assert russian_text("bot-info-more", count=2) in told
-
-
-def test_link_to_show_a_question_to_editors_works_for_its_asker_alone(anna):
-    assert anna.start("tell_99").text == russian_text("bot-not-yours")

@@ -153,4 +153,3 @@ def test_without_any_model_nothing_can_be_chosen(tmp_path, telegram):
         assert session_values(settings, "system") == [""]
         assert anna.say("/model").text == russian_text("models-none")
         assert anna.say("/course").text == russian_text("courses-none-yet")
-        assert russian_text("bot-info-no-model", general="no") in anna.say("/info").text
