@@ -1,5 +1,6 @@
 """Which questions editors see, and which rated answers are trained on: each condition by itself."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,8 +10,15 @@ from merlin.chat.feedback import QuestionStatistics, Rating, Ratings
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
 from merlin.dataset.proposals import Draft, Proposals, ProposalState
+from merlin.dataset.spec import KTO, Recipe
 from merlin.db.tables import CONSENT, PROPOSAL, RATING, SESSION, TURN
-from tests.db.pipeline_rows import BOT, FACE
+from tests.db.pipeline_rows import (
+    BOT,
+    FACE,
+    PipelineRows,
+    make_examples,
+    make_spec,
+)
 
 pytestmark = pytest.mark.integration
 ANNA = 1001
@@ -100,3 +108,37 @@ def test_turn_before_is_the_same_persons_known_one_with_consent(
         statistics.db.update(TURN, TURN.id == 1, format="photo")
     assert (statistics.find_turn_before(3) is not None) is is_found
     assert statistics.find_turn_before(1) is None
+    assert statistics.find_turn_before(99) is None
+
+
+def test_asked_questions_are_each_listed_once_the_newest_first(
+    statistics, clock, turns, sessions
+):
+    session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
+    for number, text in ((3, "что такое лоб"), (4, "А он зачем?")):
+        turns.ask(Question(session, number, ANNA, text), None)
+        turns.write(number, StoredAnswer("Часть лица.", model_id="ft:face"))
+    asked = ["что такое лоб", "Что такое подбородок?"]
+    listed = statistics.list_asked(FACE, SINCE, 9)
+    assert [each.question for each in listed] == asked
+    (newest,) = statistics.list_asked_lately(clock(), make_spec(), 1)
+    assert (newest.messages[-1].content, newest.reference) == (asked[0], "Часть лица.")
+
+
+def test_rated_answers_are_enough_from_a_hundred_with_ten_of_each_kind(
+    statistics, database, clock, turns, sessions
+):
+    recipe = Recipe("engine", "qwen", method=KTO, weeks=2)
+    spec = replace(make_spec(), recipe=recipe)
+    PipelineRows(database, clock).push(1, make_examples(), spec=spec)
+    session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
+    # With the one of the fixture, which is a bad one too.
+    for number in range(3, 102):
+        turns.ask(Question(session, number, ANNA, f"Что такое {number}?"), None)
+        turns.write(number, StoredAnswer("Число.", model_id="ft:face"))
+        rating = Rating.DOWN if number < 12 else Rating.UP
+        Ratings(database, BOT, clock).rate(number, ANNA, rating)
+    assert statistics.count_enough(FACE, clock()) == 100
+    assert statistics.count_enough("law", clock()) == 0
+    Ratings(database, BOT, clock).rate(2, ANNA, Rating.UP)
+    assert statistics.count_enough(FACE, clock()) == 0
