@@ -3,11 +3,12 @@
 import pytest
 
 from merlin.bot.handlers import example_draft, example_proof, examples, proposals
+from merlin.bot.handlers.example_proof import MAX_CHARACTERS
 from merlin.bot.menu import short_hash
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.example_file import parse_example
-from merlin.dataset.proposals import Draft, Proposals
+from merlin.dataset.proposals import DISTIL, Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from tests.bot.admin_chat import (
@@ -16,6 +17,7 @@ from tests.bot.admin_chat import (
     VERA,
     ExampleEditor,
     add_admin,
+    example_yaml,
     grant_role,
     read_changes,
     store_dataset,
@@ -114,6 +116,45 @@ def test_edit_shows_the_answer_before_and_now_and_records_the_version_seen(chat)
     assert (
         parse_example(change.text).question == "Что значит слово номер 3, понятие гггг?"
     )
+
+
+def test_edit_that_changes_nothing_or_is_too_long_is_not_saved(chat, telegram):
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q3')}:a")
+    chat.say("Понятие 3 значит 3.")
+    assert russian_text("examples-nothing-changed") in chat.last.text
+    assert "💾 Сохранить" not in chat.labels
+    chat.press_forged("ex:word:a")
+    telegram.send(telegram.place("vera"), {"text": "я" * (MAX_CHARACTERS + 1)})
+    chat.wait_for_text(russian_text("examples-too-long", most=MAX_CHARACTERS))
+    assert read_changes(chat.settings, VERA) == []
+
+
+def add_draft(settings, draft):
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        return Proposals(database).add(ANNA, draft)
+
+
+def test_correction_of_many_examples_lists_some_and_counts_the_others(chat, settings):
+    same = {
+        f"lips{n}": example_yaml(f"Что говорят губы человека {n}?", "Губы.")
+        for n in range(8)
+    }
+    store_dataset(settings, **same)
+    question = "Что говорят губы человека?"
+    draft = Draft(question, "Рот.", "trial", turn_id=1, known_answer="Губы.")
+    chat.press_forged(f"ex:prop:{add_draft(settings, draft)}")
+    assert russian_text("page-proposal-changes", count=8) in chat.last.text
+    assert russian_text("examples-more", count=2) in chat.last.text
+
+
+def test_draft_of_a_teacher_model_names_it_and_its_source(chat, settings):
+    draft = Draft(
+        "Что за лоб?", "Верх.", "trial", 1, "teacher-1", DISTIL, "Лоб — верх лица."
+    )
+    chat.press_forged(f"ex:prop:{add_draft(settings, draft)}")
+    assert russian_text("examples-drafted", teacher="teacher-1") in chat.last.text
+    assert "Лоб — верх лица." in chat.last.text
 
 
 def test_deletion_requires_a_confirmation(chat):
