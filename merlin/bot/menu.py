@@ -292,7 +292,9 @@ def form(
 
 def with_heading(view: View, text: str) -> View:
     """Return a view with a text above its page, if it has one."""
-    return replace(view, page=view.page and prepend(f"{text}\n\n", view.page))
+    if view.page is None:
+        return view
+    return replace(view, page=prepend(f"{text}\n\n", view.page))
 
 
 def with_file_note(act: Act) -> Act:
