@@ -5,7 +5,9 @@ from telegram import (
     CopyTextButton,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    ReplyParameters,
 )
+from telegram.constants import ChatAction
 
 from tests.sandbox.telegram_client import read_refusal
 
@@ -35,3 +37,57 @@ def test_keyboard_that_telegram_refuses_is_refused(call, markup, message):
         call, lambda bot: bot.send_message(1001, "a", reply_markup=markup)
     )
     assert message.lower() in refusal.lower()
+
+
+def test_sent_files_are_described_and_can_be_downloaded(telegram, call):
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\x03\0\0\0\x02"
+    sent = call(lambda bot: bot.send_photo(1001, picture, "Моё"))
+    (photo,) = sent.photo
+    assert (sent.caption, photo.width, photo.height) == ("Моё", 3, 2)
+    document = call(
+        lambda bot: bot.send_document(1001, b"abc", filename="a.txt")
+    ).document
+    assert (document.file_name, document.file_size) == ("a.txt", 3)
+
+    async def download(bot):
+        file = await bot.get_file(document.file_id)
+        return bytes(await file.download_as_bytearray())
+
+    assert call(download) == telegram.download(document.file_id) == b"abc"
+
+
+def test_edit_replaces_the_text_and_the_keyboard_and_must_change_something(
+    telegram, call
+):
+    first = call(lambda bot: bot.send_message(1001, "a"))
+    reply = ReplyParameters(first.message_id)
+    sent = call(
+        lambda bot: bot.send_message(
+            1001, "b", reply_markup=YES, reply_parameters=reply
+        )
+    )
+    assert sent.reply_to_message.message_id == first.message_id
+    edited = call(lambda bot: bot.edit_message_text("c", 1001, sent.message_id))
+    assert (edited.text, edited.reply_markup) == ("c", None)
+    refusal = read_refusal(
+        call, lambda bot: bot.edit_message_text("c", 1001, sent.message_id)
+    )
+    assert "message is not modified" in refusal.lower()
+    edited = call(
+        lambda bot: bot.edit_message_reply_markup(
+            1001, sent.message_id, reply_markup=YES
+        )
+    )
+    assert (edited.text, edited.reply_markup) == ("c", YES)
+    assert [each["text"] for each in telegram.log("anna")[-1].versions] == [
+        "b",
+        "c",
+        "c",
+    ]
+
+
+def test_action_of_the_bot_needs_a_chat_and_is_no_message(telegram, call):
+    assert call(lambda bot: bot.send_chat_action(1001, ChatAction.TYPING))
+    refusal = read_refusal(call, lambda bot: bot.send_chat_action(9, ChatAction.TYPING))
+    assert "chat not found" in refusal.lower()
+    assert telegram.log("anna") == []
