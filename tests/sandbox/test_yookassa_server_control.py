@@ -7,7 +7,9 @@ import pytest
 
 from tests.sandbox.telegram_client import run_as_process
 from tests.sandbox.yookassa_client import YooKassaClient
+from tests.support.http_servers import run_receiver
 from tests.support.stand_ins import YooKassaStandIn
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -27,6 +29,49 @@ def run_stand_in(folder):
             base_url=f"{address}/v3", shop_id="7", key="secret"
         )
         yield process, YooKassaClient(address_and_key)
+
+
+def test_payments_are_the_same_after_a_restart(tmp_path):
+    with YooKassaStandIn(folder=tmp_path) as shop:
+        paid = YooKassaClient(shop).pay("p1", key="one")
+        shop.choose("p1", "paid")
+    with YooKassaStandIn(folder=tmp_path) as shop:
+        client = YooKassaClient(shop)
+        assert client.pay("p1", key="one") == paid
+        assert shop.payment("p1")["status"] == "succeeded"
+
+
+def test_refund_that_waits_may_be_refused(client):
+    client.shop.behave(refund="pending")
+    paid = client.pay("p1")
+    client.shop.choose("p1", "paid")
+    body = {"payment_id": paid["id"], "amount": paid["amount"]}
+    refund = client.request("POST", "/refunds", body)[1]
+    assert refund["status"] == "pending"
+    client.shop.finish_refund(refund["id"], "rejected_by_payee")
+    refused = client.request("GET", f"/refunds/{refund['id']}")[1]
+    assert refused["status"] == "canceled"
+    assert refused["cancellation_details"]["reason"] == "rejected_by_payee"
+
+
+def test_notification_is_posted_until_it_is_confirmed():
+    with run_receiver() as receiver, YooKassaStandIn(notify_url=receiver.url) as shop:
+        receiver.script = [500]
+        YooKassaClient(shop).pay("p1")
+        shop.choose("p1", "paid")
+        wait_until(lambda: len(receiver.deliveries) == 2)
+    told = [delivery.json["event"] for delivery in receiver.deliveries]
+    assert told == ["payment.succeeded"] * 2
+
+
+def test_unconfirmed_notification_does_not_keep_a_stand_in_from_stopping():
+    with run_receiver() as receiver:
+        receiver.script = [500] * 9
+        with YooKassaStandIn(notify_url=receiver.url) as shop:
+            YooKassaClient(shop).pay("p1")
+            shop.choose("p1", "declined")
+            wait_until(lambda: receiver.deliveries)
+        assert receiver.deliveries[0].json["event"] == "payment.canceled"
 
 
 def test_payments_survive_sigkill(tmp_path):
