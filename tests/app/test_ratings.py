@@ -36,6 +36,7 @@ from merlin.dataset.proposals import (
 )
 from merlin.db.notices import Notices
 from merlin.db.tables import (
+    CHANGE,
     COMMIT,
     PROPOSAL,
     RATING,
@@ -221,6 +222,14 @@ def test_author_is_told_why_a_correction_was_declined(
     assert database.value(PROPOSAL.select(PROPOSAL.reason)) == ""
 
 
+def test_notice_about_a_deleted_proposal_has_no_words_of_it(database, proposals):
+    assert proposals.decline(proposals.add(ANNA, DRAFT))
+    database.change(PROPOSAL.delete())
+    (notice,) = Notices(database).list_newest(str(ANNA), 5)
+    arguments = view_notice(database, notice).arguments
+    assert (arguments["question"], arguments["reason"]) == ("…", "…")
+
+
 def test_declined_proposal_is_erased(proposals):
     proposal_id = proposals.add(ANNA, DRAFT)
     assert proposals.decline(proposal_id)
@@ -245,6 +254,23 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
     reopened = proposals.get(proposal_id)
     assert (reopened.state, reopened.change_id) == (ProposalState.WAITING, "")
     assert not following.is_due()
+
+
+def test_proposal_whose_change_is_no_longer_kept_is_over(
+    database, proposals, following
+):
+    proposal_id = proposals.add(ANNA, DRAFT)
+    proposals.approve({proposal_id: TEXT}, BY_BORIS)
+    database.change(CHANGE.delete())
+    following.follow()
+    assert proposals.get(proposal_id).state is ProposalState.COMMITTED
+
+
+def test_file_that_is_no_example_leaves_a_proposal_its_own_words(proposals):
+    proposal_id = proposals.add(ANNA, DRAFT)
+    assert proposals.approve({proposal_id: "messages: []\n"}, BY_BORIS)
+    draft = proposals.get(proposal_id).draft
+    assert (draft.question, draft.answer) == (DRAFT.question, DRAFT.answer)
 
 
 def test_approved_proposals_are_processed_behind_many_parked_ones(

@@ -5,16 +5,20 @@ import json
 import os
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import yaml
 
-from merlin.core.errors import DatasetError
+from merlin.core.clock import utc_now
+from merlin.core.errors import DatasetError, NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import (
     build_digest,
+    describe_build,
     make_build,
     read_manifest,
+    remove_folders,
     training_key,
     write_build,
 )
@@ -248,6 +252,41 @@ def test_another_build_in_its_folder_is_detected(tmp_path):
     with pytest.raises(DatasetError) as error:
         read_manifest(folder, other.digest)
     assert error.value.key == "build-damaged"
+
+
+def test_row_of_a_build_has_the_numbers_of_its_manifest(tmp_path):
+    content = build_files({**make_good_files(60), **MARKED})
+    folder = write_build(content, tmp_path, 7)
+    build = describe_build(content, 7, folder.relative_to(tmp_path), utc_now())
+    lines = {
+        side: len((folder / f"{side}.jsonl").read_bytes().splitlines())
+        for side in ("train", "test")
+    }
+    assert {"train": build.train, "test": build.test} == lines
+    assert (build.version, build.folder) == (f"{build.dataset}-7", folder.name)
+    assert read_manifest(folder, build.digest) == build.manifest
+
+
+def test_build_of_another_place_is_not_found(tmp_path):
+    with pytest.raises(NotFound) as error:
+        read_manifest(tmp_path / "1-abc")
+    assert error.value.key == "build-not-found"
+
+
+def test_folders_of_old_builds_and_unknown_ones_are_removed(tmp_path):
+    names = ["trial/1-old", "trial/2-kept", "trial/3-unknown"]
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "trial" / "note.txt").touch()
+
+    def remove_before(before):
+        return remove_folders(tmp_path, names[:2], names[:1], before)
+
+    assert remove_before(utc_now() - timedelta(days=1)) == 1
+    assert (tmp_path / names[2]).exists()  # perhaps of a build that is written now
+    assert remove_before(utc_now() + timedelta(days=1)) == 1
+    left = {path.name for path in (tmp_path / "trial").iterdir()}
+    assert left == {"2-kept", "note.txt"}
 
 
 POINTS = ("build.tmp_written", "build.before_rename", "build.after_rename")

@@ -7,9 +7,9 @@ import pytest
 
 from merlin.core.messages import Message
 from merlin.dataset.builds import make_build
-from merlin.dataset.check import check
+from merlin.dataset.check import check, check_settings
 from merlin.dataset.finding import Severity
-from merlin.git.source import TreeEntry
+from merlin.git.source import TOO_MANY, TreeEntry
 from tests.support.dataset_tree import (
     DATASET_YAML,
     FileTree,
@@ -142,6 +142,36 @@ def test_few_examples_are_a_warning_and_very_few_are_not_built(number, rule, bui
     assert (finding.path, finding.severity) == ("examples", Severity.WARNING)
     assert str(number) in finding.text("ru")
     assert checked.is_buildable is buildable
+
+
+def test_too_few_tests_for_the_gate_are_a_note():
+    spec = DATASET_YAML.replace("gate: none\n", "split: {min_test: 100}\n")
+    checked = check_files(make_good_files(40, spec))
+    finding = only_finding(checked, "few-tests")
+    assert (finding.path, finding.severity) == ("dataset.yaml", Severity.NOTE)
+    assert checked.is_buildable
+
+
+def test_material_that_is_no_text_is_reported_at_its_place():
+    files = {**make_good_files(60), "materials/a.md": b"a\n\xff\n"}
+    finding = only_finding(check_files(files), "not-utf8")
+    assert (finding.path, finding.line) == ("materials/a.md", 2)
+
+
+def test_settings_are_checked_without_reading_an_example():
+    files = {**make_good_files(9, "title: 1\n"), "examples/bad.yaml": "[" * 60_000}
+    tree = FileTree(files)
+    settings = check_settings("neurotypology", tree.entries, tree.read)
+    assert {finding.path for finding in settings.findings} == {"dataset.yaml"}
+    assert len(tree.read_blobs) == 1
+    assert settings.count(Severity.ERROR) == len(settings.findings)
+
+
+@pytest.mark.parametrize("check_any", [check, check_settings])
+def test_dataset_of_too_many_files_is_not_read(check_any):
+    checked = check_any("neurotypology", [TOO_MANY], FileTree({}).read)
+    assert only_finding(checked, "too-many-files").severity is Severity.ERROR
+    assert not checked.is_buildable
 
 
 def test_rejected_examples_do_not_count_as_good():

@@ -73,6 +73,11 @@ def test_tool_calls_survive_an_import():
     (line,) = read_import_lines(json.dumps(record))
     assert line.example.messages[1].extra == {"tool_calls": [call]}
     assert line.example.messages[3].extra == {"weight": 1}
+    # Templates of Hugging Face take an object.
+    as_object = {**call, "function": {"name": "f", "arguments": {}}}
+    record["messages"][1]["tool_calls"] = [as_object]
+    (line,) = read_import_lines(json.dumps(record))
+    assert line.example.messages[1].extra == {"tool_calls": [call]}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,17 @@ def test_tool_calls_survive_an_import():
     [
         ({"question": "Где?", "answer": "Тут."}, "Где?", ""),
         ({"Instruction": "Где?", "input": "", "output": "Тут."}, "Где?", ""),
+        ({"question": {"text": "Где?"}, "answer": "Тут."}, "Где?", ""),
+        (
+            make_chat(
+                ASKED
+                | {
+                    "content": [{"content_type": "audio_transcription", "text": "Где?"}]
+                },
+                ANSWERED,
+            ),
+            *("Где?", ""),
+        ),
         (
             {"instruction": "Где?", "context": "Ищу.", "response": "Тут."},
             "Где?\nИщу.",
@@ -148,6 +164,11 @@ def test_preferred_and_rejected_answers_become_a_pair():
             make_chat({**ASKED, "content": [{"type": "image_url"}]}, ANSWERED),
             *("import-part", "messages[0].content[0]"),
         ),
+        (
+            make_chat({**ASKED, "content": [7]}, ANSWERED),
+            *("wrong-type", "messages[0].content[0]"),
+        ),
+        (PAIR | {"history": ["Кто?"]}, "import-history", ""),
         (make_chat(ASKED, ANSWERED | {"content": "a\ud83d"}), "control-character", ""),
         (PAIR | {"completion": None}, "empty-content", "messages[1]"),
         (PAIR | {"tags": 7}, "wrong-type", "tags"),

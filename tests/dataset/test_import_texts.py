@@ -707,6 +707,7 @@ def test_tree_with_the_keys_of_a_form_and_another_content_is_named(value):
         ("<script>x</script><style>y</style>a &lt; b", "a < b"),
         ('<img alt="x" src="a.png">', "![](a.png)"),
         ("2 < 3 and 5 > 4", "2 < 3 and 5 > 4"),
+        pytest.param(*["<b>a</b>" * 10_000] * 2, id="too long, so as it is"),
     ],
 )
 def test_html_becomes_what_people_see(html, text):

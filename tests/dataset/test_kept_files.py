@@ -8,6 +8,7 @@ import yaml
 
 from merlin.dataset import kept_files
 from merlin.dataset.builds import make_build, write_build
+from merlin.dataset.check import check
 from merlin.dataset.kept_files import KeptFiles
 from tests.support.dataset_tree import FileTree, example_yaml, make_good_files
 from tests.support.file_mutations import GOOD, mutate
@@ -144,6 +145,32 @@ def test_only_what_changed_is_read_and_what_went_is_not_kept(tmp_path):
     assert check_kept(files | more, place) == {*more}
     assert check_kept(files, place) == set()
     assert check_kept(files | more, place) == {*more}
+
+
+def test_file_missing_in_the_repository_is_a_finding_until_it_is_there(tmp_path):
+    place = tmp_path / "checked"
+    tree = FileTree(make_good_files(10))
+    absent = tree.entries[-1]
+    content = tree.blobs.pop(absent.blob)
+
+    def check_now():
+        kept = KeptFiles(place)
+        found = check("trial", tree.entries, read_present, parsed=kept).findings
+        kept.save()
+        return [each.path for each in found if each.rule == "unreadable"]
+
+    def read_present(blobs):
+        return tree.read(blob for blob in blobs if blob in tree.blobs)
+
+    assert check_now() == [absent.path]
+    tree.blobs[absent.blob] = content
+    assert check_now() == []
+
+
+def test_every_one_of_many_files_is_kept(tmp_path):
+    files = make_good_files(600)
+    assert len(check_kept(files, tmp_path / "checked")) == 600
+    assert check_kept(files, tmp_path / "checked") == set()
 
 
 def save_until_crash(files, place):

@@ -52,6 +52,15 @@ def test_broken_example_is_reported_with_its_line():
     assert preview.good == {}
 
 
+def test_personal_data_is_named_where_nothing_else_is_wrong():
+    phone = "Звоните +7 903 123-45-67."
+    edits = {"examples/a.yaml": example_text("Где?", phone)}
+    found = preview_edits("trial", make_files(), edits)
+    assert found.personal == {"examples/a.yaml": {"personal"}}
+    edits["examples/b.yaml"] = "messages: []\n"
+    assert preview_edits("trial", make_files(), edits).personal == {}
+
+
 def test_findings_caused_in_other_files_are_listed_separately():
     test_file = FileText(
         "trial", "examples/t.yaml", "e" * 40, example_text("Где?") + "split: test\n"
@@ -90,7 +99,9 @@ def test_diff_is_shown_line_by_line():
     assert unified_diff("a", "a") == ""
 
 
-def test_reused_checker_gives_the_same_preview_as_a_new_one():
+@pytest.mark.parametrize("most", [10_000, 40])
+def test_reused_checker_gives_the_same_preview_as_a_new_one(most, monkeypatch):
+    monkeypatch.setattr("merlin.dataset.preview._MAX_PARSED", most)
     rng = random.Random(3)  # noqa: S311 - repeatable on purpose
     checker = EditChecker()
     files = {file.path: file for file in make_files(30)}

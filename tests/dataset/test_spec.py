@@ -242,3 +242,19 @@ def test_strict_dataset_is_held_by_one_bad_example():
     assert not check_files({**make_good_files(60, WHOLE), **bad}).is_buildable
     assert check_files({**make_good_files(60), **bad}).is_buildable
     assert check_files(make_good_files(60, WHOLE)).is_buildable
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_model", "is_own", "takes_tools"),
+    [
+        ("engine", "recall", False, False),
+        ("engine", "lora", True, False),
+        ("openai", "gpt-4o-mini", False, True),
+    ],
+)
+def test_only_language_models_of_the_engine_are_our_own(
+    provider, base_model, is_own, takes_tools
+):
+    recipe = Recipe(provider, base_model)
+    assert recipe.is_own_language_model is is_own
+    assert recipe.takes_tools is takes_tools
