@@ -20,15 +20,15 @@ def _serve(lab):
     lab.until_serving("trial-1")
 
 
-def _build(lab, **changes):
+def _commit_untrained(lab, **changes):
     lab.repository.commit_dataset(
-        count=36, launch={"mode": "manual"}, **changes, subject="First words"
+        launch={"mode": "manual"}, **changes, subject="First words"
     )
     lab.tick("fetch")
 
 
 def _build_only(lab):
-    _build(lab, tests=TESTS)
+    _commit_untrained(lab, count=36, tests=TESTS)
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +148,20 @@ def test_before_any_training_only_the_prompts_are_compared(
         in captured.out,
     ) == (0, True)
     assert "trained model" not in captured.out
+
+
+@pytest.mark.parametrize(
+    ("count", "reason"), [(5, "trial has no build"), (36, "trial-1 has no test")]
+)
+def test_without_a_build_or_its_test_questions_nothing_is_asked(
+    make_lab, tmp_path, request, provider, count, reason
+):
+    before = len(provider.calls("chat.create"))
+    untested = {"count": count, "tests": 0}
+    lab = make_lab(partial(_commit_untrained, **untested), tmp_path)
+    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
+    assert (code, len(provider.calls("chat.create"))) == (1, before)
+    assert reason in captured.err
 
 
 def _run(lab, request, *arguments):

@@ -8,7 +8,7 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from merlin.account.sign_ins import SignIns
-from merlin.app import consent, proposals
+from merlin.app import consent, proposals, users
 from merlin.app.actor import Actor
 from merlin.config.reading import load
 from merlin.dataset.proposals import Draft
@@ -81,6 +81,17 @@ def test_card_signs_in_as_that_person_and_opens_their_first_page(demo):
         sign_in = SignIns(ctx.db).find(response.cookies["merlin"])
     assert sign_in.user_id == BORIS.person_id
     assert browser.get("/enter/nobody").headers["Location"] == "/"
+
+
+def test_card_of_a_blocked_person_leads_to_the_sign_in_page(demo):
+    place, config, _, browser = demo
+    with socket.create_server(("127.0.0.1", place.ports.api)):
+        assert "merlin" in browser.get("/enter/anna").cookies
+        with open_writing_context(config, makes_key=True) as ctx:
+            users.block(ctx, Actor.operator(), ANNA.person_id)
+        response = browser.get("/enter/anna")
+    assert response.headers["Location"] == place.api_url
+    assert "merlin" not in response.cookies
 
 
 def test_tour_ends_at_a_new_example_and_at_the_tutorial(demo):

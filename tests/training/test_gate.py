@@ -4,7 +4,7 @@ import pytest
 
 from bench.gate import Course, add_example, replace_answer, try_changes
 from merlin.core.messages import Message
-from merlin.dataset.spec import FLOOR, NOT_WORSE, GateRule
+from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.evaluation import JudgedAnswer, classify_answer, pair_answers
 from merlin.training.gate import find_hold, sign_test
@@ -37,6 +37,12 @@ def hold_reason(before, now, accepted=(), rule=WORSE, *, is_first=False):
     pairs = list(pair_answers(new, old))
     hold = find_hold(rule, new, pairs, accepted, is_first=is_first)
     return hold.reason if hold else ""
+
+
+def test_without_a_gate_no_loss_holds_a_model():
+    lost = [True] * 20, [False] * 20
+    assert hold_reason(*lost)
+    assert hold_reason(*lost, rule=GateRule(NO_GATE)) == ""
 
 
 # Answers of the serving model, then of the new one.

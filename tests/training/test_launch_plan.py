@@ -193,6 +193,24 @@ def read_account(world, verdict):
     )
 
 
+def test_verdict_that_moved_on_is_not_launched_by_hand(world, clock):
+    verdict = world.push_one(1, make_examples(12))
+    world.push(2, make_examples(13))
+    older, newest = world.launches.list_waiting()
+    world.launches.start(newest, make_job(newest, clock), [older])
+    with pytest.raises(Refused) as refusal:
+        launch_by_hand(world.launches, verdict)
+    assert refusal.value.key == "launch-moved-on"
+
+
+def test_commit_without_settings_or_a_build_gives_nothing_to_launch(world):
+    verdict = world.push_one(1, make_examples(12))
+    with pytest.raises(Refused) as refusal:
+        launch_by_hand(world.launches, replace(verdict, spec=None))
+    assert refusal.value.key == "launch-no-spec"
+    assert world.launches.new_examples(replace(verdict, build_id=None)) == 0
+
+
 def test_account_counts_jobs_money_and_new_examples(world, clock):
     verdict = world.push_one(1, make_examples(12))
     assert read_account(world, verdict) == (0, 0, 12)
