@@ -7,6 +7,7 @@ import yaml
 
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
+from merlin.daemon.reporting import StatusSender
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer, Refusal
 from tests.support.http_servers import serve_http
 
@@ -151,6 +152,22 @@ def test_status_refused_for_one_commit_does_not_block_others(lab, github):
     lab.until_serving("trial-2")
     lab.tick("status")
     assert github.states(head(lab)) == ["success"]
+
+
+def test_forge_is_left_alone_for_a_pause_after_it_was_unavailable(lab, github):
+    lab.tick("fetch")
+    lab.repository.commit_example("trial", 50)
+    lab.tick("fetch")
+    github.refusals += [Refusal(422, "No commit found for SHA"), Refusal(503)]
+    with lab.services() as services:
+        send = StatusSender(services, services.forge)
+        with pytest.raises(MerlinError):
+            send()
+        assert send() is False
+    first = lab.repository.git("rev-parse", "HEAD~1")
+    assert github.states(first) == []
+    lab.tick("status")
+    assert github.states(first) == ["pending"]
 
 
 def test_token_is_absent_from_logs_and_errors(lab, forge, caplog, capfd):

@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers import openai_training
 from merlin.providers.openai_training import OpenAIProvider
+from merlin.training.gather import restore_build
 from merlin.training.jobs import Jobs, JobState, is_due, poll_job
 from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
@@ -272,6 +273,25 @@ def test_build_that_cannot_be_remade_fails_alone(lab, provider, waiting_notices)
     lab.until_serving("trial-1")
     assert lab.status("second")["verdict"] == "failed"
     assert waiting_notices()["notice-failed"]["dataset"] == "second"
+
+
+def test_build_whose_commit_is_unknown_cannot_be_made_again(lab):
+    lab.tick("fetch")
+    with lab.services() as services:
+        build = services.launches.build(1)
+        shutil.rmtree(services.gathering.builds / build.folder)
+        with pytest.raises(NotFound):
+            restore_build(services.gathering, None, build)
+
+
+def test_repository_without_its_branch_is_notified(lab, waiting_notices):
+    lab.repository.git("branch", "-m", "main", "other")
+    with pytest.raises(MerlinError) as failure:
+        lab.tick("fetch")
+    assert failure.value.arguments["branch"] == "main"
+    assert "notice-no-branch" in waiting_notices()
+    lab.repository.git("branch", "-m", "other", "main")
+    lab.until_serving("trial-1")
 
 
 def test_unwritable_builds_folder_is_notified_and_the_build_made_later(

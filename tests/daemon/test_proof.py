@@ -218,6 +218,18 @@ def test_model_whose_base_cannot_be_asked_is_good_and_not_proved(lab, provider):
     assert find_model(lab).applied == "unasked"
 
 
+def test_model_of_a_provider_no_longer_configured_waits_for_it(lab, provider):
+    train_model(lab, tests=2)
+    config = lab.path.read_text("utf-8")
+    lab.path.write_text(config.replace("name: stand-in", "name: other"), "utf-8")
+    assert run_evaluation(lab) == []
+    model = find_model(lab)
+    assert (model.state, model.note) == ("new", "no provider stand-in")
+    assert provider.asked_models() == []
+    lab.path.write_text(config, "utf-8")
+    assert len(run_evaluation(lab, days=1)) == 1
+
+
 def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):
     price = {"input": 0, "output": 100_000, "training": 0}
     models = {"stand-in-base": {"price": price}}
