@@ -1,5 +1,7 @@
 """The folder of a demo: one demo at a time, no foreign files, its language and its shop."""
 
+import socket
+
 import pytest
 import yaml
 
@@ -7,7 +9,7 @@ from merlin.cli import language
 from merlin.cli.processes import demo_language
 from merlin.config.reading import load
 from merlin.config.shop import SHOP_KEY
-from merlin.core.errors import Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.sandbox.demo.place import (
     SCRIPTS,
     Ports,
@@ -16,6 +18,7 @@ from merlin.sandbox.demo.place import (
     git,
     prepare_demo,
     samples,
+    script_of,
 )
 
 pytestmark = pytest.mark.functional
@@ -47,6 +50,7 @@ def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
         shop = config.payments.yookassa
         assert (shop.test, shop.bot_button) == (True, True)
         assert shop.base_url == f"{place.shop_url}v3"
+        assert place.logs.parent == place.folder
         key = (place.folder / "credentials" / SHOP_KEY).read_text()
         assert key.startswith("test_")
     assert Ports.from_first(8700).shop == 8703
@@ -80,6 +84,53 @@ def test_demo_keeps_its_language_until_it_is_cleared(tmp_path):
     with prepare_demo(folder, Ports.free(), language="ru") as place:
         config = load(place.config)
         assert (config.language, config.datasets.default) == ("ru", "neurotypology")
+
+
+def test_demo_whose_configuration_was_broken_by_hand_is_in_russian(tmp_path):
+    with prepare_demo(tmp_path / "demo", Ports.free(), language="en") as place:
+        create_repository(place.repository, place.script)
+        assert script_of("ru", place.repository, place.config) is SCRIPTS["en"]
+        place.config.write_text("language: [", encoding="utf-8")
+        assert script_of("en", place.repository, place.config) is SCRIPTS["ru"]
+
+
+def test_taken_port_is_named(tmp_path):
+    ports = Ports.free()
+    with (
+        socket.create_server(("127.0.0.1", ports.api)),
+        pytest.raises(Refused) as refused,
+        prepare_demo(tmp_path / "demo", ports),
+    ):
+        pass
+    assert refused.value.arguments["ports"] == str(ports.api)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_repository_is_created_once_and_completed_when_it_was_interrupted(tmp_path):
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
+        place.repository.mkdir()
+        in_the_way = place.repository / "datasets"
+        in_the_way.touch()
+        with pytest.raises(Refused) as refused:
+            create_repository(place.repository, place.script)
+        assert refused.value.key == "demo-no-folder"
+        in_the_way.unlink()
+        for _ in range(2):
+            create_repository(place.repository, place.script)
+        assert git(place.repository, "rev-list", "--count", "HEAD").strip() == "1"
+
+
+def test_what_a_demo_lacks_is_told(tmp_path, monkeypatch):
+    clear(tmp_path / "none")
+    with pytest.raises(Refused, match="git rev-parse: "):
+        git(tmp_path, "rev-parse", "HEAD")
+    with pytest.raises(MerlinError) as missing:
+        samples("nothing")
+    assert missing.value.key == "demo-no-samples"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MerlinError) as missing:
+        git(tmp_path, "--version")
+    assert missing.value.key == "demo-no-git"
 
 
 def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path):
