@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
+from merlin.daemon.ticks import update_files
 from merlin.dataset import check
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
+from merlin.dataset.files import FileIndex
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.openai_protocol.responses import list_page
@@ -31,6 +33,14 @@ def test_commit_becomes_a_serving_model(lab, provider):
     with lab.services() as services:
         (notice,) = Notices(services.db).list_waiting()
     assert lab.notice_text(notice, "ru").startswith("Проба: теперь отвечает trial-1")
+
+
+def test_files_of_a_repository_are_indexed_once_they_are_fetched(lab):
+    with lab.services() as services:
+        assert update_files(services) is False
+        assert FileIndex(services.db).read_blobs("trial") == {}
+        lab.tick("fetch", "files")
+        assert "dataset.yaml" in FileIndex(services.db).read_blobs("trial")
 
 
 @serving

@@ -46,6 +46,22 @@ def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
     assert request_state(lab, second).state is RequestState.DONE
 
 
+def test_build_of_a_commit_is_named_or_that_it_has_none(lab):
+    lab.tick("fetch")
+    built = lab.repository.git("rev-parse", "HEAD")
+    spec = lab.repository.folder / "datasets/trial/dataset.yaml"
+    spec.write_text("title: 1\n", encoding="utf-8")
+    broken = lab.repository.commit("Break the settings")
+    asked = [
+        ask_daemon(lab, "build", dataset="trial", commit=commit[:8])
+        for commit in (built, broken)
+    ]
+    lab.tick("serve", rounds=2)
+    good, refused = [request_state(lab, request_id) for request_id in asked]
+    assert (good.result["build"], good.result["commit"]) == ("trial-1", built)
+    assert (refused.state, refused.result["key"]) == (RequestState.FAILED, "build-none")
+
+
 def test_job_of_a_provider_no_longer_configured_is_not_cancelled(lab):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
