@@ -129,7 +129,9 @@ def test_base_that_follows_no_prompt_is_replaced_by_the_general_model(
     make_lab, tmp_path, request
 ):
     recipe = {"provider": "stand-in", "base_model": "recall"}
-    lab = make_lab(partial(_build, tests=TESTS, recipe=recipe), tmp_path)
+    lab = make_lab(
+        partial(_commit_untrained, count=36, tests=TESTS, recipe=recipe), tmp_path
+    )
     configure(lab, chat={"assistant": "stand-in/stand-in-chat"})
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert (code, "stand-in-chat" in captured.out) == (0, True), captured.err
