@@ -171,8 +171,7 @@ def _format_text(
     messages = _texts(language)
     message = messages.message(key)
     pattern = message.attributes[attribute] if attribute else message.value
-    if pattern is None:
-        raise KeyError(key)
+    assert pattern is not None  # noqa: S101 - a test proves that each text has a value
     values = {
         name: _format_argument(language, value) for name, value in arguments.items()
     }

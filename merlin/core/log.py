@@ -73,8 +73,8 @@ class _Stderr(logging.Handler):
     """Writes to `sys.stderr` as it is when the line is written, not at set-up."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; ignore a closed standard error."""
-        with suppress(ValueError, OSError):
+        """Write one line; ignore a missing or closed standard error."""
+        with suppress(AttributeError, ValueError, OSError):
             sys.stderr.write(f"{self.format(record)}\n")
             sys.stderr.flush()
 

@@ -111,6 +111,8 @@ def run(arguments: Sequence[str]) -> int | None:
         return report_health(folder.resolve(), name)
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, yaml.YAMLError):
         return None
+    except AttributeError:  # it is no map
+        return None
 
 
 def locale_language() -> str:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from merlin.cli import main
-from merlin.core.probe import LifeSigns
+from merlin.core.probe import LifeSigns, run
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -75,3 +75,32 @@ def test_wrong_usage_is_explained_by_the_command_line(config, probe):
     assert probe("nobody")[0] == 2
     config.write_text("state_dir: [\n", "utf-8")
     assert probe("daemon")[0] == 2
+
+
+def test_configuration_of_the_environment_is_asked_without_the_command_line(
+    config, capsys, monkeypatch
+):
+    monkeypatch.setenv("MERLIN_CONFIG", str(config))
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    assert run(["daemon"]) == 1
+    assert "daemon: unhealthy: not running" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content"),
+    [
+        (["daemon", "--json"], "state_dir: state"),
+        (["nobody"], "state_dir: state"),
+        (["daemon"], "state_dir: [\n"),
+        (["daemon"], "language: en"),
+        (["daemon"], "state_dir: 5"),
+        (["daemon"], "only words"),
+    ],
+)
+def test_what_the_probe_cannot_read_is_left_to_the_command_line(
+    config, monkeypatch, arguments, content
+):
+    monkeypatch.setenv("MERLIN_CONFIG", str(config))
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    config.write_text(content, "utf-8")
+    assert run(arguments) is None

@@ -158,3 +158,14 @@ def test_response_that_takes_longer_than_the_deadlines_is_sent(impatient):
         assert exchange(port, HALF_HEAD) == b""  # the deadline is over
         may_answer.set()
         assert read_rest(slow).endswith(b"at last")
+
+
+def test_one_connection_too_many_ends_the_one_that_has_waited_longest(
+    port, monkeypatch
+):
+    monkeypatch.setattr(connections, "MAX_OPEN", 2)
+    with connect(port, HALF_HEAD) as longest_waiting, connect(port, HALF_HEAD) as later:
+        assert exchange(port, HELLO).endswith(b"0")
+        assert read_rest(longest_waiting) == b""
+        later.sendall(b"Connection: close\r\n\r\n")
+        assert read_rest(later).endswith(b"0")

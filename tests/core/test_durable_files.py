@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core import durable_files
+from tests.support.machine import become_another_user
 
 pytestmark = pytest.mark.functional
 
@@ -84,3 +85,11 @@ def test_lock_of_a_folder_moved_aside_does_not_block_the_new_one(tmp_path):
     assert new is not None
     for file in (old, new):
         os.close(file)
+
+
+def test_another_user_than_root_gives_no_file_away(tmp_path):
+    mine = tmp_path / "mine"
+    mine.touch()
+    with become_another_user():
+        durable_files.give_to_owner(mine, Path("/"))
+    assert mine.stat().st_uid == os.geteuid()

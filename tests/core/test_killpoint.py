@@ -20,6 +20,11 @@ def run_program(**environment):
     )
 
 
+def test_process_lives_past_a_point_that_is_not_named():
+    process = run_program(MERLIN_CRASH_AT="launch.recorded")
+    assert (process.returncode, process.stdout) == (0, "lived\n")
+
+
 def test_process_dies_at_the_named_point_with_nothing_flushed():
     process = run_program(MERLIN_CRASH_AT="launch.sent")
     assert (process.returncode, process.stdout) == (137, "")

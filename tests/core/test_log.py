@@ -69,6 +69,14 @@ def test_log_line_is_json_with_its_process_and_no_secret():
     assert lines[2]["said"] == r"\x1b]0;title\x85\x7f"
 
 
+def test_secret_within_any_value_is_hidden():
+    program = f"{PROGRAM}get_logger('x').error('no', why={{'by': OSError('{TOKEN}')}})"
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert json.loads(process.stderr.splitlines()[-1])["why"] == {"by": "[hidden]"}
+
+
 def test_terminal_log_is_readable_without_secrets_or_control_characters():
     terminal, child_end = pty.openpty()
     subprocess.run(
@@ -86,6 +94,15 @@ def test_terminal_log_is_readable_without_secrets_or_control_characters():
     assert "ValueError: [hidden]" in output
     for secret in (TOKEN, "sk-abc", "\x1b", "\x85", "\x9b"):
         assert secret not in output
+
+
+@pytest.mark.parametrize("end", ["sys.stderr = None", "sys.stderr.close()"])
+def test_process_without_standard_error_works_on(end):
+    program = f"import sys; {end}\n{PROGRAM}print('done')"
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert (process.returncode, process.stdout) == (0, "done\n")
 
 
 def _read_terminal(terminal):

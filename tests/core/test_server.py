@@ -1,6 +1,7 @@
 """Common parts of the HTTP servers: listening, the watchdog of systemd, free ports."""
 
 import asyncio
+import secrets
 import socket
 
 import pytest
@@ -52,3 +53,14 @@ def test_free_ports_are_distinct_usable_and_below_the_ephemeral_range():
         socket.create_server(("127.0.0.1", port)).close()
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port))
+
+
+def test_port_that_is_taken_is_passed_over(monkeypatch):
+    ports = free_ports(2)
+    choose = secrets.randbelow
+    first = iter([ports[0] - 20_000, ports[1] - 20_000])
+    monkeypatch.setattr(
+        secrets, "randbelow", lambda most: next(first, None) or choose(most)
+    )
+    assert free_ports(1)[0] not in ports
+    assert list(first) == []

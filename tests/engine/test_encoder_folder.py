@@ -8,7 +8,13 @@ import numpy as np
 import openai
 import pytest
 
-from merlin.core.encoder import ENCODER_FOLDER, FOLDER_PACKAGES, encode
+from merlin.core import encoder
+from merlin.core.encoder import (
+    ENCODER_FOLDER,
+    FOLDER_PACKAGES,
+    count_pieces,
+    encode,
+)
 from tests.engine.running_engine import ANSWER, EngineProcess
 from tests.support.machine import skip_or_fail
 
@@ -49,6 +55,21 @@ def test_text_is_the_mean_of_its_tokens_with_length_1(folder, monkeypatch):
     assert np.allclose(cat, np.array([2, 0, 1, 1]) / 6**0.5, atol=1e-3)
     assert np.array_equal(cat, kitty)
     assert float(cat @ dog) < 0.5
+
+
+def test_pieces_of_a_word_are_those_of_its_own_tokenizer(folder, monkeypatch):
+    monkeypatch.setenv(ENCODER_FOLDER, str(folder))
+    assert [count_pieces(words) for words in ("кот спит", "пёс-кот спит")] == [2, 4]
+
+
+def test_text_has_the_same_vector_after_the_memory_was_full(folder, monkeypatch):
+    monkeypatch.setenv(ENCODER_FOLDER, str(folder))
+    (before,) = encode(["кот спит"])
+    monkeypatch.setattr(encoder, "_MAX_IN_MEMORY", 0)
+    encode(["пёс спит"])
+    (after,) = encode(["кот спит"])
+    assert after is not before
+    assert np.array_equal(after, before)
 
 
 def test_engine_trains_with_it_and_refuses_its_models_with_another(folder, tmp_path):

@@ -45,6 +45,17 @@ def require_root(purpose: str) -> None:
     skip_or_fail(None if os.geteuid() == 0 else f"needs root, to {purpose}")
 
 
+@contextmanager
+def become_another_user() -> Iterator[None]:
+    """Do what the block does as a user who may do little; skip the test unless root runs it."""
+    require_root("become another user")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
 def download_wheels() -> Path:
     """Return a folder with every package that an installation needs, downloaded once."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[
