@@ -12,8 +12,9 @@ from merlin.core.messages import (
     ParameterRefused,
     SamplingParams,
 )
+from merlin.providers.base import NOT_COUNTED, Usage
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.providers.openai_objects import find_refused_parameter
+from merlin.providers.openai_objects import find_refused_parameter, parse_usage
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
@@ -107,3 +108,24 @@ def test_only_a_sent_parameter_is_named_as_refused(status, param, message, field
         ProviderError(message, status=status, param=param), sent
     )
     assert (refusal.field if refusal else "") == field
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("raw", "usage"),
+    [
+        (None, NOT_COUNTED),
+        ({"prompt_tokens": 0, "completion_tokens": -1}, NOT_COUNTED),
+        ({"prompt_tokens": 3, "completion_tokens": 2}, Usage(3, 2, 0)),
+        (
+            {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}},
+            Usage(3, 0, 2),
+        ),
+        (
+            {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}},
+            Usage(3, 0, 0),
+        ),
+    ],
+)
+def test_tokens_that_cannot_be_are_not_counted(raw, usage):
+    assert parse_usage(raw) == usage
