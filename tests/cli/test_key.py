@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import stat
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,6 +13,7 @@ from merlin.account.users import User, Users
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.cli import main
 from merlin.core.clock import utc_now
+from merlin.core.errors import Refused
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import keyring
 from merlin.db.database import open_database
@@ -18,7 +21,7 @@ from merlin.db.encryption import key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import SESSION
-from tests.support.machine import require_root
+from tests.support.machine import become_another_user, require_root
 
 pytestmark = pytest.mark.functional
 
@@ -135,6 +138,24 @@ def test_key_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
     load_or_make_key(tmp_path, None)
     now = (tmp_path / "text.key").stat()
     assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
+
+
+def test_key_of_another_user_is_kept_and_the_user_named():
+    # The folder of the test itself is closed to others.
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        load_or_make_key(folder, None)
+        path = folder / "text.key"
+        path.chmod(0o644)
+        kept = path.read_bytes()
+        with become_another_user(), pytest.raises(Refused) as refused:
+            keyring.add_key(path)
+        assert (refused.value.key, refused.value.arguments["user"]) == (
+            "key-other-owner",
+            "0",
+        )
+        assert path.read_bytes() == kept
 
 
 def test_unreadable_texts_are_counted_and_kept(capsys, folder):

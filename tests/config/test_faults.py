@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from merlin.config import Config, schema
+from merlin.config import Config, conflicts, schema
 from merlin.config.faults import list_schema_faults
 from merlin.config.reading import load
 from merlin.core.errors import ConfigError
@@ -174,6 +174,18 @@ plans.free.price      plans: {free: {title: {ru: а, en: a}, ^price: {}}}
     ("Too few parts in plans", "Слишком мало частей в plans"): """
 plans                 ^plans: {}
 """,
+    ("set url and project", "задайте url и project"): """
+repository.statuses   repository: {url: ., ^statuses: {kind: github}}
+""",
+    ("needs api.public_url", "нужен api.public_url"): """
+payments.yookassa     payments: {^yookassa: {}}
+""",
+    ("belongs to Merlin's own", "собственной базовой модели"): """
+engine.models.recall  engine: {models: {^recall: {hub: a/b}}}
+""",
+    ("no such file:", "нет файла"): """
+encoder               ^encoder: nowhere
+""",
     ("is the address of both the api and the engine", "адрес и api, и движка"): """
 api.listen            api: {^listen: '127.0.0.1:8702'}
 engine.listen         engine: {^listen: '0.0.0.0:8701'}
@@ -243,6 +255,15 @@ def test_file_that_is_wrong_as_a_whole(tmp_path, content, said):
     assert describe(tmp_path / "config.yaml", content)[0] == said
 
 
+def test_package_that_an_encoder_needs_is_named(tmp_path, monkeypatch):
+    for name in conflicts.FOLDER_FILES:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(conflicts, "FOLDER_PACKAGES", ("json", "not_installed"))
+    english, russian = describe(tmp_path / "config.yaml", "state_dir: s\nencoder: .\n")
+    assert english.startswith(":2:1: encoder: not installed: not_installed; run")
+    assert russian.startswith(":2:1: encoder: не установлено: not_installed; выполните")
+
+
 RIGHT = [
     "repository: {url: 'git@git.example.com:a/b.git', branch: 'release/2026-11', directory: a/b/}",
     "repository: {url: 'ssh://git@git.example.com:2222/b.git'}",
@@ -258,6 +279,8 @@ RIGHT = [
     "api: {public_url: 'http://merlin.lan'}⏎allow_plain_http: true",
     "providers: [{name: a, base_url: 'https://a_b:80', credential: _a1}]",
     "datasets: {default: глубина-фиксации}",
+    "repository: {url: 'git@git.example.com:a/b.git', statuses: {kind: gitea}}",
+    "api: {public_url: 'https://h'}⏎payments: {yookassa: {}}",
     "models: {m: {price: {currency: RUB, input: 1, output: 1, training: 1}}}",
     "telegram: &x {mode: polling}⏎chat: {}⏎api: {proxies: &y ['::1'], monitoring: *y}",
 ]

@@ -129,6 +129,19 @@ def test_every_row_is_copied_and_id_sequences_continue(
     assert "already has rows" in captured.err
 
 
+def test_value_that_postgresql_does_not_take_is_named_with_its_table(
+    config_path, empty_postgresql, capsys
+):
+    with open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database:
+        migrate(database)
+    with sqlite_path(config_path) as source:
+        source.execute("UPDATE person SET language_code = 'e' || char(0)")
+    source.close()
+    code, captured = run(capsys, empty_postgresql, "--config", config_path)
+    assert (code, "person" in captured.err) == (1, True), captured.err
+    assert "NUL" in captured.err
+
+
 def test_copy_is_refused_beside_running_processes_and_to_other_databases(
     config_path, empty_postgresql, capsys
 ):

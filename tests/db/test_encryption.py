@@ -2,7 +2,8 @@
 
 import base64
 import stat
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, strategies as st
@@ -11,6 +12,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.log import redact
 from merlin.db.encryption import Cipher, DecryptionFailed, load_or_make_key
 from tests.support.forked_processes import FORKS
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.unit
 
@@ -90,6 +92,17 @@ def find_key(folder):
 def test_concurrent_processes_agree_on_one_key(tmp_path):
     with ProcessPoolExecutor(3, mp_context=FORKS) as pool:
         assert len(set(pool.map(find_key, [tmp_path] * 3))) == 1
+
+
+def test_threads_that_begin_at_once_agree_on_one_key(tmp_path):
+    begin = threading.Barrier(8)
+
+    def find_key_at_once(_):
+        begin.wait(longest())
+        return load_or_make_key(tmp_path, None).newest
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(find_key_at_once, range(8)))) == 1
 
 
 def test_given_key_encrypts_and_creates_no_file(tmp_path):

@@ -177,3 +177,65 @@ def with_writer(database, main):
         return asyncio.run(main(writer))
     finally:
         writer.close()
+
+
+def test_process_without_a_writing_thread_is_told_so():
+    for call in (Store().do, Store().read):
+        with pytest.raises(RuntimeError, match="no writing thread"):
+            asyncio.run(call(int))
+
+
+def test_reading_sees_what_is_stored(database):
+    async def main(writer):
+        await submit(writer, write_notice("first"))
+        return await writer.read(lambda: notice_keys(database))
+
+    assert with_writer(database, main) == ["first"]
+
+
+@pytest.mark.parametrize("locked_try", [1, 2])
+def test_write_that_meets_a_lock_runs_again_and_fails_nobody(
+    database, tmp_path, locked_try
+):
+    holder = sqlite3.connect(tmp_path / "held.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    waiting = sqlite3.connect(
+        tmp_path / "held.db", 0, isolation_level=None, check_same_thread=False
+    )
+    tries = []
+
+    def meet_lock(database):
+        tries.append(1)
+        Notices(database).notify("admins", "locked", {})
+        if len(tries) == locked_try:
+            waiting.execute("BEGIN IMMEDIATE")
+        return "locked"
+
+    works = [meet_lock, write_notice("bad"), write_notice("good")]
+    answers = with_writer(database, lambda writer: submit_together(writer, works))
+    for connection in (waiting, holder):
+        connection.close()
+    assert [answers[0], type(answers[1]), answers[2]] == ["locked", KeyError, "good"]
+    assert notice_keys(database) == ["locked", "good"]
+
+
+def test_end_of_an_event_loop_disturbs_no_write(database):
+    may_write = threading.Event()
+
+    def write_late(database):
+        may_write.wait(longest())
+        return write_notice("left")(database)
+
+    async def leave(writer):
+        waiting = asyncio.ensure_future(submit(writer, write_late))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+    writer = Store(database)
+    try:
+        asyncio.run(leave(writer))
+        may_write.set()
+        asyncio.run(submit(writer, write_notice("after")))
+    finally:
+        writer.close()
+    assert notice_keys(database) == ["left", "after"]

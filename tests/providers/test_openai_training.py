@@ -4,12 +4,19 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from itertools import count
 
+import httpx2
+import openai
 import pytest
 
-from merlin.core.errors import ProviderBusy
+from merlin.core.errors import (
+    ModelGone,
+    ProviderBusy,
+    ProviderError,
+    ProviderUnknown,
+)
 from merlin.providers import openai_training
 from merlin.providers.base import ENDLESS_LIST, LAUNCH_KEY, JobReport, NewJob
-from merlin.providers.openai_training import OpenAIProvider
+from merlin.providers.openai_training import OpenAIProvider, provider_errors
 
 pytestmark = pytest.mark.functional
 KEY = "0123456789abcdef0123456789abcdef"
@@ -385,3 +392,47 @@ def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server, pro
     job = provider.read_job("ab\N{REPLACEMENT CHARACTER}")
     assert (job.provider_job_id, job.status) == ("ab\N{REPLACEMENT CHARACTER}",) * 2
     assert job.created_at is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (httpx2.ReadError("cut"), ProviderUnknown),
+        (httpx2.ConnectError("refused"), ProviderBusy),
+        (httpx2.UnsupportedProtocol("ftp"), ProviderError),
+        (TimeoutError(), ProviderUnknown),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), ProviderUnknown),
+        (openai.OpenAIError("no key"), ProviderError),
+        (openai.APIError("in a stream", None, body={}), ProviderUnknown),
+        (
+            openai.APIError("no", None, body={"code": "model_not_found"}),
+            ModelGone,
+        ),
+    ],
+)
+def test_exception_of_a_call_that_creates_tells_whether_it_may_have_been_made(
+    raised, kind
+):
+    with pytest.raises(ProviderError) as caught, provider_errors(creates=True):
+        raise raised
+    assert type(caught.value) is kind
+
+
+def test_stored_file_and_all_jobs_are_read(server, provider, reply):
+    server.will(reply(b"a line\n"), make_page(make_job(2), make_job(1)))
+    assert provider.read_file("file-1") == b"a line\n"
+    assert [job.provider_job_id for job in provider.list_jobs()] == [
+        "ftjob-2",
+        "ftjob-1",
+    ]
+    assert server.calls[0].path == "/v1/files/file-1/content"
+
+
+def test_file_that_may_not_be_deleted_is_told_and_one_that_is_gone_is_not(
+    server, provider, reply
+):
+    server.will(reply({}, 404), reply({}, 403))
+    provider.delete_file("file-1")
+    with pytest.raises(ProviderError) as refused:
+        provider.delete_file("file-1")
+    assert refused.value.status == 403

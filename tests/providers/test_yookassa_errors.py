@@ -8,6 +8,7 @@ from itertools import count, cycle, repeat
 import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
+from merlin.core.money import roubles
 from merlin.providers import yookassa as gateway_module
 from merlin.providers.base import ENDLESS_LIST
 from tests.providers.yookassa_calls import (
@@ -16,6 +17,7 @@ from tests.providers.yookassa_calls import (
     drip,
     drip_header,
     make_payment_request,
+    make_refund_request,
     open_gateway,
     read_until_closed,
     run_raw_server,
@@ -179,3 +181,26 @@ def test_another_payment_than_the_requested_one_is_rejected():
         pytest.raises(PaymentError),
     ):
         asyncio.run(gateway.find("p1"))
+
+
+def test_listed_refund_that_cannot_be_read_is_left_out():
+    amount = {"value": "100.00", "currency": "RUB"}
+    good = {"id": "r1", "payment_id": "p1", "amount": amount, "status": "succeeded"}
+    good["created_at"] = "2026-11-30T12:00:00Z"
+    other_currency = {**good, "amount": {**amount, "currency": "USD"}}
+    items = [good, {**good, "created_at": "soon"}, other_currency, "r2"]
+    content = json.dumps({"items": items}).encode()
+    with run_server(content) as url, open_gateway(url) as gateway:
+        (refund,) = asyncio.run(gateway.refunds("p1"))
+    assert (refund.outside_id, refund.amount.minor) == ("r1", 10_000)
+
+
+def test_refund_that_the_shops_package_refuses_is_never_sent(yookassa, gateway):
+    before = len(yookassa.calls())
+    with pytest.raises(PaymentError) as refused:
+        asyncio.run(gateway.refund(make_refund_request("k", "p1", roubles(5))))
+    assert (type(refused.value), refused.value.code) == (
+        PaymentError,
+        "invalid_request",
+    )
+    assert len(yookassa.calls()) == before

@@ -1,11 +1,13 @@
 """The engine's settings from the configuration; one entry of a base model is enough."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from merlin.config.reading import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.engine import engine_settings
+from merlin.wiring.engine import engine_settings, find_lone_folder
 
 pytestmark = pytest.mark.unit
 
@@ -113,3 +115,10 @@ def test_missing_file_of_an_encoder_is_a_fault(write_settings, tmp_path):
         write_settings({}, encoder=".")
     assert f"encoder: no such file: {tmp_path}/model.onnx" in str(raised.value)
     assert "tokenizer.json" not in str(raised.value)
+
+
+def test_engine_without_a_configuration_keeps_its_state_where_programs_do(monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", "/srv/data")
+    assert find_lone_folder() == Path("/srv/data/merlin-engine")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert find_lone_folder() == Path.home() / ".local/share/merlin-engine"
