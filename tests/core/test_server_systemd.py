@@ -35,3 +35,8 @@ def test_without_systemd_nothing_happens(monkeypatch, address):
     if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
     assert server.notify(server.READY) is False
+
+
+def test_living_process_shows_the_watchdog_so(listener):
+    server.show_alive()
+    assert listener.recv(1000) == b"WATCHDOG=1"
