@@ -424,7 +424,8 @@ class Database:
     def require_writable(self) -> None:
         """Store a write that changes nothing. Raises DatabaseAway: full, read-only or away."""
         if self.dialect == "sqlite":
-            ((_, _, path),) = self.sql("PRAGMA database_list")
+            # The main file comes first; temporary tables have an entry too.
+            path = self.sql("PRAGMA database_list")[0][2]
             require_room(Path(path).parent)
         self.run_in_transaction(lambda: self._execute(_LOCK_COUNTER))
 

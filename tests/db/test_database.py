@@ -5,16 +5,38 @@ import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from peewee import IntegrityError
 
+from merlin.account.api_keys import ApiKeys, Scope
+from merlin.account.users import User, Users
+from merlin.app.inbox import Dialog, Dialogs
+from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.db import database as database_module
 from merlin.db.connections import connect
-from merlin.db.database import Database, open_database, transaction
+from merlin.db.database import (
+    Database,
+    lock_user,
+    open_database,
+    require_storage,
+    transaction,
+)
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
+from merlin.db.encryption import Cipher
 from merlin.db.migrations import migrate
-from merlin.db.tables import CHANGE_COUNTER, CHANGES, INTENT, SETTING
+from merlin.db.tables import (
+    CHANGE_COUNTER,
+    CHANGES,
+    INTENT,
+    NOTICE,
+    PERSON,
+    SETTING,
+)
 from tests.support.ending import wait_for_end
+from tests.support.machine import become_another_user
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
@@ -110,6 +132,72 @@ def test_plain_statement_reads_named_columns_and_counts_what_it_stores(database)
     assert len(database.sql("SELECT 1 FROM setting")) == 3
 
 
+def test_rows_are_added_counted_found_changed_and_deleted(database):
+    first = database.add(NOTICE, make_notice("a"))
+    assert database.add(NOTICE, make_notice("b")) > first
+    is_first = NOTICE.id == first
+    assert database.count(NOTICE, NOTICE.to_whom == "admins") == 2
+    assert database.update(NOTICE, is_first, key="c")
+    query = NOTICE.select(NOTICE.key).where(is_first)
+    assert database.get_row(query, NotFound("none")).key == "c"
+    with database.atomic():
+        assert database.rows(database.for_update(query)) == [("c",)]
+    assert database.delete(NOTICE, is_first) == 1
+    assert not database.has(NOTICE, is_first)
+    assert not database.update(NOTICE, is_first, key="d")
+    with pytest.raises(NotFound, match="none"):
+        database.get_row(query, NotFound("none"))
+
+
+def make_notice(once):
+    at = "2026-11-30T12:00:00Z"
+    row = {"once": once, "to_whom": "admins", "key": "k", "arguments": "{}"}
+    return {**row, "created_at": at}
+
+
+def test_only_rows_whose_keys_are_missing_are_added(database):
+    database.add_missing(SETTING, [{"name": "a", "value": "1"}])
+    rows = [{"name": name, "value": "2"} for name in "ab"]
+    database.add_missing(SETTING, rows)
+    assert database.rows(SETTING.select().order_by(SETTING.name)) == [
+        ("a", "1"),
+        ("b", "2"),
+    ]
+    with pytest.raises(IntegrityError):
+        database.transact(lambda: database.add_many(SETTING, rows))
+
+
+def test_rows_of_another_bot_are_not_seen(database):
+    database.cipher = Cipher({"a": bytes(32)}, "a")
+    Dialogs(database, 7).put(-5, 1001, Dialog("fix", {"words": "лоб"}))
+    assert Dialogs(database, 7).get(-5, 1001).replies == {"words": "лоб"}
+    assert Dialogs(database, 8).get(-5, 1001) is None
+
+
+def test_texts_need_a_key(url):
+    with open_database(url) as database:
+        assert not database.has_cipher
+        with pytest.raises(ConfigError) as caught:
+            database.cipher.seal("words")
+    assert caught.value.key == "store-no-text-key"
+
+
+def test_key_is_revoked_once(database):
+    keys = ApiKeys(database)
+    database.cipher = Cipher({"a": bytes(32)}, "a")
+    Users(database).record([User(1001)])
+    key, _ = keys.make(1001, "label", [Scope.CHAT_WRITE])
+    assert [keys.revoke(1001, key.id) for _ in range(2)] == [True, False]
+
+
+def test_locked_person_is_recorded_first_where_rows_are_locked(database):
+    for _ in range(2):
+        with database.atomic():
+            lock_user(database, 1001, utc_now)
+    is_there = database.has(PERSON, PERSON.user_id == 1001)
+    assert is_there == database.is_shared
+
+
 def test_upsert_stores_a_row_or_changes_the_row_of_its_key(database):
     for value in ("1", "2"):
         database.upsert(SETTING, {"name": "a"}, {"value": value})
@@ -133,6 +221,21 @@ def test_inner_failure_rolls_back_only_the_inner_part(database):
     assert [row.key for row in database.rows(INTENT.select())] == ["outer"]
 
 
+def test_inner_part_is_stored_with_the_whole(database):
+    with pytest.raises(KeyError), database.atomic():
+        store_within(database, "lost")
+    with database.atomic():
+        store_within(database, "kept")
+    assert [row.key for row in database.rows(INTENT.select())] == ["kept"]
+
+
+def store_within(database, key):
+    with database.atomic():
+        database.put(INTENT.insert(_intent(key)))
+    if key == "lost":
+        raise KeyError(key)
+
+
 def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
     tellers = NestedIntents(database)
 
@@ -145,6 +248,13 @@ def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
     database.transact(whole)
     rows = database.rows(INTENT.select().order_by(INTENT.key))
     assert [row.key for row in rows] == ["first", "last"]
+
+
+def test_snapshot_within_a_transaction_sees_its_writes(database):
+    with database.atomic():
+        database.put(INTENT.insert(_intent("outer")))
+        with database.snapshot():
+            assert database.rows(INTENT.select(INTENT.key)) == [("outer",)]
 
 
 def test_snapshot_does_not_change(database):
@@ -223,6 +333,59 @@ def test_connections_ended_by_a_server_restart_fail_no_call(postgresql):
             other.sql(f"{query} {others}", round(1000 * longest()))
         database.announce_change()
         assert counter(database) == 2
+
+
+def test_connection_lost_within_a_transaction_fails_that_one_alone(postgresql):
+    url = postgresql.reset()
+    own = "SELECT pg_backend_pid()"
+    with open_database(url) as database, open_database(url) as other:
+        assert database.connection_counter == {"connections": 1}
+        ((process,),) = database.sql(own)
+
+        def lose_connection():
+            other.sql("SELECT pg_terminate_backend(?, ?)", process, 60_000)
+            database.sql(own)
+
+        with pytest.raises(DatabaseAway), database.atomic():
+            lose_connection()
+        assert database.sql(own) != [(process,)]
+        database.quick_check()  # is of files alone
+
+
+def test_writes_are_tried_without_a_change(url):
+    with open_database(url) as database:
+        database.require_writable()
+        assert counter(database) == 0
+    require_storage(url)
+
+
+def test_disk_without_room_is_told_before_a_write_fails(tmp_path, monkeypatch):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    require_storage(url)  # may be made
+    with open_database(url) as database:
+        migrate(database)
+        monkeypatch.setattr(database_module, "MIN_FREE_BYTES", 1 << 80)
+        for require in (database.require_writable, lambda: require_storage(url)):
+            with pytest.raises(DatabaseAway) as caught:
+                require()
+            assert caught.value.key == "store-no-room"
+
+
+def test_storage_that_cannot_be_written_or_read_is_told(postgresql):
+    address = f"{postgresql.reset()}?options=-cdefault_transaction_read_only%3Don"
+    with pytest.raises(DatabaseAway) as read_only:
+        require_storage(address)
+    assert read_only.value.key == "store-read-only"
+    # The folder of the test itself is closed to others.
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "merlin.db")
+        path.touch(0o600)
+        Path(folder).chmod(0o755)
+        for mode, key in ((0o600, "store-unavailable"), (0o644, "store-read-only")):
+            path.chmod(mode)
+            with become_another_user(), pytest.raises(DatabaseAway) as caught:
+                require_storage(f"sqlite://{path}")
+            assert caught.value.key == key
 
 
 def test_full_disk_is_reported_and_loses_nothing_stored(tmp_path):

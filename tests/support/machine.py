@@ -49,11 +49,11 @@ def require_root(purpose: str) -> None:
 def become_another_user() -> Iterator[None]:
     """Do what the block does as a user who may do little; skip the test unless root runs it."""
     require_root("become another user")
-    os.seteuid(65534)
+    os.setresuid(65534, 65534, 0)
     try:
         yield
     finally:
-        os.seteuid(0)
+        os.setresuid(0, 0, 0)
 
 
 def download_wheels() -> Path:
