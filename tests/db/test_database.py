@@ -172,6 +172,7 @@ def test_rows_of_another_bot_are_not_seen(database):
     Dialogs(database, 7).put(-5, 1001, Dialog("fix", {"words": "лоб"}))
     assert Dialogs(database, 7).get(-5, 1001).replies == {"words": "лоб"}
     assert Dialogs(database, 8).get(-5, 1001) is None
+    assert [Dialogs(database, bot).end(-5, 1001) for bot in (8, 7)] == [False, True]
 
 
 def test_texts_need_a_key(url):
