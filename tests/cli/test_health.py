@@ -48,6 +48,8 @@ def test_probe_tells_a_living_process_from_a_silent_and_an_ended_one(config, pro
         assert probe("daemon")[0] == 0
         let_pass(config, "daemon.alive", 40)
         assert "no heartbeat for 40 s" in probe("daemon")[1]
+        let_pass(config, "daemon.alive", -3600)
+        assert probe("daemon")[0] == 1
     assert "not running" in probe("daemon")[1]
 
 
