@@ -171,7 +171,8 @@ def _format_text(
     messages = _texts(language)
     message = messages.message(key)
     pattern = message.attributes[attribute] if attribute else message.value
-    assert pattern is not None  # noqa: S101 - a test proves that each text has a value
+    if pattern is None:
+        raise AssertionError(f"{key}: a test proves that each text has a value")
     values = {
         name: _format_argument(language, value) for name, value in arguments.items()
     }

@@ -111,7 +111,7 @@ def run(arguments: Sequence[str]) -> int | None:
         return report_health(folder.resolve(), name)
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, yaml.YAMLError):
         return None
-    except AttributeError:  # it is no map
+    except AttributeError:  # the configuration is no map
         return None
 
 
