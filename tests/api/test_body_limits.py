@@ -51,3 +51,10 @@ def test_anonymous_body_limit_is_64_kilobytes(site):
     with site.key_client(ANNA) as program, site.browser_client(ANNA) as browser:
         for client in (program, browser):
             assert client.post(PLACE, content=LARGE).status_code not in (413, 401)
+
+
+def test_large_body_with_an_invalid_key_is_refused_unread(site):
+    nobody = {"Authorization": "Bearer nobody"}
+    refused = site.client.post(PLACE, content=LARGE, headers=nobody)
+    assert refused.status_code == 401
+    assert refused.json()["type"] == "urn:merlin:problem:unauthorized"

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from merlin.core.web.assets import STATIC, WEB, local_address
 from tests.api.catalogue_files import COURSES
@@ -156,9 +158,49 @@ def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):
         303,
         "/sign-in?next=%2Fme",
     )
+    assert 'name="next" value="/me"' in get(shelf, "/sign-in?next=%2Fme").text
     with shelf.browser_client(ANNA) as browser:
         answer = browser.get("/sign-in?next=%2Fme")
         assert (answer.status_code, answer.headers["location"]) == (303, "/me")
+
+
+def test_link_on_the_answer_to_a_form_leads_to_a_page(shelf):
+    answer = get(shelf, "/favourites?lang=en", accept="text/html")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?lang=en")
+    with shelf.browser_client(ANNA) as browser:
+        page = browser.post("/terms", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["allow"]) == (405, "GET")
+    assert "<h1" in page.text
+
+
+def test_form_of_a_person_who_is_signed_out_asks_to_sign_in(shelf):
+    own = {"origin": shelf.address, "accept": "text/html"}
+    page = httpx.post(f"{shelf.address}/me/password", headers=own, timeout=longest())
+    assert page.status_code == 401
+    assert "location" not in page.headers
+    assert "Войдите" in page_text(page)
+
+
+def test_form_that_cannot_be_read_gets_an_error_page(shelf):
+    unbound = {"Content-Type": "multipart/form-data"}
+    with shelf.browser_client(ANNA) as browser:
+        page = browser.post("/favourites", content=b"add=1", headers=unbound)
+    assert page.status_code == 400
+    assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
+
+
+def test_error_in_a_page_is_logged_and_explained_without_its_details(site):
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as browser:
+        assert browser.get("/me").status_code == 200
+        broken = replace(site.services, clock="inside information")
+        site.app.state.services = broken
+        with capture_logs() as logs:
+            page = browser.get("/me", headers={"Accept-Language": "ru"})
+    assert page.status_code == 500
+    assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
+    assert "inside" not in page.text
+    assert [line["path"] for line in logs if line.get("exc_info")] == ["/me"]
 
 
 def test_unreachable_database_shows_an_error_page_with_retry(tmp_path, postgresql):
@@ -178,6 +220,9 @@ def test_too_large_form_is_refused_unread(shelf):
         assert "up to one megabyte" in page_text(large)
         unsaid = browser.post("/favourites", content=iter([b"add=1"]))
         assert unsaid.status_code == 411
+        browser.headers["Accept"] = "text/html"
+        page = browser.post("/favourites", content=iter([b"add=1"]))
+        assert (page.status_code, "<h1" in page.text) == (411, True)
 
 
 @pytest.mark.parametrize(

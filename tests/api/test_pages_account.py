@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.sign_ins import Logins
+from merlin.account.users import Consents
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Order, Promise, Purchases
 from merlin.billing.quota import Format
@@ -170,6 +171,37 @@ def test_current_password_proves_an_old_session(site, path, form):
             200,
             303,
         )
+
+
+@pytest.mark.parametrize("lacking", ["label", "scopes"])
+def test_key_without_a_name_or_a_scope_is_not_made(site, lacking):
+    form = {"label": "мой бот", "scopes": ["chat:write"]}
+    del form[lacking]
+    with site.browser_client(ANNA) as browser:
+        refused = browser.post("/me/keys", data=form)
+    assert refused.status_code == 422
+    assert "Назовите ключ" in refused.text
+    assert form.get("label", "") in refused.text
+    assert site.database.sql("SELECT * FROM api_key") == []
+
+
+def test_key_is_revoked_on_the_page_once(site):
+    key = site.key_headers(ANNA)
+    with site.browser_client(ANNA) as browser:
+        number = re.search('name="key_id" value="(.*?)"', browser.get("/me").text)[1]
+        for _ in range(2):
+            answer = browser.post("/me/keys/revoke", data={"key_id": number})
+            assert answer.headers["location"] == "/me#keys"
+        assert 'name="key_id"' not in browser.get("/me").text
+    assert site.client.get("/api/user", headers=key).status_code == 401
+
+
+def test_consent_is_revoked_on_the_page(site):
+    Consents(site.db).give(ANNA, "2026-11-22")
+    with site.browser_client(ANNA) as browser:
+        assert "/me/consent/revoke" in browser.get("/me").text
+        assert "Согласие отозвано" in browser.post("/me/consent/revoke").text
+        assert "/me/consent/revoke" not in browser.get("/me").text
 
 
 def test_password_key_and_erasure_are_told_in_the_bot(site):

@@ -78,6 +78,9 @@ def test_allowed_links_keep_their_target(link, leads_to):
         "../../../etc/passwd",
         "unknown.md",
         "https://user:password@example.com",
+        "http://[",
+        "//[::1",
+        "//℀.com",
     ],
 )
 def test_disallowed_links_become_plain_text(link):

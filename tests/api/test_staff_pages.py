@@ -151,6 +151,11 @@ def test_staff_page_redirects_anonymous_users_to_sign_in(staff):
         assert answer.headers["location"].startswith("/sign-in?next="), path
 
 
+def test_address_of_administration_leads_to_the_board(staff):
+    with staff.browser_client(VERA) as client:
+        assert client.get("/admin").headers["location"] == "/admin/board"
+
+
 def test_times_are_in_the_browsers_zone(staff):
     def times(zone):
         client.cookies.set("merlin_zone", zone)
