@@ -291,6 +291,7 @@ PAGE_PLANS_CONFIG = {
             "ru": "Всё и сразу: на время экзаменов.",
             "en": "All of it: for the exams.",
         },
+        "models": ["big-*"],
         "price": {"rub": 1499.90, "stars": 1100},
         "days": 30,
     },

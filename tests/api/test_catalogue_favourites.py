@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.api.running_api import ANNA, BORIS
+from tests.api.payment_api import page_text
+from tests.api.running_api import ANNA, BORIS, COURSES
 
 pytestmark = pytest.mark.functional
 
@@ -41,6 +42,32 @@ def test_favourite_can_be_added_listed_and_removed(site, anna):
         response = anna.delete(f"{PATH}/{course_id}")
         assert (response.status_code, response.content) == (204, b"")
     assert favourite_slugs(anna) == []
+
+
+def test_form_adds_and_removes_a_favourite_and_returns_to_its_page(site, boris):
+    course_id = site.course_id("networks")
+    page = f"/courses/{course_id}"
+    for act, slugs in (("add", ["networks"]), ("remove", [])):
+        answer = boris.post("/favourites", data={act: course_id, "next": page})
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        assert favourite_slugs(boris) == slugs
+    assert boris.post("/favourites", data={"next": page}).status_code == 422
+    own = {"Origin": site.address}
+    answer = site.client.post(
+        "/favourites", data={"add": course_id, "next": page}, headers=own
+    )
+    assert answer.headers["location"] == f"/sign-in?next=%2Fcourses%2F{course_id}"
+
+
+def test_material_whose_address_cannot_be_split_is_named_without_its_host(site):
+    material = '{lesson: 1, type: lab, title: {ru: Сеть}, file_url: "https://[x"}'
+    course = COURSES["networks"]["course.yaml"].replace(
+        "materials: []", f"materials:\n  - {material}"
+    )
+    site.index_courses({**COURSES, "networks": {"course.yaml": course}})
+    page = site.client.get(f"/courses/{site.course_id('networks')}")
+    assert (page.status_code, "Сеть" in page.text) == (200, True)
+    assert "[x" not in page_text(page)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 from contextlib import closing
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from merlin.api.middleware import Traffic, request_guard
 from merlin.core.errors import ConfigError
 from merlin.core.web.browser import language_of_header
 from merlin.db.writer import Store
+from tests.support.http_servers import serve_app
 from tests.support.process_settings import ProcessSettings, api_services
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -50,6 +54,22 @@ def test_internal_error_is_logged_without_details_in_the_response(site):
     assert "Traceback" not in response.text
     assert response.json()["request_id"]
     assert [line["path"] for line in logs if line.get("exc_info")] == ["/metrics"]
+
+
+def test_error_after_the_beginning_of_an_answer_is_logged_and_cuts_it_off():
+    async def break_off(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise OSError("inside information")
+
+    with (
+        serve_app(request_guard(break_off, Traffic())) as address,
+        capture_logs() as logs,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        httpx.get(address, timeout=longest())
+    assert [line["event"] for line in logs if line.get("exc_info")] == [
+        "a route failed"
+    ]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/nowhere", "/static/none.css"])

@@ -10,12 +10,13 @@ from http.client import HTTPResponse
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from docs.build.openapi import described
 from tests.api.running_api import VERA
 from tests.api.staff_api import run_full_api
 from tests.api.test_role_matrix import read_tables
-from tests.support.waiting import longest
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -121,6 +122,17 @@ def test_compressed_bodies_and_other_content_types_are_refused_with_415(
                 send(site, admin, name, content, **{"Content-Type": kind}), {415}
             )
     assert read_tables(site) == before
+
+
+def test_body_that_breaks_off_is_refused(site):
+    host, port = site.address.removeprefix("http://").split(":")
+    lines = ["POST /v1/chat/completions HTTP/1.1", "Host: x", "Content-Length: 99"]
+    lines += [f"{name}: {value}" for name, value in site.key_headers(VERA).items()]
+    with capture_logs() as logs:
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall("\r\n".join([*lines, "", '{"mod']).encode())
+        wait_until(lambda: any("status" in line for line in logs))
+    assert [line["status"] for line in logs if "status" in line] == [400]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import re
 import httpx
 import pytest
 
+from merlin.account.users import Users
+from merlin.billing.terms import Terms
 from tests.api.payment_api import (
     checkout_form,
     page_text,
@@ -159,19 +161,44 @@ def test_plans_page_shows_contents_and_prices(shop):
     assert "299 ₽ или 200 звёзд Telegram" in page
     assert "1 499,90 ₽" in page
     assert "Вопросы любого вида без ограничений" in page
+    assert "Модели: big-…" in page
     text = plans("en")
     assert "2 questions with a document a day" in text
     assert "₽299 or 200 Telegram Stars" in text
 
 
+def test_page_of_the_account_names_other_plans_and_what_is_left_of_packs(shop):
+    anna = shop.buyer()
+    given = Terms(shop.db)
+    given.add(anna.user_id, "plus", 30, "gift:plus", "cli:vera")
+    given.add(anna.user_id, "max", 30, "gift:max", "cli:vera")
+    order_id = press_pay(anna, "voices")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
+    page = page_text(anna.http.get("/me"))
+    assert "Ещё есть тариф «Плюс»: до" in page
+    assert "20 голосовых вопросов" in page
+
+
+def test_plan_without_an_end_says_so_on_the_page_of_plans(shop):
+    anna = shop.buyer()
+    Users(shop.db).set_plan(anna.user_id, "max", "cli:vera")
+    page = page_text(anna.http.get("/plans"))
+    assert "Безграничный текущий тариф без срока" in page
+
+
 def test_nothing_is_sold_for_roubles_inside_telegram(shop):
     anna = shop.buyer()
+    order_id = press_pay(anna, "voices")
     form = checkout_form(anna)
     anna.http.cookies.set("merlin_within", "telegram")
     assert "₽" not in page_text(anna.http.get("/plans"))
     assert 'name="price"' not in anna.http.get("/checkout/plus").text
     assert anna.http.post("/checkout/plus", data=form).status_code == 404
-    assert shop.billing.purchases.list_of_user(anna.user_id) == []
+    order = f"/orders/{order_id}"
+    assert anna.http.get(f"{order}/pay").headers["location"] == order
+    (ordered,) = shop.billing.purchases.list_of_user(anna.user_id)
+    assert ordered.purchase_id == order_id
 
 
 def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):

@@ -99,6 +99,15 @@ def test_response_never_redirects_to_the_host_header(still_site, path):
         assert "elsewhere" not in head + body
 
 
+@pytest.mark.parametrize("path", ["/chat/completions", "/models"])
+def test_path_of_the_protocol_without_its_version_says_which_base_is_right(
+    still_site, path
+):
+    answer = still_site.client.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:merlin:problem:wrong-base-url"
+
+
 def make_error(kind, *loc, **context):
     return {
         "type": kind,

@@ -1,5 +1,6 @@
 """Callers that disconnect, concurrent questions, and repeated requests at `/v1`."""
 
+import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,14 @@ import pytest
 
 from merlin.api.app import create_app
 from merlin.api.question_stream import next_piece
-from merlin.billing.quota import Format, Quotas
+from merlin.billing.quota import Allowance, Format, Quotas
 from merlin.config.settings import AnswerBudget
 from merlin.core.clock import utc_now
 from tests.api.chat_api import (
     MODEL,
     TWO_A_DAY,
+    ask,
+    chat_client,
     chat_request,
     count_questions_by_state,
     run_chat_api,
@@ -25,6 +28,7 @@ from tests.api.chat_api import (
 from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
 from tests.support.http_servers import serve_app
+from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
 from tests.support.waiting import longest, wait_until
 
@@ -117,6 +121,36 @@ def test_running_api_returns_abandoned_reservations(tmp_path):
         )
         with serve_app(create_app(replace(site.services, clock=later))):
             wait_until(lambda: count_questions_by_state(site) == {"returned": 1})
+
+
+@functional
+def test_answer_after_thoughts_that_were_sent_already_follows_them_whole(tmp_path):
+    with run_chat_api(tmp_path) as (site, provider), chat_client(site) as client:
+        answer = "A secret plan of many words. </think> Hold the button."
+        provider.behave(fixed_answer=answer, piece_s=0.02)
+        streamed = ask(client, QUESTION, stream=True).text
+    sent = "".join(re.findall('"content": ?"([^"]*)"', streamed))
+    assert sent.endswith("Hold the button.")
+
+
+@functional
+def test_reached_spending_limit_and_a_plan_without_questions_refuse_a_question(
+    tmp_path,
+):
+    closed = make_plan("closed", {"ru": "Закрытый"}, {Format.TEXT: Allowance(day=0)})
+    spent = {"caps": AnswerBudget(per_day=0.000001), "config": DEAR}
+    for name, settings, said in (
+        ("closed", {"plans": (closed,)}, "не входят"),
+        ("spent", spent, "исчерпал дневной лимит"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        with run_chat_api(folder, **settings) as (site, _), chat_client(site) as client:
+            ask(client, QUESTION)
+            refused = ask(client, QUESTION)
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (429, "insufficient_quota")
+        assert said in error["message"]
 
 
 def replace_clock(**ahead):

@@ -1,5 +1,6 @@
 """Edits: shown to their authors, conflicts resolved, withdrawn, undone; and edits of examples."""
 
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from merlin.app.examples import view_of
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
-from merlin.dataset.changes import Changes, intent_key
+from merlin.dataset.changes import Changes, ChangeState, intent_key
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents
@@ -122,6 +123,34 @@ def test_edit_refused_for_another_one_shows_its_text_until_it_is_withdrawn(
     assert files_in_git(site)[ONE] == others
     assert browser.post(f"/changes/{change_id}/drop").status_code == 303
     assert teacher.get(address).json()["files"][0]["yours"] is None
+
+
+def test_edit_that_the_repository_refused_is_tried_again(site, browser, committer):
+    change_id = edit(site, browser, "Моё")
+    address = f"/changes/{change_id}"
+    assert browser.post(f"{address}/retry").status_code == 409
+    changes = Changes(site.db)
+    changes.put_aside(changes.claim(), ChangeState.PARKED, "change-push-refused", {})
+    answer = browser.post(f"{address}/retry")
+    assert (answer.status_code, answer.headers["location"]) == (303, address)
+    assert committer.commit().commit
+    assert "Моё" in files_in_git(site)[ONE]
+
+
+def test_state_of_an_edit_is_sent_only_when_it_has_changed(site, browser, committer):
+    change_id = edit(site, browser, "Моё")
+    pages = [f"/changes/{change_id}", f"{PAGE}?changed={change_id}"]
+    polled = [
+        re.search(r'hx-get="(/changes/[^"]+)"', browser.get(page).text)[1]
+        for page in pages
+    ]
+    assert [browser.get(each).status_code for each in polled] == [204, 204]
+    committer.commit()
+    whole, line = (browser.get(each) for each in polled)
+    assert "hx-get" not in whole.text
+    # The list beside the line refreshes itself.
+    assert line.headers["hx-trigger"] == "change-indexed"
+    assert browser.get(f"/changes/{'0' * 32}/note").status_code == 404
 
 
 def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(

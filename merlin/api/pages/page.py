@@ -157,12 +157,12 @@ class PageContext(Caller):
 REFUSALS = (Problem, Forbidden, Refused, DatasetError, ValidationError)
 
 
-def refusal_text(context: PageContext, error: Exception) -> str:
-    """Return the message of one of `REFUSALS`; raises it again if it is a 404."""
+def refusal_text(
+    context: PageContext, error: Problem | ValidationError | MerlinError
+) -> str:
+    """Return the message of one of `REFUSALS`, or of another error of ours."""
     match error:
         case Problem():
-            if error.status is HTTPStatus.NOT_FOUND:
-                raise error
             return text(
                 context.language, f"api-problem-{error.code}", **error.arguments
             )
@@ -170,8 +170,6 @@ def refusal_text(context: PageContext, error: Exception) -> str:
             return " ".join(_field_errors(context, error))
         case MerlinError():
             return text(context.language, error.key, **error.arguments)
-        case _:
-            raise error
 
 
 # Field of a form or of its body -> text key of its label.

@@ -52,9 +52,7 @@ async def show_note(
     context: TeacherContext, change_id: Hex, seen: Seen = ""
 ) -> Response:
     """Return the line with the state of an edit if it differs from `seen`, else nothing."""
-    note = await find_noted_change(context, change_id)
-    if note is None:
-        raise NotFound(f"no change {change_id}")
+    note = await _read_change(context, change_id)
     if note.seen == seen:
         return Response(status_code=204)
     response = render_fragment(context, "note_part.html", {"note": note})
