@@ -9,9 +9,13 @@ import pytest
 from merlin.core.permissions import Role
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
-from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
+from merlin.db.tables import BUILD, EXAMPLE_TEXT, MODEL, TURN
 from tests.api.chat_api import TWO_A_DAY, run_chat_api
-from tests.support.serving_models import insert_commit_of_build, insert_example
+from tests.support.serving_models import (
+    insert_commit_of_build,
+    insert_example,
+    insert_live_model,
+)
 
 pytestmark = pytest.mark.functional
 
@@ -122,6 +126,15 @@ def test_form_submitted_twice_asks_once(site, provider, client):
     assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(
         pages[0]
     )
+
+
+def test_model_that_was_not_tested_has_no_score(site):
+    insert_live_model(site.database, "untested", number=2, dataset="networks")
+    untested = MODEL.model_id == "untested"
+    site.database.update(MODEL, untested, questions=None, right_count=None, chrf=None)
+    with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as admin:
+        page = admin.get("/admin/models", headers={"Accept-Language": "ru"})
+    assert re.search(r"networks-2</a>.*?<dt>Тест</dt><dd>–</dd>", page.text, re.DOTALL)
 
 
 def test_rating_can_be_set_and_removed(site, client):

@@ -126,6 +126,7 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
         == 9900
     )
     assert "Ошибка · Вера" in page_text(shop.admin.get(address))
+    assert "сумма: 40,50 ₽" in page_text(shop.admin.get("/admin/audit"))
     assert "отозвано" in page_text(shop.admin.get(address))
     assert shop.ledger_faults() == []
 
