@@ -80,6 +80,7 @@ def test_allowed_links_keep_their_target(link, leads_to):
         "https://user:password@example.com",
         "http://[",
         "//[::1",
+        "//[https:]",
         "//℀.com",
     ],
 )

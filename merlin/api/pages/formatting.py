@@ -33,8 +33,13 @@ if TYPE_CHECKING:
     from merlin.api.pages.page import PageContext
 
 
-def when(context: PageContext, at: datetime | str) -> str:
-    """Return a time in the person's zone: "20 ноя, 13:12", of another year "20 ноя 2025, 13:12"."""
+def when(context: PageContext, at: datetime | str | None) -> str:
+    """Return a time in the person's zone: "20 ноя, 13:12", of another year "20 ноя 2025, 13:12".
+
+    "–" for none.
+    """
+    if at is None:
+        return "–"
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
     now = context.services.clock()
     zone = context.zone

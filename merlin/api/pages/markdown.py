@@ -161,7 +161,10 @@ def _with_scrolled_tables(tokens: Sequence[Token], label: str) -> Iterator[Token
 
 def _address(url: str, env: Mapping[str, Any]) -> str:
     """Return the allowed address of a link, "" for none."""
-    parts = urlsplit(url)  # of an address that the parser has encoded
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     is_outside = bool(parts.scheme or parts.netloc or "\\" in url)
     if is_outside or not parts.path:
         is_good = _is_good_outside(parts) if is_outside else bool(parts.fragment)
