@@ -203,7 +203,8 @@ def test_upsert_stores_a_row_or_changes_the_row_of_its_key(database):
     for value in ("1", "2"):
         database.upsert(SETTING, {"name": "a"}, {"value": value})
     database.upsert(SETTING, {"name": "b"}, {"value": "3"})
-    rows = database.rows(SETTING.select().order_by(SETTING.name))
+    chosen = SETTING.select(SETTING.name, SETTING.value)
+    rows = database.rows(chosen.order_by(SETTING.name))
     assert rows == [("a", "2"), ("b", "3")]
 
 
