@@ -63,7 +63,13 @@ def admin(site):
 
 
 @pytest.fixture(scope="module")
-def before(site, admin):
+def key(site):
+    """The headers of a program with the key of an admin."""
+    return site.key_headers(VERA)
+
+
+@pytest.fixture(scope="module")
+def before(site, admin, key):
     """Every table, which no test of this file changes."""
     return read_tables(site)
 
@@ -124,10 +130,10 @@ def test_compressed_bodies_and_other_content_types_are_refused_with_415(
     assert read_tables(site) == before
 
 
-def test_body_that_breaks_off_is_refused(site):
+def test_body_that_breaks_off_is_refused(site, key):
     host, port = site.address.removeprefix("http://").split(":")
     lines = ["POST /v1/chat/completions HTTP/1.1", "Host: x", "Content-Length: 99"]
-    lines += [f"{name}: {value}" for name, value in site.key_headers(VERA).items()]
+    lines += [f"{name}: {value}" for name, value in key.items()]
     with capture_logs() as logs:
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall("\r\n".join([*lines, "", '{"mod']).encode())

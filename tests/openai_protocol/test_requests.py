@@ -47,7 +47,7 @@ def test_body_is_one_json_object():
         (b"", 400),
         (b'{"a": "\xff"}', 400),
         (b"[" * 200_000, 400),
-        (gzip.compress(b"{}"), 400),
+        (gzip.compress(b"{}", mtime=0), 400),
         (b" " * 1_000_001, 413),
     ],
 )
