@@ -223,11 +223,10 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         ]
         daemons = [beat for beat in beats if beat.process == "daemon"]
         is_live = any(daemon.is_alive(ctx.clock()) for daemon in daemons)
+        beats_at = [daemon.at for daemon in daemons]
         return Board(
             is_live=is_live,
-            silent_since=(
-                None if is_live else max((each.at for each in daemons), default=None)
-            ),
+            silent_since=None if is_live else max(beats_at, default=None),
             is_telegram_down=any(
                 beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock())
                 for beat in beats
