@@ -63,6 +63,8 @@ def test_user_settings_are_stored(users):
         shown_name="Анна Ёлкина",
     )
     assert users.get(BORIS) == User(BORIS, "en")
+    assert users.get_or_new(BORIS) == users.get(BORIS)
+    assert users.get_or_new(9) == User(9)
     # A direction mark would turn the text around the name, a line end would forge the next line.
     for name, stored in (
         ("Ёлки\u202eна\x07", "Ёлкина"),
