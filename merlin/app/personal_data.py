@@ -155,9 +155,8 @@ class PersonalRecords(Repository):
         for traces in TRACES:
             table = traces.table
             conditions = [*_list_own_conditions(traces, user_id)]
-            if (
-                table is PROPOSAL
-            ):  # those accepted as examples are deleted with these, by a commit
+            # Those accepted as examples are deleted with these, by a commit.
+            if table is PROPOSAL:
                 conditions.append(PROPOSAL.user_id == user_id)
             if conditions:
                 number = table.select(SQL(f"'{table.__name__}'"), fn.COUNT(SQL("*")))

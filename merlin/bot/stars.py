@@ -60,9 +60,8 @@ class StarsGateway:
         try:
             await self._call("refundStarPayment", fields)
         except PaymentError as error:
-            if (
-                _REFUNDED not in str(error).upper()
-            ):  # the library capitalises Telegram's words
+            # The library capitalises Telegram's words.
+            if _REFUNDED not in str(error).upper():
                 raise
         return payments.GatewayRefund(
             charge, charge, request.amount, is_done=True, at=utc_now()

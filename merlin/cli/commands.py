@@ -35,9 +35,8 @@ def exit_on_interrupt() -> Iterator[None]:
     pydantic drops a KeyboardInterrupt, or reports it as an error of the model or the value.
     """
     before = signal.getsignal(signal.SIGINT)
-    if (
-        before is signal.default_int_handler
-    ):  # else it is ignored, as in a script's background
+    # Else it is ignored, as in a script's background.
+    if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
     try:
         yield

@@ -43,9 +43,8 @@ class BoundedHttp(HttpToolsProtocol):
         """Make room for the connection."""
         super().connection_made(transport)
         self.waits_since = self.loop.time()
-        if (
-            self.client is not None
-        ):  # trusted proxies are listed by their addresses of IPv4
+        # Trusted proxies are listed by their addresses of IPv4.
+        if self.client is not None:
             self.client = (
                 str(parse_address(self.client[0]) or self.client[0]),
                 self.client[1],
@@ -94,9 +93,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def is_late(self, now: float) -> bool:
         """Return whether the client has missed its deadline; `now` is the event loop's time."""
-        if (
-            self.waits_since is None or self.flow.read_paused
-        ):  # the application does not read
+        # The application does not read.
+        if self.waits_since is None or self.flow.read_paused:
             return False
         body_s = BODY_S + self._received / BODY_BYTES_PER_S
         return now - self.waits_since > (HEAD_S if self._is_in_head else body_s)

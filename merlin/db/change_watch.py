@@ -56,9 +56,8 @@ def _watch(db: Database, notify: Callable[[], object], stop: threading.Event) ->
                         stop.wait(LOOK_S)
                     wait(MAX_WAIT_S)
         except Exception as error:
-            if not isinstance(
-                error, MerlinError
-            ):  # others report an unavailable database
+            # Others report an unavailable database.
+            if not isinstance(error, MerlinError):
                 log.exception("changes are not heard of")
             stop.wait(MAX_WAIT_S)
 

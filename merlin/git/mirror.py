@@ -403,9 +403,8 @@ class MirrorFetcher:
             return head
         self._fetch_objects(head, lock)
         new_head = read_ref(self._run, HEAD_REF)
-        if (
-            new_head == old_head
-        ):  # git fetches no history that is cut off, and exits with 0
+        # Git fetches no history that is cut off, and exits with 0.
+        if new_head == old_head:
             raise SourceError(f"{self._remote.url} is a shallow clone", "git-shallow")
         log.info("fetched", head=new_head, before=old_head)
         return new_head

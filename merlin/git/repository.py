@@ -167,9 +167,8 @@ class GitCommand:
             return
         stderr = stderr_bytes.decode("utf-8", "replace")
         reason = f"{arguments[0]}: {mirror.format_stderr(stderr, self._remote)}"
-        if (
-            status < 0 or status == _NOT_FOUND
-        ):  # killed or not started: it decided nothing
+        # Killed or not started: it decided nothing.
+        if status < 0 or status == _NOT_FOUND:
             text = f"git did not run to its end ({status}): {reason}"
             raise SourceError(text, "git-failed", reason=reason)
         key = find_meaning(stderr, self._remote)

@@ -60,9 +60,8 @@ from merlin.providers.openai_objects import (
     read_rows,
 )
 
-if (
-    TYPE_CHECKING
-):  # Imported at the first call: 24 MB, which a daemon without models saves.
+# Imported at the first call: 24 MB, which a daemon without models saves.
+if TYPE_CHECKING:
     import openai
     from openai.resources.files import FilesWithRawResponse
     from openai.resources.fine_tuning.jobs.jobs import JobsWithRawResponse

@@ -176,9 +176,8 @@ class CommitHistory(Repository):
         dataset = outcome.dataset
         checked = outcome.checked
         new = outcome.content
-        if (
-            outcome.status is VerdictStatus.REMOVED
-        ):  # its waiting verdicts are superseded
+        # Its waiting verdicts are superseded.
+        if outcome.status is VerdictStatus.REMOVED:
             of_dataset = VERDICT.dataset == dataset
             transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
         if checked or outcome.status is VerdictStatus.REMOVED:

@@ -235,9 +235,8 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
     now = provider.clock()
-    if (
-        intent.sent_at > now
-    ):  # the clock was set back: nobody knows how long ago that was
+    # The clock was set back: nobody knows how long ago that was.
+    if intent.sent_at > now:
         Intents(provider.db).mark_sending(intent.key, now)
         raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).count_empty_find(intent.key)

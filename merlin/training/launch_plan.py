@@ -381,9 +381,8 @@ class Launches(Repository):
 
     def _is_within(self, job: Job) -> bool:
         """Return whether the caps allow the job; concurrent launches check one at a time."""
-        if (
-            self.db.dialect == "postgresql"
-        ):  # a writing SQLite transaction is exclusive anyway
+        # A writing SQLite transaction is exclusive anyway.
+        if self.db.dialect == "postgresql":
             self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
         if self.count_active(job.provider, but=job.launch_key) >= self.max_active(
             job.provider

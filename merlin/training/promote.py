@@ -219,9 +219,8 @@ class Promotions(Repository):
             position = max(position, self._find_newest_considered(new.model))
         if not self._switch(old, new.model, position, at):
             return False
-        if (
-            why == ROLLBACK
-        ):  # else the next commit's model brings back what was rolled back
+        # Else the next commit's model brings back what was rolled back.
+        if why == ROLLBACK:
             self.db.update(SERVING, SERVING.dataset == new.model.dataset, is_pinned=1)
         if old is None or old.model.model_row != new.model.model_row:
             promotion = {

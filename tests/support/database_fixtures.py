@@ -152,9 +152,8 @@ def run_beside(database, url, cipher):
         def run_first():
             first()
             pending = pool.submit(run_second)
-            if (
-                database.dialect != "sqlite"
-            ):  # where the second cannot begin before the commit
+            # Where the second cannot begin before the commit.
+            if database.dialect != "sqlite":
                 wait_until(
                     lambda: database.sql("SELECT 1 FROM pg_locks WHERE NOT granted")
                 )
