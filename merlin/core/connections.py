@@ -57,7 +57,8 @@ class BoundedHttp(HttpToolsProtocol):
         others = cast("set[BoundedHttp]", self.connections)
         if len(others) > most:
             waiting = [each for each in others if each.waits_since is not None]
-            longest = min(waiting, key=lambda each: each.waits_since or 0.0)
+            # The clock counts milliseconds: of several that began in one, not the new one.
+            longest = min(waiting, key=lambda each: (each.waits_since or 0, each is self))
             self.connections.discard(longest)
             longest.transport.abort()
 
