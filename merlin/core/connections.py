@@ -58,7 +58,9 @@ class BoundedHttp(HttpToolsProtocol):
         if len(others) > most:
             waiting = [each for each in others if each.waits_since is not None]
             # The clock counts milliseconds: of several that began in one, not the new one.
-            longest = min(waiting, key=lambda each: (each.waits_since or 0, each is self))
+            longest = min(
+                waiting, key=lambda each: (each.waits_since or 0, each is self)
+            )
             self.connections.discard(longest)
             longest.transport.abort()
 
