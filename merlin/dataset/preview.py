@@ -55,16 +55,15 @@ class Preview:
         return rules if PERSONAL.issuperset(chain(*rules.values())) else {}
 
 
-_MAX_PARSED = 10_000  # files
-
-
 @dataclass(frozen=True, slots=True)
 class EditChecker:
     """Checks edits; it remembers parsed files, so that a later check parses only what changed.
 
-    A large dataset takes a while: call it neither in the event loop nor in the writer thread.
+    With more than `most_parsed` it forgets them all. A large dataset takes a while: call it neither
+    in the event loop nor in the writer thread.
     """
 
+    most_parsed: int = 10_000
     _parsed: dict[ParsedKey, ParsedFile] = field(default_factory=dict)
 
     def check(
@@ -93,7 +92,7 @@ class EditChecker:
             if text is not None:
                 content = text.encode("utf-8", "surrogatepass")
                 after[path] = (edited_blob(text), content)
-        if len(self._parsed) > _MAX_PARSED:
+        if len(self._parsed) > self.most_parsed:
             self._parsed.clear()
         old, new = (
             check(dataset, _entries(each), _reader(each), limit_tokens, self._parsed)

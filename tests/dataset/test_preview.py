@@ -100,10 +100,9 @@ def test_diff_is_shown_line_by_line():
 
 
 @pytest.mark.parametrize("most", [10_000, 40])
-def test_reused_checker_gives_the_same_preview_as_a_new_one(most, monkeypatch):
-    monkeypatch.setattr("merlin.dataset.preview._MAX_PARSED", most)
+def test_reused_checker_gives_the_same_preview_as_a_new_one(most):
     rng = random.Random(3)  # noqa: S311 - repeatable on purpose
-    checker = EditChecker()
+    checker = EditChecker(most)
     files = {file.path: file for file in make_files(30)}
     paths = [*sorted(files), "examples/new.yaml", "examples/t.yaml"]
     texts = [

@@ -131,7 +131,6 @@ def test_child_that_ran_long_is_restarted_after_the_shortest_pause(
     assert child.backoff.begin() == 0.02, "as after a first failure"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
 def test_kernel_is_asked_to_kill_a_child_with_its_parent():
     system = ctypes.CDLL(None)
     death_signal = ctypes.c_int()
