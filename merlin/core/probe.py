@@ -109,9 +109,15 @@ def run(arguments: Sequence[str]) -> int | None:
         os.environ.setdefault("MERLIN_LANGUAGE", str(document.get("language", "ru")))
         folder = Path(path).resolve().parent / Path(document["state_dir"]).expanduser()
         return report_health(folder.resolve(), name)
-    except (OSError, RuntimeError, ValueError, TypeError, LookupError, yaml.YAMLError):
-        return None
-    except AttributeError:  # the configuration is no map
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,  # no map
+        yaml.YAMLError,
+    ):
         return None
 
 
