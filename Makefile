@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run packages test test-postgresql test-real record-real vllm-cpu check lint types coverage golden bench soak install deb release docs pictures screens pin
+.PHONY: venv runtime engine locks audit demo run packages test quick weekly test-postgresql test-real record-real vllm-cpu check lint types coverage golden bench soak install deb release docs pictures screens pin
 
 venv: .venv/installed
 
@@ -97,11 +97,21 @@ test-postgresql: venv
 	MERLIN_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 # Programs that nobody here wrote, each in a folder of its own in the user's cache (6 GB, installed
-# once): ten minutes on two cores. `.ci/run` has the quick ones.
+# once): ten minutes on two cores. `.ci/run` has openai's client.
 test-real: venv
 	$(BIN)/python -m pytest -q tests/real
 
-# The same, and what they sent and answered is written for the stand-ins, with what was tried.
+# What is nearest to the changes since the last commit, or since SINCE: about a minute.
+SINCE ?=
+quick: venv
+	$(BIN)/python -m tests.quick $(SINCE)
+
+# What shows the same again with another base, client or version (tests/weekly.py); PARTS names some.
+PARTS ?=
+weekly: engine
+	$(BIN)/python -m tests.weekly $(PARTS)
+
+# The same as test-real, and what they sent and answered is written for the stand-ins, with what was tried.
 record-real: venv
 	MERLIN_RECORD=write $(BIN)/python -m pytest -q tests/real
 
@@ -118,7 +128,7 @@ lint: venv
 	$(BIN)/python tests/support/find_secrets.py
 	$(BIN)/python -m tests.individual_coverage
 
-# Each file of merlin/ under its own tests alone: for a weekly run, and `VERB=write` after tests of one came.
+# Each file that is a rule under its own tests alone: weekly, and `VERB=write` after tests of one came.
 VERB ?= run
 coverage: venv
 	$(BIN)/python -m tests.individual_coverage $(VERB) $(FILES)

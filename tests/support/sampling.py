@@ -1,14 +1,17 @@
-"""The sample that `make test` runs: all unit tests and kill points, and one in sixteen of the rest.
+"""Which tests a run has.
 
-The whole suite takes a quarter of an hour on two cores and runs before anything lands (`.ci/run`
-sets MERLIN_REQUIRE_ALL). The sample stays the same unless MERLIN_SEED changes, and adding or
-removing a test does not affect the others. pytest on its own runs everything it is given, except
-tests of real programs, which install them: they run where `tests/real` is named, and the quick
-ones with MERLIN_REQUIRE_ALL=1.
+`make test`: a sample, all unit tests and kill points and one in sixteen of the rest. It stays the
+same unless MERLIN_SEED changes, and adding or removing a test does not affect the others.
+`.ci/run` (MERLIN_REQUIRE_ALL=1): every test but those of weekly parts whose inputs are the same.
+`make weekly` (MERLIN_WEEKLY): the tests of a part alone.
+pytest on its own runs what it is given, except tests of real programs, which install these: they
+run where `tests/real` is named.
 """
 
 import os
 from hashlib import sha256
+
+from tests import weekly
 
 ONE_IN = 16
 _WHOLE = ("tests/kill/",)
@@ -16,44 +19,45 @@ _WHOLE = ("tests/kill/",)
 
 def is_wanted():
     """Return whether only a sample was requested."""
-    return "MERLIN_SAMPLE" in os.environ and os.environ.get("MERLIN_REQUIRE_ALL") != "1"
+    return "MERLIN_SAMPLE" in os.environ and not is_complete()
+
+
+def is_complete():
+    """Return whether every test was requested."""
+    return os.environ.get("MERLIN_REQUIRE_ALL") == "1"
 
 
 def seed():
     return os.environ.get("MERLIN_SEED", "0")
 
 
-def split_items(items):
-    """Return the tests of the sample and the others, each in their order."""
+def split_items(config, items):
+    """Return the tests that run and the others, each in their order."""
     chosen = []
     left_out = []
+    is_chosen = _make_filter(config)
     for item in items:
-        (chosen if _is_chosen(item) else left_out).append(item)
+        (chosen if is_chosen(item) else left_out).append(item)
     return chosen, left_out
 
 
-def leave_out_real(config, items):
-    """Remove the tests of real programs that are not wanted; return them."""
-    if any("tests/real" in str(argument) for argument in config.args):
-        return []
-    left_out = [item for item in items if not _is_wanted_real(item)]
-    items[:] = [item for item in items if _is_wanted_real(item)]
-    return left_out
+def _make_filter(config):
+    if weekly.ONLY:
+        return lambda item: weekly.find_part(item) == weekly.ONLY
+    parts = {None, *weekly.find_wanted(is_wanted(), is_complete())}
+    may_install = is_complete() or any("tests/real" in arg for arg in config.args)
+
+    def is_chosen(item):
+        if weekly.find_part(item) not in parts:
+            return False
+        if item.get_closest_marker("real") and not may_install:
+            return False
+        return not is_wanted() or _is_of_sample(item)
+
+    return is_chosen
 
 
-def _is_wanted_real(item):
-    marker = item.get_closest_marker("real")
-    if marker is None:
-        return True
-    from tests.real.programs import PROGRAMS
-
-    return (
-        os.environ.get("MERLIN_REQUIRE_ALL") == "1"
-        and PROGRAMS[marker.args[0]].is_quick
-    )
-
-
-def _is_chosen(item):
+def _is_of_sample(item):
     always_runs = (
         item.nodeid.startswith(_WHOLE) or item.get_closest_marker("unit") is not None
     )
