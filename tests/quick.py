@@ -3,9 +3,10 @@
     python -m tests.quick          what changed since the last commit, or in it where nothing did
     python -m tests.quick main~3   what changed since that commit
 
-These are the changed test files, the tests of each changed file (tests/individual_coverage.py), the
-test files that import it, and for files of other kinds the folders of NEAR. No recording of earlier
-runs is read, so a fresh clone has it too.
+These are the changed test files; of each other changed file the tests of its name
+(tests/individual_coverage.py), at most eight test files that import it, or, where there are none,
+the tests of the files that use it; and for files of other kinds what NEAR says. No recording of an
+earlier run is needed, so a fresh clone has it too.
 """
 
 import ast
@@ -32,6 +33,8 @@ NEAR = {
     "requirements": ("tests/release/test_requirements.py",),
     "pyproject.toml": ("tests/release",),
 }
+# Of test files that import a changed file: a hundred import the context of all acts.
+MOST_IMPORTING = 8
 
 
 def list_changed(since: str, root: Path = ROOT) -> list[str]:
@@ -48,21 +51,35 @@ def list_changed(since: str, root: Path = ROOT) -> list[str]:
 
 def choose(changed: list[str], root: Path = ROOT) -> list[str]:
     """Return the test files and folders to run for these paths, the nearest first."""
-    tests = sorted(
-        str(path.relative_to(root)) for path in root.glob("tests/*/test_*.py")
-    )
+    tests = _list_files(root, "tests/*/test_*.py")
+    imported = {test: set(_list_imported(root / test)) for test in tests}
     own = match_all(root)
-    modules = {_name_module(path) for path in changed if path.endswith(".py")}
     chosen = [path for path in changed if path in tests]
     for path in changed:
-        chosen += own.get(path, [])
-        chosen += [
-            test for start in NEAR if path.startswith(start) for test in NEAR[start]
+        module = _name_module(path)
+        importing = [test for test in tests if module in imported[test]]
+        # Those of the same package first.
+        importing.sort(key=lambda test: Path(test).parts[1] != Path(path).parts[1])
+        near = [
+            *own.get(path, []),
+            *(test for start in NEAR if path.startswith(start) for test in NEAR[start]),
+            *importing[:MOST_IMPORTING],
         ]
-    chosen += [
-        test for test in tests if not modules.isdisjoint(_list_imported(root / test))
-    ]
+        chosen += near or _find_tests_of_users(module, own, root)
     return list(dict.fromkeys(chosen))
+
+
+def _find_tests_of_users(
+    module: str, own: dict[str, list[str]], root: Path
+) -> list[str]:
+    """Return the tests of the files that import a module which no test imports."""
+    users = _list_files(root, "merlin/**/*.py")
+    users = [path for path in users if module in _list_imported(root / path)]
+    return [test for path in users for test in own.get(path, [])]
+
+
+def _list_files(root: Path, pattern: str) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.glob(pattern))
 
 
 def _name_module(path: str) -> str:
