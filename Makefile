@@ -106,7 +106,8 @@ SINCE ?=
 quick: venv
 	$(BIN)/python -m tests.quick $(SINCE)
 
-# What shows the same again with another base, client or version (tests/weekly.py); PARTS names some.
+# What shows the same again with another base, client or version, with `coverage`, `mutations` and a
+# sample of `soak` (tests/weekly.py); PARTS names some of them.
 PARTS ?=
 weekly: engine
 	$(BIN)/python -m tests.weekly $(PARTS)

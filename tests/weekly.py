@@ -4,8 +4,8 @@ A test belongs to a part by its marker `weekly`, or by its program (tests/real/p
 `.ci/run` has a part where a file of its inputs is not as it was when the part last passed:
 weekly.txt has the digest of these files and the day. It names the parts that it leaves out.
 
-    python -m tests.weekly              run every part (`make weekly`)
-    python -m tests.weekly bases image  run these (`make weekly PARTS="bases image"`)
+    python -m tests.weekly              run every part and command (`make weekly`)
+    python -m tests.weekly bases soak   run these (`make weekly PARTS="bases soak"`)
     python -m tests.weekly write        after a green `.ci/run`, which ran the parts that changed
 """
 
@@ -63,6 +63,12 @@ PARTS = {
         "state folders of earlier versions open with this one",
         ("merlin/db/migrations/*", "tests/upgrade/*"),
     ),
+}
+# What only the week runs, as arguments of Python: it measures the tests, or draws at random.
+COMMANDS = {
+    "coverage": ("-m", "tests.individual_coverage", "run"),
+    "mutations": ("-m", "tests.mutations", "--since", "1 week ago"),
+    "soak": ("-m", "bench", "soak", "--kills", "100"),
 }
 
 
@@ -150,11 +156,17 @@ def summarize(unchanged: dict[str, str]) -> list[str]:
     return lines
 
 
-def run_part(name: str) -> bool:
-    """Run the tests of a part on every core; return whether they passed."""
-    environment = {**os.environ, "MERLIN_REQUIRE_ALL": "1", "MERLIN_WEEKLY": name}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist=loadgroup"]
-    return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
+def run(name: str) -> bool:
+    """Run a command, or the tests of a part on every core; return whether it passed."""
+    print(f"== {name}", flush=True)
+    if name in COMMANDS:
+        command = COMMANDS[name]
+        environment = dict(os.environ)
+    else:
+        command = ("-m", "pytest", "-q", "-n", "auto", "--dist=loadgroup")
+        environment = os.environ | {"MERLIN_REQUIRE_ALL": "1", "MERLIN_WEEKLY": name}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment)
+    return done.returncode == 0
 
 
 def main(arguments: list[str]) -> int:
@@ -163,10 +175,17 @@ def main(arguments: list[str]) -> int:
     if arguments == ["write"]:
         write_passed([*PARTS], today)
         return 0
-    passed = {name: run_part(name) for name in arguments or PARTS}
-    write_passed([name for name, is_green in passed.items() if is_green], today)
-    failed = [name for name, is_green in passed.items() if not is_green]
-    print(f"passed: {len(passed) - len(failed)}; failed: {' '.join(failed) or 'none'}")
+    names = [*PARTS, *COMMANDS]
+    if unknown := set(arguments) - set(names):
+        print(f"no part: {' '.join(unknown)}; there are {' '.join(names)}")
+        return 2
+    failed = []
+    for name in arguments or names:
+        if not run(name):
+            failed.append(name)
+        elif name in PARTS:
+            write_passed([name], today)
+    print(f"failed: {' '.join(failed) or 'none'}")
     return 1 if failed else 0
 
 
