@@ -32,10 +32,20 @@ class Part:
     inputs: tuple[str, ...]
 
 
-ENGINE = ("merlin/engine/*", "requirements-engine*", "tests/engine/*")
+ENGINE = ("merlin/engine/*", "merlin/openai_protocol/*", "requirements-engine*")
 PROTOCOL = ("merlin/openai_protocol/*", "merlin/api/openai_compat/*")
 PARTS = {
-    "bases": Part("every other class of bases is trained, proved and served", ENGINE),
+    "torch": Part(
+        "language models of each class are trained, killed, served and exported",
+        (*ENGINE, "tests/engine/*"),
+    ),
+    "adapters": Part(
+        "adapters of others come in, and a spoilt one never goes live",
+        (
+            *(*ENGINE, "merlin/training/*", "merlin/daemon/*"),
+            *("tests/engine/*", "tests/e2e/test_spoilt_adapter.py"),
+        ),
+    ),
     "programs": Part(
         "clients and servers of others get on with the engine and with /v1",
         (*PROTOCOL, "merlin/engine/*", "merlin/providers/openai*", "tests/real/*"),
@@ -59,9 +69,9 @@ PARTS = {
             *("requirements.txt", "requirements-build.txt", "tests/image/*"),
         ),
     ),
-    "upgrades": Part(
-        "state folders of earlier versions open with this one",
-        ("merlin/db/migrations/*", "tests/upgrade/*"),
+    "tutorial": Part(
+        "the commands of the tutorial print the same in Russian",
+        ("docs/ru/tutorial.md", "merlin/locale/ru/*", "tests/e2e/test_tutorial.py"),
     ),
 }
 # What only the week runs, as arguments of Python: it measures the tests, or draws at random.

@@ -22,7 +22,11 @@ from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
 from tests.support.forked_processes import run_processes
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("adapters"),
+]
 
 PAGE = Path(__file__).parents[2] / "docs/en/proof.md"
 

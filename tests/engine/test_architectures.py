@@ -37,7 +37,13 @@ class Engine:
         self.lines.append(line)
 
 
-@pytest.fixture(scope="module", params=CLASSES)
+def _as_weekly(name):
+    """Return a class as a parameter: of 14 one is trained in each run, an ordinary one."""
+    weekly = [] if name == "Qwen3ForCausalLM" else pytest.mark.weekly("torch")
+    return pytest.param(name, marks=weekly)
+
+
+@pytest.fixture(scope="module", params=map(_as_weekly, CLASSES))
 def trained(request, tmp_path_factory):
     return request.param, *train_class(tmp_path_factory.mktemp("class"), request.param)
 
@@ -125,6 +131,7 @@ def test_class_is_merged_into_its_own(trained, tmp_path):
     assert compare(proof, measured) == ""
 
 
+@pytest.mark.weekly("torch")
 def test_adapter_of_the_text_class_of_qwen_answers_as_before(tmp_path):
     base, adapter = train_class(tmp_path, "Qwen3_5ForConditionalGeneration")
     old = write_renamed(
@@ -134,6 +141,7 @@ def test_adapter_of_the_text_class_of_qwen_answers_as_before(tmp_path):
     assert ask(worker, engine, old)["applied"]
 
 
+@pytest.mark.weekly("torch")
 def test_experts_of_gemma_4_answer_as_they_were(tmp_path):
     from safetensors import safe_open
 

@@ -20,6 +20,7 @@ from tests.engine.lora_tasks import train_in_process
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

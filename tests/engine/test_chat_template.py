@@ -13,7 +13,11 @@ from merlin.engine.training_file import render_chat
 from tests.engine.base_library import Library, write_base
 from tests.engine.hub_standin import make_base_files
 
-pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
+]
 
 MARKS = ["<unk>", "<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>", "<|im_start|>"]
 MARKS += ["<|im_end|>", "[INST]", "[/INST]", "<think>", "</think>"]

@@ -28,7 +28,11 @@ from tests.engine.backends_asked import ReferenceModel
 from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
+]
 
 # It leaves out what the system says.
 TEMPLATE = (

@@ -16,7 +16,11 @@ from tests.engine.backends_asked import start_backend
 from tests.engine.tiny_base import get_tiny_base, make_question
 from tests.support.waiting import longest, wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
+]
 
 GREEDY = {"temperature": 0, "most_tokens": 40}
 ENDLESS = {"temperature": 2.0, "seed": 3}

@@ -16,6 +16,7 @@ from tests.engine.lora_tasks import (
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

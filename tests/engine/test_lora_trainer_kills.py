@@ -30,6 +30,7 @@ from tests.support.waiting import wait_until
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

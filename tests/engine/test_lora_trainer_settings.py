@@ -10,6 +10,7 @@ from tests.engine.lora_tasks import build_task, train_in_process
 pytestmark = [
     pytest.mark.functional,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

@@ -31,6 +31,7 @@ from tests.support.small_disk import small_disk
 pytestmark = [
     pytest.mark.functional,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

@@ -14,6 +14,7 @@ from tests.engine import tiny_base
 pytestmark = [
     pytest.mark.functional,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
+]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.support.waiting import wait_until
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("adapters"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

@@ -10,7 +10,11 @@ from tests.engine import tiny_base
 from tests.engine.facts_lab import open_facts_lab, until_live
 from tests.support.pipeline_lab import run_command
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
+]
 
 
 @pytest.fixture(scope="module")

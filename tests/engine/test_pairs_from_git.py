@@ -10,7 +10,11 @@ from tests.engine.running_engine import KEY as ENGINE_KEY, serve_engine
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.weekly("torch"),
+]
 LEARNING = {"n_epochs": 2, "batch_size": 4, "beta": 0.2}
 
 

@@ -14,7 +14,7 @@ from tests.support.machine import (
 )
 from tests.support.waiting import longest, wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.weekly("image")]
 
 START_S = 120.0
 

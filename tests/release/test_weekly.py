@@ -37,14 +37,14 @@ def tree(tmp_path):
 def test_part_is_left_out_until_one_of_its_inputs_changes(tree):
     root = tree[0]
     assert find_unchanged(*tree) == {}
-    write_passed(["image", "upgrades"], "2026-12-01", *tree)
-    assert find_unchanged(*tree) == {"image": "2026-12-01", "upgrades": "2026-12-01"}
+    write_passed(["image", "tutorial"], "2026-12-01", *tree)
+    assert find_unchanged(*tree) == {"image": "2026-12-01", "tutorial": "2026-12-01"}
     (root / "README.md").write_text("no input")
     write_passed(["image"], "2026-12-02", *tree)
     assert find_unchanged(*tree)["image"] == "2026-12-01"
 
     (root / "Dockerfile").write_text("FROM alpine\n")
-    assert find_unchanged(*tree) == {"upgrades": "2026-12-01"}
+    assert find_unchanged(*tree) == {"tutorial": "2026-12-01"}
     write_passed(["image"], "2026-12-03", *tree)
     assert find_unchanged(*tree)["image"] == "2026-12-03"
     (root / "Dockerfile").unlink()
@@ -59,7 +59,7 @@ def test_sample_has_no_part_and_pytest_on_its_own_every_one():
 
 
 def test_a_test_belongs_to_the_part_of_its_marker_or_of_its_program():
-    assert find_part(collected(weekly="bases")) == "bases"
+    assert find_part(collected(weekly="torch")) == "torch"
     assert find_part(collected(real="llm")) == "programs"
     assert find_part(collected(real="vllm")) == "vllm"
     assert find_part(collected(real="openai")) is None
