@@ -34,6 +34,16 @@ def test_edit_that_a_later_one_put_back_is_undone_until_it_is_made_again(world):
     assert after(world, second).undone_by == ""
 
 
+def test_edit_is_not_undone_by_one_that_changed_another_text_than_its_own(world):
+    first = commit_edit(world, 1, ("a", "b"))
+    commit_edit(world, 2, ("b", "c"))
+    newest = commit_edit(world, 3, ("c", "a"))
+    assert (after(world, first).undone_by, after(world, first).replaced_by) == (
+        "",
+        newest,
+    )
+
+
 def test_new_file_is_undone_by_its_deletion(world):
     first = commit_edit(world, 1, (None, "a"))
     undo = commit_edit(world, 2, ("a", None))
@@ -80,6 +90,9 @@ def test_git_revert_undoes_a_commit_unless_it_is_reverted_itself(world):
     assert after(world, first).undone_by == by
     again = revert(3, by)
     assert (after(world, by).undone_by, after(world, first).undone_by) == (again, "")
+    revert(4, first)
+    newest = revert(5, first)
+    assert after(world, first).undone_by == newest
 
 
 def test_error_is_mended_by_the_first_commit_without_it(world):

@@ -60,6 +60,8 @@ def test_model_of_a_commit_changes_its_word():
         ("failed", "", MENDED, CommitState.FAILED),
         ("failed", "", REPLACED, CommitState.REPLACED),
         ("rejected", "", REPLACED, CommitState.REPLACED),
+        ("left_out", "", REPLACED, CommitState.REPLACED),
+        ("superseded", "", REPLACED, CommitState.REPLACED),
         ("unchanged", "", REPLACED, CommitState.UNCHANGED),
         ("rejected", "", CameAfter("a", "b", "c"), CommitState.UNDONE),
         ("rejected", "", CameAfter("", "b", "c"), CommitState.MENDED),
@@ -69,9 +71,14 @@ def test_later_commits_change_the_word_of_a_final_one(status, reason, after, sta
     assert compute_state(VerdictStatus(status), reason, after=after) is state
 
 
-def test_model_that_was_live_is_undone_once_it_answers_no_more():
-    serving = VerdictStatus.SERVING
-    assert compute_state(serving, was_live=True, after=UNDONE) is CommitState.UNDONE
+@pytest.mark.parametrize(
+    ("after", "state"),
+    [(UNDONE, CommitState.UNDONE), (REPLACED, CommitState.REPLACED)],
+)
+def test_model_that_was_live_is_undone_or_replaced_once_it_answers_no_more(
+    after, state
+):
+    assert compute_state(VerdictStatus.SERVING, was_live=True, after=after) is state
 
 
 def test_each_stored_status_has_a_word_each_word_a_text_and_an_icon():

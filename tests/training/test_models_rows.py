@@ -197,3 +197,18 @@ def test_accepted_losses_are_those_of_the_dataset_and_release_its_own_model(worl
     gates.accept(models[0])
     assert [world.verdict(position).reason for position in (1, 2)] == ["", HELD]
     assert [gates.list_accepted(name) for name in (FACE, LAW)] == [{"d"}, set()]
+
+
+@pytest.mark.parametrize(("digest", "rest"), [("d", 1), ("", 0)])
+def test_first_model_is_released_for_good_only_when_it_is_accepted_whole(
+    world, digest, rest
+):
+    model = train(world, 1)
+    lost = '{"lost": [{"arguments": {"digest": "d"}}, {"arguments": {"digest": "e"}}]}'
+    is_it = VERDICT.position == 1
+    world.db.update(VERDICT, is_it, reason="gate-first", arguments=lost, compared="x")
+    gates = Gates(world.db, world.clock)
+    gates.accept(model, digest)
+    verdict = world.db.row(VERDICT.select().where(is_it))
+    assert (verdict.is_accepted, verdict.compared) == ((0, "") if rest else (1, "x"))
+    assert len(gates.list_accepted(FACE)) == rest
