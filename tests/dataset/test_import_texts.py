@@ -205,7 +205,7 @@ When was he born? {#1822:5}
 Match. {=cat -> meow
 =dog -> woof}
 
-Which? {~%50%a ~%50%b ~%-100%c}
+Which? {~%50%a ~%50%b ~%-100%c ~%0%d}
 
 Two and two {=are =make} four.
 
@@ -358,7 +358,7 @@ FORMS = {
             ),
             "What is 2:2? | 1 = one",
         ],
-        ["choices 4", "questions 1"],
+        ["choices 5", "questions 1"],
     ),
     "label studio": (
         dump(STUDIO),
@@ -501,9 +501,9 @@ FORMS = {
     ),
     "csv, no heading": ("A?;b, c\nB?;d\n", ["A? | b, c", "B? | d"], []),
     "csv, verdicts": (
-        "question,answer,is_correct\nA?,b,ЛОЖЬ\nB?,c,TRUE\n",
+        "question,answer,is_correct\nA?,b,ЛОЖЬ\nB?,c,TRUE\nC?,d,0.0\n",
         ["B? | c"],
-        ["import-bad-answer", "is_correct"],
+        ["import-bad-answer", "import-bad-answer", "is_correct"],
     ),
     "rating": (
         dump(
