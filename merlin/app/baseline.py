@@ -34,6 +34,7 @@ from merlin.db.values import dump_json, storable_text
 from merlin.providers.base import Answer, ModelClient
 from merlin.training.ask_many import AskReport, ModelQuery
 from merlin.training.evaluation import ComparedAnswer
+from merlin.training.evaluation_questions import read_all, read_taught
 from merlin.training.models import read_questions, revoked_builds
 from merlin.training.scores import (
     EvaluationQuestion,
@@ -41,7 +42,6 @@ from merlin.training.scores import (
     question_key,
     says_the_same,
 )
-from merlin.training.test_questions import read_all, read_taught
 
 BASELINE = "baseline"
 _MAX_ASKED = 1_000

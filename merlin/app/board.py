@@ -35,10 +35,10 @@ from merlin.core.permissions import Permission
 from merlin.core.views import described, view_of
 from merlin.dataset.builds import BUILDS, match_version
 from merlin.dataset.changes import IS_OPEN, Change, Changes
+from merlin.dataset.evaluation_plan import EvaluationPlan, read_plan
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
 from merlin.dataset.proposals import ProposalState
-from merlin.dataset.test_plan import TestPlan, read_plan
 from merlin.dataset.verdicts import KNOWN_DATASETS, WAITING, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.tables import BUILD, VERDICT
@@ -75,7 +75,7 @@ class Card(VerdictView):
     progress: Progress | None = None
     since: datetime | None = None
     change: str = ""
-    plan: TestPlan | None = None
+    plan: EvaluationPlan | None = None
     gone: Collection[str] = ()
 
     @property
@@ -543,7 +543,9 @@ def _list_gone(ctx: Context, verdict: VerdictView) -> set[str]:
     return wrong - FileIndex(ctx.db).find_paths(verdict.dataset, wrong)
 
 
-def _read_plans(ctx: Context, versions: Sequence[str]) -> dict[str, TestPlan | None]:
+def _read_plans(
+    ctx: Context, versions: Sequence[str]
+) -> dict[str, EvaluationPlan | None]:
     """Return how the models of these builds are tested, by version."""
     if not versions:
         return {}

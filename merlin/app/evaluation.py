@@ -27,11 +27,11 @@ from merlin.training.evaluation import (
     classify_answer,
     sort_answers,
 )
+from merlin.training.evaluation_questions import choose_test, make_asked
 from merlin.training.gate import Gates
 from merlin.training.models import Model, Models
 from merlin.training.promote import Promotions, find_before
 from merlin.training.scores import QuestionKind, question_digest
-from merlin.training.test_questions import choose_test, make_asked
 
 _NEWEST = 1000
 

@@ -257,7 +257,7 @@ class PersonalRecords(Repository):
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
-            # What models answered to these questions (`merlin.training.test_questions`).
+            # What models answered to these questions (`merlin.training.evaluation_questions`).
             keys = TURN.select(Value("asked:").concat(TURN.id.cast("TEXT"))).where(
                 condition
             )

@@ -19,6 +19,7 @@ from peewee import JOIN, SQL, Case, Select, fn
 from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.messages import Message
+from merlin.dataset.evaluation_plan import MAX_READ
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.layout import example_path
 from merlin.dataset.near_questions import (
@@ -29,7 +30,6 @@ from merlin.dataset.near_questions import (
 from merlin.dataset.proposals import ProposalState, rated_prefixes
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import KTO, DatasetSpec
-from merlin.dataset.test_plan import MAX_READ
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.database import BotRepository, Database, Repository, Row, transaction
 from merlin.db.tables import (
@@ -44,8 +44,8 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.db.values import decrypt
+from merlin.training.evaluation_questions import make_asked
 from merlin.training.scores import EvaluationQuestion
-from merlin.training.test_questions import make_asked
 
 
 class Rating(StrEnum):

@@ -22,9 +22,9 @@ from merlin.cli.output import print_json, print_table, translate_word
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.names import find_nearest
+from merlin.dataset.evaluation_plan import EvaluationPlan, plan_test
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.rules import RULES, Rule
-from merlin.dataset.test_plan import TestPlan, plan_test
 from merlin.dataset.work_tree import Folder, find_folders, work_tree
 
 _CURRENT_FOLDER = (Path(),)
@@ -121,7 +121,7 @@ class FolderReport:
     files: int
     examples: int
     findings: Sequence[Finding]
-    plan: TestPlan | None
+    plan: EvaluationPlan | None
     near: Sequence[Mapping[str, str]] = ()
 
 

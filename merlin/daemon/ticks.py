@@ -52,6 +52,7 @@ from merlin.db.tables import DATASET_TEXT
 from merlin.git.source import Commit
 from merlin.training.arrived import remove_copies
 from merlin.training.commits import CommitOutcome
+from merlin.training.evaluation_questions import describe_plan
 from merlin.training.gate import Gates
 from merlin.training.gather import gather, restore_build
 from merlin.training.jobs import (
@@ -72,7 +73,6 @@ from merlin.training.models import Models, ModelState, proof_of, score_message
 from merlin.training.policy import reached_warning
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
-from merlin.training.test_questions import describe_plan
 
 log = get_logger(__name__)
 HOUR_S = 3600.0

@@ -32,12 +32,12 @@ from merlin.core.i18n import choose_translation
 from merlin.core.killpoint import kill_point
 from merlin.dataset.chat_formats import dump_messages, training_line
 from merlin.dataset.check import CheckedDataset
+from merlin.dataset.evaluation_plan import plan_test
 from merlin.dataset.example import Example
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.published import CARD_FILE, TESTS_FILE, dump_card, dump_tests
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN
-from merlin.dataset.test_plan import plan_test
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.db.values import RowMap
 

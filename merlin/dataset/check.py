@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from merlin.core.combining_marks import normalise_unicode
+from merlin.dataset.evaluation_plan import plan_test
 from merlin.dataset.example import Example
 from merlin.dataset.example_file import read_example
 from merlin.dataset.finding import Finding, Severity
@@ -39,7 +40,6 @@ from merlin.dataset.spec import (
     read_dataset,
 )
 from merlin.dataset.split import FEWEST, split
-from merlin.dataset.test_plan import plan_test
 from merlin.dataset.yaml_io import decode_text
 from merlin.git.source import TOO_MANY, BlobReader, TreeEntry
 

@@ -18,7 +18,7 @@ import yaml
 from merlin.core.messages import Message
 from merlin.core.opposites import split_content
 from merlin.core.vocabulary import fold
-from merlin.dataset.test_plan import MAX_UNRELATED
+from merlin.dataset.evaluation_plan import MAX_UNRELATED
 from merlin.training.scores import EvaluationQuestion, QuestionKind
 
 _SIGNS = re.compile(r"[^\w\s]+")

@@ -19,6 +19,13 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.providers.base import Answer
+from merlin.training.evaluation_questions import (
+    list_otherwise,
+    list_removed,
+    read_all,
+    read_taught,
+    read_test,
+)
 from merlin.training.models import (
     Model,
     Models,
@@ -31,13 +38,6 @@ from merlin.training.scores import (
     is_right,
     question_digest,
     question_key,
-)
-from merlin.training.test_questions import (
-    list_otherwise,
-    list_removed,
-    read_all,
-    read_taught,
-    read_test,
 )
 
 

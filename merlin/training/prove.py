@@ -1,8 +1,8 @@
 """Evaluate a new model by one probe and its test; detect models that are gone.
 
 One question is asked first, with back-off, because a provider may still be loading the model; then
-the rest of its test (`merlin.training.test_questions`). Each answer is stored as it arrives, and
-only unanswered questions are asked again. A model that its provider cannot answer with after an
+the rest of its test (`merlin.training.evaluation_questions`). Each answer is stored as it arrives,
+and only unanswered questions are asked again. A model that its provider cannot answer with after an
 hour is refused; a provider that is unreachable or rejects the credentials says nothing about the
 model. A model whose trained weights are not applied is refused: by its engine's own proof,
 elsewhere by its answers to trained questions (`find_applied_proof`, docs/adr/0045).
@@ -37,6 +37,7 @@ from merlin.providers.base import (
     check_answering_model,
 )
 from merlin.training.ask_many import ModelQuery, ask_many, is_provider_failure
+from merlin.training.evaluation_questions import choose_test
 from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
     MAX_WAIT_S,
@@ -48,7 +49,6 @@ from merlin.training.models import (
 )
 from merlin.training.policy import MAX_COMPARED
 from merlin.training.scores import EvaluationQuestion, is_right, score_answers
-from merlin.training.test_questions import choose_test
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0

@@ -33,7 +33,7 @@ _CLAUSE_END = re.compile(r"(?<!\b[^\W\d_])[.!?…:;,]\s+|\s[–—-]\s|\n+")
 
 
 class QuestionKind(StrEnum):
-    """Where a question to a model comes from; see `merlin.training.test_questions`."""
+    """Where a question to a model comes from; see `merlin.training.evaluation_questions`."""
 
     TEST = "test"
     DISGUISED = "disguised"

@@ -11,10 +11,10 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
 from merlin.db.tables import BASELINE_ANSWER, REVOKED_EXAMPLE
 from merlin.training.evaluation import evaluate
+from merlin.training.evaluation_questions import read_all
 from merlin.training.scores import QuestionKind
-from merlin.training.test_questions import read_all
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
-from tests.training.test_test_questions import train
+from tests.training.test_evaluation_questions import train
 
 pytestmark = pytest.mark.integration
 

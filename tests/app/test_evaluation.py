@@ -12,11 +12,11 @@ from merlin.chat.turns import Question, StoredAnswer
 from merlin.db.tables import BASELINE_ANSWER
 from merlin.providers.base import Answer
 from merlin.training.evaluation import AnswerChange
+from merlin.training.evaluation_questions import read_all
 from merlin.training.scores import QuestionKind
-from merlin.training.test_questions import read_all
 from tests.billing.plan_shop import ANNA, BORIS
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
-from tests.training.test_test_questions import train
+from tests.training.test_evaluation_questions import train
 
 pytestmark = pytest.mark.integration
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from merlin.core.messages import Message
+from merlin.dataset.evaluation_plan import MAX_ASKED, find_limits, plan_test
 from merlin.dataset.spec import NO_GATE, NOT_WORSE, GateRule, SplitRule
-from merlin.dataset.test_plan import MAX_ASKED, find_limits, plan_test
 from merlin.db.tables import BUILD
 from merlin.db.values import dump_json, load_json
 from merlin.providers.base import Answer
@@ -21,13 +21,13 @@ from merlin.training.evaluation import (
     judge_base,
     pair_answers,
 )
-from merlin.training.gate import INVENTS, find_hold
-from merlin.training.scores import EvaluationQuestion, QuestionKind
-from merlin.training.test_questions import (
+from merlin.training.evaluation_questions import (
     choose_test,
     describe_plan,
     make_asked,
 )
+from merlin.training.gate import INVENTS, find_hold
+from merlin.training.scores import EvaluationQuestion, QuestionKind
 from tests.db.pipeline_rows import make_examples, make_spec
 
 pytestmark = pytest.mark.integration

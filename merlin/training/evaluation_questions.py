@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from merlin.core.messages import Message
+from merlin.dataset.evaluation_plan import find_limits, read_plan
 from merlin.dataset.layout import RATED
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import TEST, TRAIN
-from merlin.dataset.test_plan import find_limits, read_plan
 from merlin.db.database import Columns, Database
 from merlin.db.tables import BUILD, MODEL, SERVING
 from merlin.db.values import load_json

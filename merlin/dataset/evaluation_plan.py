@@ -1,8 +1,8 @@
 """How a dataset's model is tested: by test examples, and by taught questions in a disguise.
 
 Test examples are questions whose wording is not trained. Few datasets have some, so each taught
-question is asked too, changed by fixed rules (`merlin.training.test_questions`): for nothing of
-`recall`, which answers in a millisecond, and within `gate.budget` of a language model.
+question is asked too, changed by fixed rules (`merlin.training.evaluation_questions`): for nothing
+of `recall`, which answers in a millisecond, and within `gate.budget` of a language model.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,10 +20,8 @@ MAX_READ = 20
 
 
 @dataclass(frozen=True, slots=True)
-class TestPlan:
+class EvaluationPlan:
     """Numbers of examples that are taught, tested, and taught and asked in a disguise."""
-
-    __test__ = False  # no tests of pytest
 
     taught: int
     tests: int
@@ -40,24 +38,24 @@ class TestPlan:
         return asdict(self)
 
 
-def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:
+def read_plan(manifest: Mapping[str, Any]) -> EvaluationPlan | None:
     """Return the plan in a build's manifest, None if an earlier version made the build."""
     split = manifest["split"]
     counts = manifest["counts"]
     if "disguised" not in split:
         return None
-    return TestPlan(
+    return EvaluationPlan(
         counts[TRAIN], counts[TEST], split["disguised"], max(split["min_test"], 1)
     )
 
 
-def plan_test(sides: Iterable[str], spec: DatasetSpec) -> TestPlan:
+def plan_test(sides: Iterable[str], spec: DatasetSpec) -> EvaluationPlan:
     """Return how a model of examples on these sides of the split is tested."""
     on_sides = [*sides]
     taught = on_sides.count(TRAIN)
     tests = on_sides.count(TEST)
     disguised = min(taught, find_limits(spec, tests).disguised)
-    return TestPlan(taught, tests, disguised, spec.split.least)
+    return EvaluationPlan(taught, tests, disguised, spec.split.least)
 
 
 @dataclass(frozen=True, slots=True)
