@@ -6,7 +6,6 @@ code paths of `bench.walk`, from a run of the demo under a profiler. These figur
 """
 
 import ast
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from bench.processes import ROOT
 from bench.walk import measure_walks
+from tests.support.archives import unpack
 
 PACKAGES = ("merlin", "tests", "bench")
 LONG = 50
@@ -51,7 +51,7 @@ def _checkout(revision: str) -> Iterator[Path]:
         archive = f"{folder}/checkout.tar"
         command = ["git", "-C", str(ROOT), "archive", "-o", archive, revision]
         subprocess.run(command, check=True)
-        shutil.unpack_archive(archive, f"{folder}/checkout")
+        unpack(archive, f"{folder}/checkout")
         yield Path(folder, "checkout")
 
 

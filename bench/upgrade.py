@@ -6,7 +6,6 @@ serves alone, then beside the new version, whose start migrates the schema; then
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from merlin.core.server import free_ports
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import STEPS
 from tests.support import postgresql
+from tests.support.archives import unpack
 from tests.support.forked_processes import is_ready
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
@@ -47,7 +47,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as before, postgresql.run_server() as server:
         archive = f"{before}/before.tar"
         _git("archive", "-o", archive, f"{added}^")
-        shutil.unpack_archive(archive, before)
+        unpack(archive, before)
         print(f"the version before {step} (the commit before {added})")
         for kind in ("sqlite", "postgresql"):
             with tempfile.TemporaryDirectory() as folder:

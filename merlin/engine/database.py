@@ -58,9 +58,13 @@ class Database:
             check_same_thread=False,
             timeout=10,
         )
-        with _convert_disk_errors(self._db), _refuse_damage(path):
-            self._db.connect()
-            self._migrate(_check(self._db, path, was_left=was_left))
+        try:
+            with _convert_disk_errors(self._db), _refuse_damage(path):
+                self._db.connect()
+                self._migrate(_check(self._db, path, was_left=was_left))
+        except BaseException:
+            self._db.close()
+            raise
 
     def _migrate(self, version: int) -> None:
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):

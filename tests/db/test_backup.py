@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -29,6 +28,7 @@ from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats, Lead
+from tests.support.archives import unpack
 from tests.support.ending import wait_for_end
 from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
@@ -56,7 +56,7 @@ def configured(folder, url=None):
 @pytest.fixture(scope="module")
 def unpacked_state(tmp_path_factory):
     folder = tmp_path_factory.mktemp("state")
-    shutil.unpack_archive(PACKED, folder)
+    unpack(PACKED, folder)
     (database,) = folder.rglob("merlin.db")
     with open_database(f"sqlite://{database}") as opened:
         migrate(opened)

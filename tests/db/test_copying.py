@@ -1,7 +1,6 @@
 """Copying a whole SQLite database into an empty PostgreSQL with the command."""
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from merlin.db.copying import SEEDED
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats
+from tests.support.archives import unpack
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +25,7 @@ PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
 @pytest.fixture
 def config_path(tmp_path):
     """Return a configuration with the database of a busy installation."""
-    shutil.unpack_archive(PACKED, tmp_path / "unpacked")
+    unpack(PACKED, tmp_path / "unpacked")
     (database,) = (tmp_path / "unpacked").rglob("merlin.db")
     (tmp_path / "state").mkdir()
     database.rename(tmp_path / "state/merlin.db")

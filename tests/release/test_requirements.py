@@ -134,10 +134,10 @@ def read_licences(package):
         if item.startswith("License ::")
     ]
     licence_field = (
-        (document["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
+        document.get("License", "").partition("\n")[0].removeprefix("UNKNOWN")
     )
     expression = (
-        document["License-Expression"] or licence_field or " OR ".join(classifiers)
+        document.get("License-Expression") or licence_field or " OR ".join(classifiers)
     )
     return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", expression)]
 

@@ -5,11 +5,11 @@
 
 import json
 import os
-import shutil
 from datetime import timedelta
 
 import pytest
 
+from tests.support.archives import unpack
 from tests.upgrade.old_state import (
     LATER_MESSAGE,
     PENDING_MESSAGE,
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.integration
 def module_installation(tmp_path_factory):
     """Run the installation of the earlier version an hour later, with the data of its users."""
     folder = tmp_path_factory.mktemp("upgraded")
-    shutil.unpack_archive(STATE_ARCHIVE, folder)
+    unpack(STATE_ARCHIVE, folder)
     user_data = json.loads((folder / USER_DATA).read_text("utf-8"))
     with restore_environment():
         os.environ |= {"HOME": str(folder), "MERLIN_LANGUAGE": "en", "COLUMNS": "160"}
