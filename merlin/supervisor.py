@@ -70,10 +70,14 @@ class Supervisor:
         output: IO[bytes] | None = None,
         *,
         needs_all: bool = False,
+        stable_after_s: float = STABLE_AFTER_S,
+        stop_s: float = STOP_S,
     ) -> None:
         self.children = {child.name: child for child in children}
         self._output = output
         self._needs_all = needs_all
+        self._stable_after_s = stable_after_s
+        self._stop_s = stop_s
         self.is_stopping = False
 
     def run(self, while_up: Callable[[], bool] | None = None) -> int:
@@ -114,7 +118,7 @@ class Supervisor:
         for process in processes:
             if process.poll() is None:
                 process.terminate()
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + self._stop_s
         for process in processes:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -146,7 +150,7 @@ class Supervisor:
 
     def _handle_exit(self, child: Child, code: int) -> None:
         now = time.monotonic()
-        if now - child.started_at > STABLE_AFTER_S:
+        if now - child.started_at > self._stable_after_s:
             child.backoff.reset()
         child.is_set_up_wrongly = code == EXIT_MISCONFIGURED
         pause_s = SETUP_PAUSE_S if child.is_set_up_wrongly else child.backoff.begin()

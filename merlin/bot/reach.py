@@ -27,13 +27,20 @@ PROBE_S = 5.0
 SLOW_S = 5.0
 
 
-def ask_telegram(config: Config, ask: Callable[[Bot], Awaitable[T]]) -> T:
+def ask_telegram(
+    config: Config,
+    ask: Callable[[Bot], Awaitable[T]],
+    *,
+    connect_s: float = CONNECT_S,
+    read_s: float = READ_S,
+    slow_s: float = SLOW_S,
+) -> T:
     """Return the answer. Raises MerlinError, which says what is wrong and what to do."""
     token = credential(BOT_TOKEN)
     telegram = config.telegram
     bot_id(token)
     proxy = telegram_proxy(telegram)
-    request = AiohttpRequest(READ_S, proxy=proxy, connect_s=CONNECT_S)
+    request = AiohttpRequest(read_s, proxy=proxy, connect_s=connect_s)
 
     async def call() -> T:
         await request.initialize()
@@ -58,7 +65,7 @@ def ask_telegram(config: Config, ask: Callable[[Bot], Awaitable[T]]) -> T:
         raise _slow(named) from None
     except TelegramError as error:
         raise _problem("doctor-telegram-fails", **named, reason=str(error)) from None
-    if time.monotonic() - begun > SLOW_S:
+    if time.monotonic() - begun > slow_s:
         raise _slow(named)
     return answer
 

@@ -61,14 +61,14 @@ def check_failure(key: str, **arguments: object) -> MerlinError:
     return MerlinError(key, key, **arguments)
 
 
-def check_folder(folder: Path) -> CheckMessage:
+def check_folder(folder: Path, min_free: int = MIN_FREE_BYTES) -> CheckMessage:
     """Check that the state folder, or its nearest existing parent, is writable and not full."""
     existing = _find_existing_parent(folder)
     arguments = {"folder": str(folder)}
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise check_failure("doctor-folder-closed", **arguments)
     free = shutil.disk_usage(existing).free
-    if free < MIN_FREE_BYTES:
+    if free < min_free:
         raise check_failure("doctor-folder-full", free=free >> 20, **arguments)
     return "doctor-folder", {"free": free >> 30, **arguments}
 
@@ -77,10 +77,12 @@ def _find_existing_parent(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def check_file_system(folder: Path) -> CheckMessage:
+def check_file_system(
+    folder: Path, mounts_file: Path = Path("/proc/self/mounts")
+) -> CheckMessage:
     """Check that the state folder is on a local disk."""
     existing = _find_existing_parent(folder).resolve()
-    lines = Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines()
+    lines = mounts_file.read_text("utf-8", "replace").splitlines()
     mounts = {
         Path(place.replace("\\040", " ")): kind
         for _, place, kind, *_ in map(str.split, lines)
@@ -184,7 +186,9 @@ def check_webhook(config: Config) -> CheckMessage:
     return "doctor-webhook" if found.url else "doctor-polling", {"url": found.url}
 
 
-def check_postgresql(url: str) -> CheckMessage:
+def check_postgresql(
+    url: str, max_share: float = MAX_CONNECTIONS_SHARE
+) -> CheckMessage:
     """Check that sessions outlive transactions, and that enough connections are left.
 
     Behind a pooler in transaction mode two connections share a server process, or one changes it:
@@ -203,7 +207,7 @@ def check_postgresql(url: str) -> CheckMessage:
     if len(first) > 1 or len(second) > 1 or first & second:
         raise check_failure("doctor-pooler")
     arguments = {"used": used, "limit": limit}
-    if used > MAX_CONNECTIONS_SHARE * limit:
+    if used > max_share * limit:
         raise check_failure("doctor-few-connections", **arguments)
     return "doctor-connections", arguments
 

@@ -21,11 +21,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.network import parse_address
 
 MAX_HEAD_BYTES = 64 * 1024
-HEAD_S = 15.0
-# A body may take this long, and one second for each so many bytes received.
-BODY_S = 20.0
 BODY_BYTES_PER_S = 4096
-MAX_OPEN = 1024
 TICK_S = 1.0
 
 
@@ -35,6 +31,10 @@ class BoundedHttp(HttpToolsProtocol):
     If all connections are in use, a new one ends the one that has waited for its client longest.
     """
 
+    head_s = 15.0
+    # A body may take this long, and one second for each `BODY_BYTES_PER_S` received.
+    body_s = 20.0
+    max_open = 1024
     _is_in_head = True
     _received = 0
     waits_since: float | None = None
@@ -52,7 +52,9 @@ class BoundedHttp(HttpToolsProtocol):
         # At most half of the files that the process may open.
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = (
-            MAX_OPEN if files == resource.RLIM_INFINITY else min(MAX_OPEN, files // 2)
+            self.max_open
+            if files == resource.RLIM_INFINITY
+            else min(self.max_open, files // 2)
         )
         others = cast("set[BoundedHttp]", self.connections)
         if len(others) > most:
@@ -99,8 +101,8 @@ class BoundedHttp(HttpToolsProtocol):
         # The application does not read.
         if self.waits_since is None or self.flow.read_paused:
             return False
-        body_s = BODY_S + self._received / BODY_BYTES_PER_S
-        return now - self.waits_since > (HEAD_S if self._is_in_head else body_s)
+        body_s = self.body_s + self._received / BODY_BYTES_PER_S
+        return now - self.waits_since > (self.head_s if self._is_in_head else body_s)
 
 
 class HttpServer(uvicorn.Server):

@@ -118,7 +118,7 @@ def count_pieces(word: str) -> int:
     return int(_load(os.environ.get(ENCODER_FOLDER, "")).count_pieces(word))
 
 
-def encode(texts: Sequence[str]) -> list[Floats]:
+def encode(texts: Sequence[str], max_in_memory: int = _MAX_IN_MEMORY) -> list[Floats]:
     """Return the vector of each text, in their order: shape (512), of another encoder its own.
 
     They are float16. With the built-in encoder, the other texts of a batch change the rounding of
@@ -137,7 +137,7 @@ def encode(texts: Sequence[str]) -> list[Floats]:
                 part = slice(first, first + TEXTS_AT_ONCE)
                 rows = encoder.encode(encodable[part]).astype(np.float16)
                 known |= zip(missing[part], rows, strict=True)
-            if len(_vectors) > _MAX_IN_MEMORY:
+            if len(_vectors) > max_in_memory:
                 _vectors.clear()
             _vectors.update(known)
     return [known[text] for text in texts]

@@ -74,11 +74,12 @@ def plan_import(
     lines: Iterable[ImportedLine],
     limit_tokens: Mapping[str, int] | None = None,
     checker: EditChecker | None = None,
+    most: int = MAX_BATCH_SIZE,
 ) -> ImportPlan:
     """Return the plan for lines from `read_import_files`.
 
     Lines that equal an example of the dataset or an earlier line are duplicates. Raises Refused if
-    there are more new examples, or more findings, than fit into one commit.
+    there are more new examples, or more findings, than `most`, which fit into one commit.
     """
     names = NameAllocator(
         file.example_id for file in files if file.path.startswith(EXAMPLES)
@@ -103,8 +104,8 @@ def plan_import(
             path = example_path(names.allocate(example.question))
             texts[path] = write_example(example)
             sources[path] = line
-        if max(len(texts), len(found)) > MAX_BATCH_SIZE:
-            raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
+        if max(len(texts), len(found)) > most:
+            raise Refused("too much at once", "import-too-much", limit=most)
     preview = checker.preview(dataset, files, texts, limit_tokens)
     off = current.rules_off
     findings = [each for each in (*found, *_list_left(read)) if each.rule not in off]

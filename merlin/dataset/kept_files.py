@@ -76,9 +76,11 @@ class KeptExample(Example):
 class KeptFiles:
     """The parsed files of one dataset; `ParsedFiles` of a check."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, code: bytes | None = None) -> None:
+        """Load what `place` keeps of the same `code`, by default a digest of that of a check."""
         self._place = place
-        self._rows = _load(place)
+        self._code = _describe_code() if code is None else code
+        self._rows = _load(place, self._code)
         self._used: dict[str, _Row] = {}
         self._settings: tuple[object, ...] = ()
         self._fresh: list[tuple[ParsedKey, ParsedFile]] = []
@@ -146,12 +148,14 @@ class KeptFiles:
         with temporary.open("wb") as file:
             for portion in in_portions(self._used.items()):
                 rows = marshal.dumps(dict(portion))
-                file.write(_seal(rows) + len(rows).to_bytes(_SIZE_LENGTH) + rows)
+                file.write(
+                    _seal(rows, self._code) + len(rows).to_bytes(_SIZE_LENGTH) + rows
+                )
         kill_point("kept.before_rename")
         temporary.replace(self._place)
 
 
-def _load(place: Path) -> dict[str, _Row]:
+def _load(place: Path, code: bytes) -> dict[str, _Row]:
     """Return the rows of an earlier check, none if the file is missing, damaged or of another."""
     found: dict[str, _Row] = {}
     if not place.exists():
@@ -162,16 +166,16 @@ def _load(place: Path) -> dict[str, _Row]:
             rows = file.read(
                 min(size, place.stat().st_size)
             )  # the size may be damaged, too
-            if seal != _seal(rows):
+            if seal != _seal(rows, code):
                 log.info("files are checked again", kept=str(place))
                 return {}
             found |= marshal.loads(rows)  # noqa: S302 - sealed: whole, and our own
     return found
 
 
-def _seal(rows: bytes) -> bytes:
+def _seal(rows: bytes, code: bytes) -> bytes:
     """Return what proves that these bytes are whole and of this code."""
-    return hashlib.sha256(_describe_code() + rows).digest()
+    return hashlib.sha256(code + rows).digest()
 
 
 @cache

@@ -101,11 +101,13 @@ def _find_containing(path: Path) -> Folder | None:
     return None
 
 
-def work_tree(folder: Path) -> tuple[list[TreeEntry], BlobReader]:
+def work_tree(
+    folder: Path, most: int = MAX_LISTED
+) -> tuple[list[TreeEntry], BlobReader]:
     """Return the entries below `folder`, and a function that yields (blob, bytes) of given blobs.
 
     A number takes the place of git's id, so each file is read only once. Files larger than
-    `MAX_FILE_BYTES` are listed, but not read.
+    `MAX_FILE_BYTES` are listed, but not read. Of more than `most` files only `TOO_MANY`.
     """
     if folder.is_symlink():
         return [TreeEntry("", "", SYMLINK, 0)], lambda _: iter(())
@@ -114,7 +116,7 @@ def work_tree(folder: Path) -> tuple[list[TreeEntry], BlobReader]:
     places = dict[str, str]()
     root = os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
-        if len(entries) == MAX_LISTED:
+        if len(entries) == most:
             return [TOO_MANY], lambda _: iter(())
         mode = _mode(file_stat)
         small = mode in (FILE, EXECUTABLE) and file_stat.st_size <= MAX_FILE_BYTES

@@ -25,11 +25,13 @@ REST_S = 0.2
 
 
 @contextmanager
-def watch_changes(db: Database, notify: Callable[[], object]) -> Iterator[None]:
+def watch_changes(
+    db: Database, notify: Callable[[], object], max_wait_s: float = MAX_WAIT_S
+) -> Iterator[None]:
     """Call `notify` in a thread at the start and after every change of the counter."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=_watch, args=(db, notify, stop), name="merlin-changes"
+        target=_watch, args=(db, notify, stop, max_wait_s), name="merlin-changes"
     )
     thread.start()
     try:
@@ -43,7 +45,12 @@ def watch_changes(db: Database, notify: Callable[[], object]) -> Iterator[None]:
         thread.join()
 
 
-def _watch(db: Database, notify: Callable[[], object], stop: threading.Event) -> None:
+def _watch(
+    db: Database,
+    notify: Callable[[], object],
+    stop: threading.Event,
+    max_wait_s: float,
+) -> None:
     seen = None
     while not stop.is_set():
         try:
@@ -54,12 +61,12 @@ def _watch(db: Database, notify: Callable[[], object], stop: threading.Event) ->
                         seen = counter
                         notify()
                         stop.wait(LOOK_S)
-                    wait(MAX_WAIT_S)
+                    wait(max_wait_s)
         except Exception as error:
             # Others report an unavailable database.
             if not isinstance(error, MerlinError):
                 log.exception("changes are not heard of")
-            stop.wait(MAX_WAIT_S)
+            stop.wait(max_wait_s)
 
 
 class ChangeCounter:

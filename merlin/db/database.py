@@ -421,12 +421,12 @@ class Database:
         """Return the heartbeat's counter of PostgreSQL connections that this process keeps."""
         return {"connections": len(self._handle.registry)} if self.is_shared else {}
 
-    def require_writable(self) -> None:
+    def require_writable(self, min_free: int = MIN_FREE_BYTES) -> None:
         """Store a write that changes nothing. Raises DatabaseAway: full, read-only or away."""
         if self.dialect == "sqlite":
             # The main file comes first; temporary tables have an entry too.
             path = self.sql("PRAGMA database_list")[0][2]
-            require_room(Path(path).parent)
+            require_room(Path(path).parent, min_free)
         self.run_in_transaction(lambda: self._execute(_LOCK_COUNTER))
 
     def open(self) -> None:
@@ -474,7 +474,7 @@ def open_database(
     return database
 
 
-def require_room(folder: Path) -> None:
+def require_room(folder: Path, min_free: int = MIN_FREE_BYTES) -> None:
     """Raise DatabaseAway if the disk of a folder is full.
 
     SQLite writes into the room that its log has already: small writes succeed on a full disk for a
@@ -483,11 +483,11 @@ def require_room(folder: Path) -> None:
     existing = next(
         path for path in (folder, *folder.absolute().parents) if path.exists()
     )
-    if shutil.disk_usage(existing).free < MIN_FREE_BYTES:
+    if shutil.disk_usage(existing).free < min_free:
         raise DatabaseAway("the disk is full", "store-no-room", folder=str(folder))
 
 
-def require_storage(url: str) -> None:
+def require_storage(url: str, min_free: int = MIN_FREE_BYTES) -> None:
     """Look whether writes to a database can succeed, without writing.
 
     Raises DatabaseAway: the disk is full, or the file or server is read-only.
@@ -500,7 +500,7 @@ def require_storage(url: str) -> None:
                 raise DatabaseAway(reason, "store-unavailable", reason=reason)
             if not os.access(path, os.W_OK):
                 raise DatabaseAway(f"{path} is read-only", "store-read-only")
-            require_room(path.parent)
+            require_room(path.parent, min_free)
         return
     with driver_errors(), open_session(url) as session:
         row = session.execute("SHOW transaction_read_only").fetchone()

@@ -80,7 +80,10 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
 
 
 def keep_working(
-    work: Callable[[], bool], woken: threading.Event, stop: threading.Event
+    work: Callable[[], bool],
+    woken: threading.Event,
+    stop: threading.Event,
+    retry_s: float = RETRY_S,
 ) -> None:
     """Call `work` until `stop` is set; after it has returned False, wait until `woken` is set.
 
@@ -93,7 +96,7 @@ def keep_working(
             has_worked = work()
         except Exception:
             log.exception("job thread failed")
-            stop.wait(RETRY_S)
+            stop.wait(retry_s)
             continue
         if not has_worked and not stop.is_set():
             woken.wait()

@@ -22,7 +22,6 @@ from merlin.engine.storage import PURPOSE, Files
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
 MAX_BYTES = 8 * 1024**3
-MAX_PART_BYTES = 64 * 1024**2
 LIFE_S = 3600
 PENDING = "pending"
 COMPLETED = "completed"

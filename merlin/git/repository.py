@@ -274,11 +274,13 @@ class GitSource:
         mirror: Path,
         timeout_s: float = 120.0,
         transfer_s: float = 3600.0,
+        max_trees: int = _MAX_CACHED_TREES,
     ) -> None:
         """Take the settings of `repository` in config.yaml; nothing is fetched yet.
 
         `transfer_s` limits fetching objects: git begins a stopped transfer anew, so with a short
-        limit a large repository would never arrive by a slow line.
+        limit a large repository would never arrive by a slow line. `max_trees`: the commits whose
+        folders are remembered.
 
         Raises ConfigError if url, branch or directory are not safe to pass to git.
         """
@@ -294,6 +296,7 @@ class GitSource:
             self.remote, self.branch, self.mirror, self.run, transfer_s
         )
         self._trees: dict[str, dict[str, str]] = {}
+        self._max_trees = max_trees
         self._cleaned_at: datetime | None = None
 
     @property
@@ -395,7 +398,7 @@ class GitSource:
                     for (mode, kind, tree), path in entries
                     if mode == GITLINK or (kind == "tree" and tree != EMPTY_TREE)
                 }
-            if len(self._trees) >= _MAX_CACHED_TREES:
+            if len(self._trees) >= self._max_trees:
                 self._trees.clear()
             known = self._trees[commit] = dict(sorted(trees.items()))
         return known

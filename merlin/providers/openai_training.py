@@ -181,34 +181,6 @@ MAX_PAGES = 1_000
 MAX_LIST_S = 60.0
 
 
-def read_pages(ask: Callable[..., Any]) -> Iterator[list[Json]]:
-    """Yield the pages of a listing call; `extra_query` holds the cursor from the second page on.
-
-    Also stops when a server ignores `after` and sends the same page again. Raises ProviderBusy with
-    the code ENDLESS_LIST above `MAX_PAGES` or `MAX_LIST_S` seconds.
-    """
-    seen: set[str] = set()
-    cursor: dict[str, str] = {}
-    ends_at = time.monotonic() + MAX_LIST_S
-    while True:
-        answer = ask(extra_query=cursor)
-        page = json_object(answer.content)
-        page_rows = read_rows(page)
-        yield page_rows
-        last = page_rows[-1].get("id") if page_rows else None
-        if (
-            page.get("has_more") is not True
-            or not isinstance(last, str)
-            or last in seen
-        ):
-            return
-        seen.add(last)
-        if len(seen) >= MAX_PAGES or time.monotonic() >= ends_at:
-            what = f"{answer.url.path} has no end: {len(seen)} pages of it were read"
-            raise ProviderBusy(f"the list {what}", code=ENDLESS_LIST)
-        cursor = {"after": last}
-
-
 _IDLE_CONNECTIONS = 4
 
 
@@ -304,12 +276,17 @@ class OpenAIProvider(ProviderAccount):
         credential: str,
         timeout_s: float = 60.0,
         api_version: str = "",
+        max_pages: int = MAX_PAGES,
+        list_s: float = MAX_LIST_S,
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet.
 
-        `timeout_s` limits one call; an upload has ten minutes.
+        `timeout_s` limits one call; an upload has ten minutes. `max_pages` and `list_s` seconds
+        limit one walk through a list.
         """
         super().__init__(base_url, credential, timeout_s, 0, api_version)
+        self.max_pages = max_pages
+        self._list_s = list_s
 
     @property
     def _files(self) -> FilesWithRawResponse:
@@ -332,13 +309,42 @@ class OpenAIProvider(ProviderAccount):
             )
             return openai_objects.require_text(json_object(raw.content), "id")
 
+    def _read_pages(self, ask: Callable[..., Any]) -> Iterator[list[Json]]:
+        """Yield the pages of a listing call; `extra_query` is the cursor from the second page on.
+
+        Also stops when a server ignores `after` and sends the same page again. Raises ProviderBusy
+        with the code ENDLESS_LIST above the limits.
+        """
+        seen: set[str] = set()
+        cursor: dict[str, str] = {}
+        ends_at = time.monotonic() + self._list_s
+        while True:
+            answer = ask(extra_query=cursor)
+            page = json_object(answer.content)
+            page_rows = read_rows(page)
+            yield page_rows
+            last = page_rows[-1].get("id") if page_rows else None
+            if (
+                page.get("has_more") is not True
+                or not isinstance(last, str)
+                or last in seen
+            ):
+                return
+            seen.add(last)
+            if len(seen) >= self.max_pages or time.monotonic() >= ends_at:
+                what = (
+                    f"{answer.url.path} has no end: {len(seen)} pages of it were read"
+                )
+                raise ProviderBusy(f"the list {what}", code=ENDLESS_LIST)
+            cursor = {"after": last}
+
     def find_files(self, name: str) -> list[str]:
         """Return the ids of the stored files of exactly this name, oldest first."""
         return [file.file_id for file in self.list_files() if file.name == name]
 
     def list_files(self) -> list[StoredFile]:
         """Return the stored files of purpose fine-tune, oldest first."""
-        listed = read_pages(
+        listed = self._read_pages(
             partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE)
         )
         with provider_errors():
@@ -390,7 +396,7 @@ class OpenAIProvider(ProviderAccount):
         Also filters on the client: some servers ignore the filter.
         """
         wanted = {LAUNCH_KEY: launch_key}
-        listed = read_pages(
+        listed = self._read_pages(
             partial(self._jobs.list, limit=_JOBS_PER_PAGE, metadata=wanted)
         )
         with provider_errors():
@@ -406,7 +412,7 @@ class OpenAIProvider(ProviderAccount):
 
     def list_jobs(self) -> list[JobReport]:
         """Return all jobs of the account, newest first."""
-        listed = read_pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE))
+        listed = self._read_pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE))
         with provider_errors():
             return [openai_objects.parse_job(row) for page in listed for row in page]
 
@@ -428,14 +434,14 @@ class OpenAIProvider(ProviderAccount):
         self, provider_job_id: str, known: frozenset[str]
     ) -> list[JobEvent]:
         """Return the events not in `known`, oldest first; none if the server has no event log."""
-        listed = read_pages(
+        listed = self._read_pages(
             partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE)
         )
         return read_if_supported(lambda: _read_new_events(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Return the checkpoints by step; none if the server keeps none."""
-        listed = read_pages(
+        listed = self._read_pages(
             partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE)
         )
         checkpoints = read_if_supported(

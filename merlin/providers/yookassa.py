@@ -216,6 +216,8 @@ class YooKassaGateway:
         shop_id: str,
         secret: str,
         deadline_s: float = DEADLINE_S,
+        max_pages: int = MAX_PAGES,
+        list_s: float = MAX_LIST_S,
     ) -> None:
         self._shop = shop
         authorization = aiohttp.encode_basic_auth(shop_id, secret, "utf-8")
@@ -225,6 +227,8 @@ class YooKassaGateway:
         }
         self._trust = ssl.create_default_context()
         self._deadline_s = deadline_s
+        self._max_pages = max_pages
+        self._list_s = list_s
 
     def __repr__(self) -> str:
         return f"YooKassaGateway({self._shop.base_url!r})"
@@ -332,16 +336,18 @@ class YooKassaGateway:
         """Return all valid items of a list, page by page.
 
         Invalid items are skipped: a shop may have other payments, in other currencies. Raises
-        GatewayUnavailable with the code ENDLESS_LIST for a repeated cursor, and above `MAX_PAGES`
-        or `MAX_LIST_S` seconds: part of a list would hide a refund.
+        GatewayUnavailable with the code ENDLESS_LIST for a repeated cursor, and above so many
+        pages or seconds: part of a list would hide a refund.
         """
         rows: list[T] = []
         params = {**query, "limit": PAGE}
         seen: set[str] = set()
-        ends_at = time.monotonic() + MAX_LIST_S
+        ends_at = time.monotonic() + self._list_s
         cursor = ""
         while (
-            cursor not in seen and len(seen) < MAX_PAGES and time.monotonic() < ends_at
+            cursor not in seen
+            and len(seen) < self._max_pages
+            and time.monotonic() < ends_at
         ):
             seen.add(cursor)
             page = await self._call("GET", path, params=params)

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -140,7 +140,27 @@ def _finished_jobs() -> Select:
     return finished.order_by(JOB.id.desc()).limit(_MAX_JOBS)
 
 
-def _find_fit(config: Config, base: str) -> tuple[Fit, float | None]:
+def _read_memory_gb(device: str) -> float | None:
+    """Return the memory of a device, None for a GPU that its driver's own program cannot see."""
+    if not device.startswith("cuda"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    query = ("--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    command = [program, *query, f"--id={device.partition(':')[2] or 0}"]
+    answer = subprocess.run(  # noqa: S603 - our own words
+        command, capture_output=True, text=True, timeout=_ASK_S, check=False
+    )
+    is_number = answer.returncode == 0 and answer.stdout.strip().isdigit()
+    return int(answer.stdout) * 1024**2 / _GB if is_number else None
+
+
+def _find_fit(
+    config: Config,
+    base: str,
+    read_memory_gb: Callable[[str], float | None] = _read_memory_gb,
+) -> tuple[Fit, float | None]:
     """Return whether our engine's machine, which is this one, has the memory, and how much."""
     model = config.engine.models.get(base)
     device = config.engine.training.device
@@ -148,7 +168,7 @@ def _find_fit(config: Config, base: str) -> tuple[Fit, float | None]:
         return ("yes" if base == RECALL else "unknown"), None
     folder = model.locate(config.state_dir / "engine")
     stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    total_gb = _read_memory_gb(device)
+    total_gb = read_memory_gb(device)
     if not stored:
         return "unknown", None
     needed_gb = (
@@ -171,19 +191,3 @@ def _held_bytes(model: EngineModelConfig, device: str) -> float:
     automatic = 2.0 if device.startswith("cuda") else 4.0
     dtype = _DTYPE_BYTES.get(model.dtype, automatic)
     return _QUANTISED_BYTES.get(model.quantised, dtype)
-
-
-def _read_memory_gb(device: str) -> float | None:
-    """Return the memory of a device, None for a GPU that its driver's own program cannot see."""
-    if not device.startswith("cuda"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    query = ("--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    command = [program, *query, f"--id={device.partition(':')[2] or 0}"]
-    answer = subprocess.run(  # noqa: S603 - our own words
-        command, capture_output=True, text=True, timeout=_ASK_S, check=False
-    )
-    is_number = answer.returncode == 0 and answer.stdout.strip().isdigit()
-    return int(answer.stdout) * 1024**2 / _GB if is_number else None

@@ -96,8 +96,8 @@ def beside_daemon(lab, monkeypatch):
             now += turn
 
     clock = SimpleNamespace(monotonic=lambda: now, sleep=wait)
-    monkeypatch.setattr(daemon_requests, "time", clock)
-    monkeypatch.setattr(account_import, "time", clock)
+    for module in (daemon_requests, account_import):
+        monkeypatch.setattr(module, "time", clock)
     with Lead(lab.config.state_dir, lab.config.database) as lead:
         assert lead.take()
         yield lambda *acts: turns.extend(acts)

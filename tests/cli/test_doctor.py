@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 import shutil
 import socket
 import urllib.parse
@@ -11,11 +10,18 @@ from datetime import timedelta
 
 import pytest
 import yaml
+from telegram import Bot
 
 from merlin.account.users import User, Users
-from merlin.bot import reach
-from merlin.cli import doctor_checks, main
-from merlin.cli.doctor_checks import check_yookassa
+from merlin.bot.reach import ask_telegram
+from merlin.cli import main
+from merlin.cli.doctor_checks import (
+    check_file_system,
+    check_folder,
+    check_forge,
+    check_postgresql,
+    check_yookassa,
+)
 from merlin.cli.health import health_error
 from merlin.config import installation_id
 from merlin.config.shop import YooKassaConfig
@@ -270,6 +276,19 @@ def telegram_problem(lab, capsys):
     return words
 
 
+def slow_problem(lab, **limits):
+    """Return what a call of Telegram with other limits says."""
+    with pytest.raises(MerlinError) as found:
+        ask_telegram(lab.config, Bot.get_me, **limits)
+    return text("en", found.value.key, **found.value.arguments)
+
+
+@pytest.fixture
+def set_load(monkeypatch):
+    """Return a function that sets how many processes want to run on this machine."""
+    return lambda load: monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+
+
 def test_blocked_telegram_is_told_from_a_network_that_is_away(fresh, capsys):
     set_telegram(fresh, base_url=NOWHERE)
     assert "If none does, check the network" in telegram_problem(fresh, capsys)
@@ -288,36 +307,31 @@ def test_blocked_telegram_is_told_from_a_network_that_is_away(fresh, capsys):
 
 
 def test_slow_telegram_is_named_whether_it_answers_late_or_not_at_all(
-    fresh, telegram, capsys, monkeypatch
+    fresh, telegram, set_load
 ):
-    monkeypatch.setattr(reach, "SLOW_S", 0)
-    assert "Telegram is slowed down" in telegram_problem(fresh, capsys)
-    monkeypatch.setattr(reach, "READ_S", 0.3)
+    set_load(0.0)
+    assert "Telegram is slowed down" in slow_problem(fresh, slow_s=0)
     telegram.faults.add(Fault("get*", FaultKind.HANG, times=None))
-    assert "Telegram is slowed down" in telegram_problem(fresh, capsys)
+    assert "Telegram is slowed down" in slow_problem(fresh, read_s=0.3)
     telegram.faults.clear()
 
 
 @pytest.mark.parametrize(("load", "is_busy"), [(0.0, False), (1e6, True)])
 def test_slow_answer_on_a_busy_machine_tells_of_no_network(
-    fresh, telegram, capsys, monkeypatch, load, is_busy
+    fresh, set_load, load, is_busy
 ):
-    monkeypatch.setattr(reach, "SLOW_S", 0)
-    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
-    words = telegram_problem(fresh, capsys)
+    set_load(load)
+    words = slow_problem(fresh, slow_s=0)
     assert ("but this machine is busy" in words) is is_busy
 
 
-def test_connection_that_is_late_on_a_busy_machine_tells_of_no_network(
-    fresh, capsys, monkeypatch
-):
-    monkeypatch.setattr(reach, "CONNECT_S", 0.3)
-    monkeypatch.setattr("os.getloadavg", lambda: (1e6, 0, 0))
+def test_connection_that_is_late_on_a_busy_machine_tells_of_no_network(fresh, set_load):
+    set_load(1e6)
     # Nobody greets who connects to it.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
         set_telegram(fresh, base_url=f"https://{host}:{port}")
-        words = telegram_problem(fresh, capsys)
+        words = slow_problem(fresh, connect_s=0.3)
     assert "but this machine is busy" in words
 
 
@@ -485,7 +499,7 @@ def test_model_that_is_named_is_looked_for_at_its_provider(fresh, capsys):
 
 def test_statuses_of_commits_need_a_forge(fresh):
     with pytest.raises(ConfigError):
-        doctor_checks.check_forge(fresh.config)
+        check_forge(fresh.config)
 
 
 def test_repository_that_cannot_be_read_is_named(fresh, capsys):
@@ -500,25 +514,23 @@ def test_key_that_is_a_folder_is_named(fresh, capsys):
     assert (good, "text.key" in words) == (False, True)
 
 
-def test_disk_of_the_state_may_be_full_or_elsewhere(fresh, capsys, monkeypatch):
-    monkeypatch.setattr(doctor_checks, "MIN_FREE_BYTES", 1 << 60)
-    monkeypatch.setattr(doctor_checks, "_REMOTE_FILE_SYSTEM", re.compile(r".+"))
-    found = run_doctor(fresh, capsys)
-    good, words = found["state_dir"]
-    assert (good, "MiB free" in words) == (False, True), words
-    good, words = found["file system"]
-    assert (good, str(fresh.config.state_dir) in words) == (False, True), words
+def test_disk_of_the_state_may_be_full_or_elsewhere(tmp_path):
+    with pytest.raises(MerlinError, match="doctor-folder-full") as full:
+        check_folder(tmp_path / "state", min_free=1 << 60)
+    assert "MiB free" in text("en", full.value.key, **full.value.arguments)
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"proc /proc proc rw 0 0\nserver:/a {tmp_path} nfs4 rw 0 0\n")
+    with pytest.raises(MerlinError, match="doctor-remote-disk") as remote:
+        check_file_system(tmp_path / "state", mounts)
+    assert str(tmp_path / "state") in text(
+        "en", remote.value.key, **remote.value.arguments
+    )
 
 
-def test_server_with_few_connections_left_is_reported(
-    fresh, capsys, postgresql, monkeypatch
-):
-    monkeypatch.setattr(doctor_checks, "MAX_CONNECTIONS_SHARE", 0.0)
-    settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-    settings["database"] = postgresql.create()
-    fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
-    good, words = run_doctor(fresh, capsys)["postgresql"]
-    assert (good, "of 57 connections" in words) == (False, True), words
+def test_server_with_few_connections_left_is_reported(postgresql):
+    with pytest.raises(MerlinError, match="doctor-few-connections") as few:
+        check_postgresql(postgresql.create(), max_share=0.0)
+    assert "of 57 connections" in text("en", few.value.key, **few.value.arguments)
 
 
 def test_pooler_without_sessions_is_reported(fresh, capsys, postgresql):

@@ -12,7 +12,6 @@ import yaml
 
 from merlin.cli import main
 from merlin.core.server import free_ports
-from merlin.engine.trainers.lora import trainer
 from merlin.wiring.engine import build_lone_config, prepare_lone_key
 from tests.engine.base_library import write_base, write_qwen35
 from tests.support.waiting import longest, wait_until
@@ -202,7 +201,8 @@ def test_what_an_engine_without_a_configuration_cannot_use_is_named(
     options, code, words, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(trainer, "_PACKAGES", ())
+    for package in ("torch", "transformers", "peft", "accelerate", "trl"):
+        monkeypatch.setitem(sys.modules, package, socket)  # as one that is there
     with socket.create_server(("127.0.0.1", 0)) as taken:
         arguments = [option.format(port=taken.getsockname()[1]) for option in options]
         assert main(["engine", "--state", "state", *arguments]) == code
@@ -212,8 +212,8 @@ def test_what_an_engine_without_a_configuration_cannot_use_is_named(
 def test_missing_extra_is_named_with_what_installs_it(
     base, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(trainer, "_PACKAGES", ("torch_of_nobody",))
+    monkeypatch.setitem(sys.modules, "torch", None)  # as one that is not there
     assert main(["engine", "--state", str(tmp_path), "--model", str(base)]) == 1
     error = capsys.readouterr().err
-    assert "torch_of_nobody" in error
+    assert "torch" in error
     assert "pip install 'merlin-gitops[engine]'" in error

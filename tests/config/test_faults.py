@@ -1,5 +1,7 @@
 """Mistakes in config.yaml: each is refused at its key, line and column, and says what is right."""
 
+import sys
+
 import pytest
 from pydantic import ValidationError
 
@@ -258,10 +260,11 @@ def test_file_that_is_wrong_as_a_whole(tmp_path, content, said):
 def test_package_that_an_encoder_needs_is_named(tmp_path, monkeypatch):
     for name in conflicts.FOLDER_FILES:
         (tmp_path / name).touch()
-    monkeypatch.setattr(conflicts, "FOLDER_PACKAGES", ("json", "not_installed"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", pytest)
+    monkeypatch.setitem(sys.modules, "tokenizers", None)  # as one that is not there
     english, russian = describe(tmp_path / "config.yaml", "state_dir: s\nencoder: .\n")
-    assert english.startswith(":2:1: encoder: not installed: not_installed; run")
-    assert russian.startswith(":2:1: encoder: не установлено: not_installed; выполните")
+    assert english.startswith(":2:1: encoder: not installed: tokenizers; run")
+    assert russian.startswith(":2:1: encoder: не установлено: tokenizers; выполните")
 
 
 RIGHT = [

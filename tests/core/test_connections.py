@@ -15,7 +15,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
-from merlin.core import connections
 from merlin.core.connections import MAX_HEAD_BYTES, BoundedHttp, HttpServer
 from merlin.core.server import listen
 from tests.support.ending import wait_for_end
@@ -59,8 +58,21 @@ def exchange(port, *pieces):
         return read_rest(connection)
 
 
+class Impatient(BoundedHttp):
+    """Deadlines that are short, but longer than a client needs that is not slow."""
+
+    head_s = 0.5
+    body_s = 0.5
+
+
+class OfTwo(BoundedHttp):
+    """Has two connections at most."""
+
+    max_open = 2
+
+
 @contextmanager
-def run_server():
+def run_server(http=BoundedHttp):
     """Run a server as the processes do; yield its port and the event that /long waits for."""
     routes = [
         Route("/", answer_length, methods=["GET", "POST"]),
@@ -71,7 +83,7 @@ def run_server():
     ready = threading.Event()
     with listen("api.listen", "127.0.0.1", 0) as listener:
         config = uvicorn.Config(
-            app, http=BoundedHttp, log_config=None, access_log=False, lifespan="off"
+            app, http=http, log_config=None, access_log=False, lifespan="off"
         )
         server = HttpServer(config, ready.set)
         thread = threading.Thread(target=uvloop.run, args=(server.serve([listener]),))
@@ -93,10 +105,9 @@ def port():
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Deadlines that are short, but longer than a client needs that is not slow."""
-    monkeypatch.setattr(connections, "HEAD_S", 0.5)
-    monkeypatch.setattr(connections, "BODY_S", 0.5)
+def impatient():
+    with run_server(Impatient) as (port, _):
+        yield port
 
 
 class MappedTransport(asyncio.Transport):
@@ -136,13 +147,13 @@ def test_size_limits_of_bodies_and_later_heads_are_independent(port):
 @pytest.mark.parametrize(
     "part", [b"", HALF_HEAD, HALF_BODY], ids=["nothing", "head", "body"]
 )
-def test_connection_whose_head_or_body_does_not_end_is_closed(impatient, port, part):
-    assert exchange(port, part) == b""
-    assert exchange(port, HELLO).endswith(b"0")
+def test_connection_whose_head_or_body_does_not_end_is_closed(impatient, part):
+    assert exchange(impatient, part) == b""
+    assert exchange(impatient, HELLO).endswith(b"0")
 
 
-def test_incomplete_second_request_is_ended(impatient, port):
-    with connect(port, HELLO.replace(b"Connection: close\r\n", b"")) as connection:
+def test_incomplete_second_request_is_ended(impatient):
+    with connect(impatient, HELLO.replace(b"Connection: close\r\n", b"")) as connection:
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         assert (answer.status, answer.read()) == (200, b"0")
@@ -150,9 +161,9 @@ def test_incomplete_second_request_is_ended(impatient, port):
         assert read_rest(connection) == b""
 
 
-def test_response_that_takes_longer_than_the_deadlines_is_sent(impatient):
+def test_response_that_takes_longer_than_the_deadlines_is_sent():
     with (
-        run_server() as (port, may_answer),
+        run_server(Impatient) as (port, may_answer),
         connect(port, HELLO.replace(b"/ ", b"/long ")) as slow,
     ):
         assert exchange(port, HALF_HEAD) == b""  # the deadline is over
@@ -160,9 +171,12 @@ def test_response_that_takes_longer_than_the_deadlines_is_sent(impatient):
         assert read_rest(slow).endswith(b"at last")
 
 
-def test_one_connection_too_many_ends_one_that_waits_and_is_answered(port, monkeypatch):
-    monkeypatch.setattr(connections, "MAX_OPEN", 2)
-    with connect(port, HALF_HEAD) as first, connect(port, HALF_HEAD) as second:
+def test_one_connection_too_many_ends_one_that_waits_and_is_answered():
+    with (
+        run_server(OfTwo) as (port, _),
+        connect(port, HALF_HEAD) as first,
+        connect(port, HALF_HEAD) as second,
+    ):
         assert exchange(port, HELLO).endswith(b"0")
         answers = []
         for waiting in (first, second):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ending
 from tests.support.ending import end, kill, wait_for_end
 from tests.support.forked_processes import set_up_process, start_function
 from tests.support.machine import skip_or_fail
@@ -28,16 +27,13 @@ def hang(ready, environment, log):
     threading.Event().wait(2 * longest())
 
 
-def test_process_that_does_not_end_is_killed_and_its_stacks_are_in_its_log(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(ending, "END_S", 0.1)
+def test_process_that_does_not_end_is_killed_and_its_stacks_are_in_its_log(tmp_path):
     ready = tmp_path / "ready"
     log = tmp_path / "log"
     process = start_function(hang, ready, log, {})
     wait_until(ready.exists)
     with pytest.raises(pytest.fail.Exception, match="did not end"):
-        end(process)
+        end(process, within_s=0.1)
     assert not process.is_alive()
     assert "in hang" in log.read_text()
 

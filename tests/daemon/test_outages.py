@@ -16,7 +16,6 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
-from merlin.providers import openai_training
 from merlin.providers.openai_training import OpenAIProvider
 from merlin.training.gather import restore_build
 from merlin.training.jobs import Jobs, JobState, is_due, poll_job
@@ -167,9 +166,9 @@ def test_unreadable_events_delay_the_end_by_a_minute(lab, provider, ahead, minut
 
 
 def test_endless_lists_are_notified_and_hold_up_no_other_job(
-    lab, provider, waiting_notices, monkeypatch
+    lab, provider, waiting_notices
 ):
-    monkeypatch.setattr(openai_training, "MAX_PAGES", 3)
+    lab.most_pages = 3
     with ProviderStandIn(key="stand-in") as other:
         settings = yaml.safe_load(lab.path.read_text())
         settings["providers"].append(provider_entry(other.base_url, "other"))
@@ -202,9 +201,9 @@ def test_endless_lists_are_notified_and_hold_up_no_other_job(
 
 
 def test_launch_at_a_provider_with_endless_lists_waits_and_is_notified(
-    lab, provider, waiting_notices, monkeypatch
+    lab, provider, waiting_notices
 ):
-    monkeypatch.setattr(openai_training, "MAX_PAGES", 3)
+    lab.most_pages = 3
     provider.behave(endless_lists=True)
     lab.tick("fetch", "launch")
     reason = run_alarms(lab, waiting_notices, minutes=6)["notice-provider"]["reason"]

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset import import_plan
 from merlin.dataset.entries import FileText
 from merlin.dataset.example_file import read_example
 from merlin.dataset.import_lines import read_import_files
@@ -174,13 +173,11 @@ def test_contradiction_between_new_lines_names_the_other_line_not_its_future_fil
     ]
 
 
-def test_more_than_one_commits_worth_is_refused_without_counting_known_ones(
-    monkeypatch,
-):
-    monkeypatch.setattr(import_plan, "MAX_BATCH_SIZE", 3)
+def test_more_than_one_commits_worth_is_refused_without_counting_known_ones():
     known = [make_record("Где?")] * 9
-    assert len(plan_import("trial", make_files(), read_lines(*known)).edits) == 1
+    planned = plan_import("trial", make_files(), read_lines(*known), most=3)
+    assert len(planned.edits) == 1
     for records in ([make_record(f"Где {number}?") for number in range(4)], [{}] * 4):
         with pytest.raises(Refused) as refusal:
-            plan_import("trial", make_files(), read_lines(*records))
+            plan_import("trial", make_files(), read_lines(*records), most=3)
         assert refusal.value.key == "import-too-much"

@@ -4,11 +4,19 @@ import re
 
 import pytest
 
-from merlin.dataset import layout, work_tree
+from merlin.core.names import MAX_NAME_BYTES
 from merlin.dataset.changes import check_path
 from merlin.dataset.check import check, check_settings
 from merlin.dataset.finding import Severity
-from merlin.git.source import TOO_MANY
+from merlin.dataset.layout import (
+    MAX_EXAMPLE_BYTES,
+    MAX_EXAMPLES,
+    MAX_PATH_BYTES,
+    read_layout,
+)
+from merlin.dataset.work_tree import work_tree
+from merlin.dataset.yaml_io import MAX_FILE_BYTES
+from merlin.git.source import FILE, TOO_MANY, TreeEntry
 from tests.support.dataset_tree import (
     FileTree,
     example_yaml,
@@ -58,7 +66,7 @@ def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed
     assert proposed in finding.text("ru")
     assert proposed in finding.text("en")
     assert "NFC" in finding.text("en")  # a decomposed name looks the same
-    assert {f"{layout.MAX_PATH_BYTES}", f"{layout.MAX_NAME_BYTES}"} <= set(
+    assert {f"{MAX_PATH_BYTES}", f"{MAX_NAME_BYTES}"} <= set(
         re.findall(r"\d+", finding.text("en"))
     )
 
@@ -116,33 +124,34 @@ def test_huge_file_is_refused_by_its_size_and_never_read():
     assert checked.rejected == 1
 
 
-def test_examples_over_the_file_limit_are_rejected_in_one_finding(monkeypatch):
-    monkeypatch.setattr(layout, "MAX_EXAMPLES", 55)
-    _, checked = check_with("examples/last.yaml", example_yaml())
-    assert only_finding(checked, "too-many-files").arguments["count"] == 61
-    assert (len(checked.examples), checked.rejected) == (0, 61)
+def list_examples(count, size):
+    """Return a tree of so many examples, each of so many bytes, of which none can be read."""
+    return [
+        TreeEntry(f"examples/q{number}.yaml", f"blob{number}", FILE, size)
+        for number in range(count)
+    ]
 
 
-def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(
-    tmp_path, monkeypatch
-):
+@pytest.mark.parametrize(
+    ("most", "size"),
+    [(MAX_EXAMPLES, 1), (MAX_EXAMPLE_BYTES // MAX_FILE_BYTES, MAX_FILE_BYTES)],
+    ids=["files", "bytes"],
+)
+def test_examples_over_a_limit_are_rejected_in_one_finding(most, size):
+    assert len(read_layout(list_examples(most, size)).examples) == most
+    one_more = list_examples(most + 1, size)
+    checked = check("trial", one_more, FileTree(make_good_files(1)).read)
+    arguments = only_finding(checked, "too-many-files").arguments
+    assert (arguments["count"], arguments["size"]) == (most + 1, (most + 1) * size)
+    assert (len(checked.examples), checked.rejected) == (0, most + 1)
+
+
+def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(tmp_path):
     """A folder on disk as one in git: `merlin check` says what the daemon would say."""
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples/a.yaml").write_text("x", encoding="utf-8")
-    monkeypatch.setattr(work_tree, "MAX_LISTED", 0)
-    entries, read = work_tree.work_tree(tmp_path)
+    entries, read = work_tree(tmp_path, most=0)
     assert entries == [TOO_MANY]
     finding = only_finding(check("trial", entries, read), "too-many-files")
     assert "250,000" in finding.text("en")
     assert check_settings("trial", entries, read).findings == (finding,)
-
-
-def test_examples_over_the_byte_limit_are_rejected_in_one_finding(monkeypatch):
-    tree = FileTree(make_good_files(60))
-    size = sum(
-        entry.size for entry in tree.entries if entry.path.startswith("examples/")
-    )
-    monkeypatch.setattr(layout, "MAX_EXAMPLE_BYTES", size - 1)
-    checked = tree.check()
-    assert only_finding(checked, "too-many-files").arguments["size"] == size
-    assert (len(checked.examples), checked.rejected) == (0, 60)

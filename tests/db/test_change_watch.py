@@ -3,11 +3,10 @@
 import asyncio
 import queue
 from contextlib import suppress
-from types import SimpleNamespace
 
 import pytest
 
-from merlin.db import change_watch, connections
+from merlin.db import connections
 from merlin.db.change_watch import changes_of, watch_changes
 from merlin.db.database import open_database
 from merlin.db.requests import RequestKind, Requests
@@ -19,11 +18,10 @@ NEVER_S = 10_000.0
 
 
 @pytest.fixture
-def notifications(database, monkeypatch):
+def notifications(database):
     """Watch a database, without a look at the counter of its own accord."""
-    monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
     calls = queue.SimpleQueue()
-    with watch_changes(database, lambda: calls.put(1)):
+    with watch_changes(database, lambda: calls.put(1), NEVER_S):
         calls.get(timeout=longest())  # of the initial state
         yield calls
 
@@ -41,9 +39,7 @@ def test_each_stored_write_of_another_process_is_notified(url, notifications):
 
 
 def test_change_is_noticed_where_the_system_has_no_watch_left(database, monkeypatch):
-    monkeypatch.setattr(
-        connections, "_LIBC", SimpleNamespace(inotify_init1=lambda _: -1)
-    )
+    monkeypatch.setattr(connections._LIBC, "inotify_init1", lambda _: -1)
     calls = queue.SimpleQueue()
     with watch_changes(database, lambda: calls.put(1)):
         for _ in range(2):

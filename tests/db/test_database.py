@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,6 @@ from merlin.account.users import User, Users
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.db import database as database_module
 from merlin.db.connections import connect
 from merlin.db.database import (
     Database,
@@ -361,15 +361,14 @@ def test_writes_are_tried_without_a_change(url):
     require_storage(url)
 
 
-def test_disk_without_room_is_told_before_a_write_fails(tmp_path, monkeypatch):
+def test_disk_without_room_is_told_before_a_write_fails(tmp_path):
     url = f"sqlite://{tmp_path}/merlin.db"
     require_storage(url)  # may be made
     with open_database(url) as database:
         migrate(database)
-        monkeypatch.setattr(database_module, "MIN_FREE_BYTES", 1 << 80)
-        for require in (database.require_writable, lambda: require_storage(url)):
+        for require in (database.require_writable, partial(require_storage, url)):
             with pytest.raises(DatabaseAway) as caught:
-                require()
+                require(min_free=1 << 80)
             assert caught.value.key == "store-no-room"
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import openai
 import pytest
 
-from merlin.core import encoder
 from merlin.core.encoder import (
     ENCODER_FOLDER,
     FOLDER_PACKAGES,
@@ -65,8 +64,7 @@ def test_pieces_of_a_word_are_those_of_its_own_tokenizer(folder, monkeypatch):
 def test_text_has_the_same_vector_after_the_memory_was_full(folder, monkeypatch):
     monkeypatch.setenv(ENCODER_FOLDER, str(folder))
     (before,) = encode(["кот спит"])
-    monkeypatch.setattr(encoder, "_MAX_IN_MEMORY", 0)
-    encode(["пёс спит"])
+    encode(["пёс спит"], max_in_memory=0)
     (after,) = encode(["кот спит"])
     assert after is not before
     assert np.array_equal(after, before)

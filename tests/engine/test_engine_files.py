@@ -8,7 +8,6 @@ from select import select
 import openai
 import pytest
 
-from merlin.engine.api import training
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.waiting import longest
 
@@ -110,11 +109,8 @@ FILE_HEAD = (
     [FILE_HEAD, FILE_HEAD + b"{}\r\n--x--\r\n"],
     ids=["in the file", "after the form"],
 )
-def test_upload_without_a_size_is_counted_while_it_is_read(
-    tmp_path, monkeypatch, start
-):
-    monkeypatch.setattr(training, "MAX_UPLOAD_BYTES", 3_000_000)
-    with serve_engine(tmp_path) as engine:
+def test_upload_without_a_size_is_counted_while_it_is_read(tmp_path, start):
+    with serve_engine(tmp_path, max_file_bytes=3_000_000) as engine:
         with begin_upload(engine, "Transfer-Encoding: chunked") as line:
             for chunk in chain([start], repeat(b"a" * 65_536, 100)):
                 try:

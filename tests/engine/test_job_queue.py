@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager, nullcontext
 import pytest
 
 from merlin.config.engine import EngineSettings
-from merlin.engine import job_queue, jobs as states
+from merlin.engine import jobs as states
 from merlin.engine.bases import Base
 from merlin.engine.database import Database
-from merlin.engine.job_queue import JobQueue, TrainingRun
+from merlin.engine.job_queue import JobQueue, TrainingRun, keep_working
 from merlin.engine.jobs import Job, JobEvent
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.storage import Repositories
@@ -169,7 +169,7 @@ def test_small_job_passes_large_ones_and_these_wait_for_their_device(repositorie
         wait_until(lambda: read_states(repositories, jobs) == ["succeeded"] * 3)
 
 
-def test_queued_job_that_is_cancelled_is_not_trained(repositories, monkeypatch):
+def test_queued_job_that_is_cancelled_is_not_trained(repositories):
     """Neither one that is cancelled long before, nor just when its turn comes."""
     early, late, other = jobs = [add_job(repositories, states.QUEUED) for _ in range(3)]
     repositories.jobs.cancel(early.job_id)
@@ -182,7 +182,7 @@ def test_queued_job_that_is_cancelled_is_not_trained(repositories, monkeypatch):
                 repositories.jobs.cancel(late.job_id)
         return listed
 
-    monkeypatch.setattr(repositories.jobs, "list_in", list_then_cancel)
+    repositories.jobs.list_in = list_then_cancel
     with serve_queue(repositories) as trainers:
         trainers["small"].may_end.set()
         ended = ["cancelled", "cancelled", "succeeded"]
@@ -199,11 +199,8 @@ def test_queued_job_that_is_cancelled_is_not_trained(repositories, monkeypatch):
         (states.CANCELLED, False),
     ],
 )
-def test_number_of_waiting_jobs_is_limited(
-    repositories, monkeypatch, state, is_waiting
-):
-    monkeypatch.setattr(states, "MAX_WAITING", 2)
-    for _ in range(2):
+def test_number_of_waiting_jobs_is_limited(repositories, state, is_waiting):
+    for _ in range(states.MAX_WAITING):
         add_job(repositories, state)
     with pytest.raises(ApiError) if is_waiting else nullcontext() as refused:
         add_job(repositories)
@@ -257,8 +254,7 @@ def test_folder_of_an_ended_job_is_removed_at_the_next_start(repositories):
     assert (ended.exists(), waiting.exists()) == (False, True)
 
 
-def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
-    monkeypatch.setattr(job_queue, "RETRY_S", 0.01)
+def test_job_thread_retries_after_an_error_and_waits_without_work():
     stop = threading.Event()
     waits = []
     waiting = ["bad", "good"]
@@ -273,7 +269,7 @@ def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
         return True
 
     woken = threading.Event()
-    lane = threading.Thread(target=job_queue.keep_working, args=(work, woken, stop))
+    lane = threading.Thread(target=keep_working, args=(work, woken, stop, 0.01))
     lane.start()
     wait_until(lambda: waits == ["bad", "good"])
     waiting.append("later")

@@ -4,7 +4,7 @@ import openai
 import pytest
 
 from merlin.config.engine import EngineModelConfig
-from merlin.engine import jobs
+from merlin.engine.jobs import MAX_WAITING, Job
 from tests.engine.running_engine import (
     QUESTION,
     build_training_file,
@@ -31,14 +31,15 @@ def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
 
 
-def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(jobs, "MAX_WAITING", 1)
+def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(tmp_path):
     with serve_idle_engine(tmp_path) as engine:
         job = engine.launch()
+        for _ in range(MAX_WAITING - 1):
+            engine.app.state.engine.repositories.jobs.create(
+                Job("recall", "supervised", job.training_file, None, "", 1, {}, {})
+            )
         with pytest.raises(
-            openai.RateLimitError, match="1 fine-tuning jobs wait"
+            openai.RateLimitError, match=f"{MAX_WAITING} fine-tuning jobs wait"
         ) as refused:
             engine.launch()
         assert refused.value.code == "rate_limit_exceeded"

@@ -29,9 +29,10 @@ def hub(monkeypatch, tmp_path):
         monkeypatch.setenv("HF_ENDPOINT", standin.url)
         # The client of this process read the variable when it was imported.
         client = "huggingface_hub.constants"
-        monkeypatch.setattr(f"{client}.ENDPOINT", standin.url)
         template = f"{standin.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(f"{client}.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        names = {"ENDPOINT": standin.url, "HUGGINGFACE_CO_URL_TEMPLATE": template}
+        for name, value in names.items():
+            monkeypatch.setattr(f"{client}.{name}", value)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "client"))
         for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
             monkeypatch.delenv(name, raising=False)

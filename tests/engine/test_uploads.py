@@ -8,8 +8,8 @@ import io
 import openai
 import pytest
 
-from merlin.engine import uploads as upload_rules
 from merlin.engine.api import uploads as upload_routes
+from merlin.engine.uploads import LIFE_S, MAX_BYTES
 from tests.engine.running_engine import build_training_file, serve_engine
 
 pytestmark = pytest.mark.functional
@@ -60,7 +60,7 @@ def test_parts_are_joined_in_the_given_order_once(engine):
         ({"purpose": "batch"}, "purpose"),
         ({"filename": "a.csv"}, "filename"),
         ({"bytes": 0}, "bytes"),
-        ({"bytes": upload_rules.MAX_BYTES + 1}, "bytes"),
+        ({"bytes": MAX_BYTES + 1}, "bytes"),
         ({"expires_after": {"anchor": "created_at", "seconds": 3600}}, "expires_after"),
     ],
 )
@@ -125,19 +125,19 @@ def test_cancelled_upload_takes_nothing_and_keeps_nothing(tmp_path):
         assert [*(tmp_path / "uploads").iterdir()] == []
 
 
-def test_expired_upload_is_removed_when_another_begins(tmp_path, monkeypatch):
+def test_expired_upload_is_removed_when_another_begins(tmp_path):
     with serve_engine(tmp_path) as engine:
         upload = begin(engine, 3)
         part = add(engine, upload, b"abc")
-        monkeypatch.setattr(upload_rules, "LIFE_S", 0)
+        database = engine.app.state.engine.repositories.database
+        database.change("UPDATE upload SET created_at = created_at - ?", LIFE_S)
         assert_nothing_can_be_added(engine, upload, part, "expired")
         begin(engine, 3)
         assert [*(tmp_path / "uploads").iterdir()] == []
 
 
-def test_part_over_the_limit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(upload_routes, "MAX_PART_BYTES", 1000)
-    with serve_engine(tmp_path) as engine:
+def test_part_over_the_limit_is_refused(tmp_path):
+    with serve_engine(tmp_path, max_part_bytes=1000) as engine:
         upload = begin(engine, 1_000_000)
         with pytest.raises(openai.APIStatusError) as refused:
             add(engine, upload, b"a" * (2000 + upload_routes._FORM_BYTES))

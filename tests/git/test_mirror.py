@@ -12,7 +12,6 @@ from io import BytesIO
 import pytest
 
 from merlin.core.errors import SourceError
-from merlin.git import repository
 from merlin.git.repository import parse_blobs, split_parts
 from tests.support.small_disk import small_disk
 from tests.support.waiting import longest, wait_until
@@ -162,10 +161,8 @@ def test_needed_commits_outlive_the_cleaning_and_others_are_deleted_once_a_day(
     assert source.commits_since(head, {head}) == []
 
 
-def test_folders_of_many_commits_are_told_with_a_small_memory(
-    remote, source, monkeypatch
-):
-    monkeypatch.setattr(repository, "_MAX_CACHED_TREES", 1)
+def test_folders_of_many_commits_are_told_with_a_small_memory(remote, make_source):
+    source = make_source(max_trees=1)
     heads = [remote.commit(a="1"), remote.commit(a="2")]
     source.fetch()
     trees = [source.dataset_trees(head)["neuro"] for head in (*heads, *heads)]

@@ -14,7 +14,6 @@ from merlin.core.errors import (
     ProviderError,
     ProviderUnknown,
 )
-from merlin.providers import openai_training
 from merlin.providers.base import ENDLESS_LIST, LAUNCH_KEY, JobReport, NewJob
 from merlin.providers.openai_training import OpenAIProvider, provider_errors
 
@@ -315,26 +314,27 @@ LISTS = [
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "calls"), [("MAX_PAGES", 5, 5), ("MAX_LIST_S", 0.0, 1)]
+    ("limits", "calls"), [({"max_pages": 5}, 5), ({"list_s": 0.0}, 1)]
 )
 @pytest.mark.parametrize(("read", "make"), LISTS)
-def test_list_without_an_end_is_left(
-    server, provider, monkeypatch, read, make, limit, value, calls
-):
-    monkeypatch.setattr(openai_training, limit, value)
+def test_list_without_an_end_is_left(server, read, make, limits, calls):
     numbers = count()
     server.will(lambda: make_page(make(next(numbers)), more=True))
-    with pytest.raises(ProviderBusy, match=r"the list /v1/\S+ has no end") as left:
+    with (
+        closing(OpenAIProvider(server.base_url, "sk-key", **limits)) as provider,
+        pytest.raises(ProviderBusy, match=r"the list /v1/\S+ has no end") as left,
+    ):
         read(provider)
     assert left.value.code == ENDLESS_LIST
     assert len(server.calls) == calls
 
 
 @pytest.mark.parametrize(("read", "make"), LISTS)
-def test_list_is_read_up_to_the_most_pages(server, provider, monkeypatch, read, make):
-    monkeypatch.setattr(openai_training, "MAX_PAGES", 3)
+def test_list_is_read_up_to_the_most_pages(server, read, make):
     server.will(*(make_page(make(number), more=number < 2) for number in range(3)))
-    assert len(read(provider)) == 3
+    provider = OpenAIProvider(server.base_url, "sk-key", max_pages=3)
+    with closing(provider):
+        assert len(read(provider)) == 3
 
 
 @pytest.mark.parametrize("act", ["read_job", "cancel_job"])

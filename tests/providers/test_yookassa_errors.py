@@ -9,7 +9,6 @@ import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.money import roubles
-from merlin.providers import yookassa as gateway_module
 from merlin.providers.base import ENDLESS_LIST
 from tests.providers.yookassa_calls import (
     SENT_S,
@@ -121,14 +120,12 @@ def test_unreadable_response_is_ambiguous_for_a_create(content):
     [
         (repeat("a"), {}, 2),
         (cycle("ab"), {}, 3),
-        (map(str, count()), {"MAX_PAGES": 4}, 4),
-        (map(str, count()), {"MAX_LIST_S": 0.0}, 0),
+        (map(str, count()), {"max_pages": 4}, 4),
+        (map(str, count()), {"list_s": 0.0}, 0),
     ],
     ids=["repeated", "in turns", "always new", "too slow"],
 )
-def test_list_without_an_end_is_left(monkeypatch, cursors, limits, pages):
-    for name, value in limits.items():
-        monkeypatch.setattr(gateway_module, name, value)
+def test_list_without_an_end_is_left(cursors, limits, pages):
     sent = []
 
     def serve(connection: socket.socket) -> None:
@@ -141,7 +138,7 @@ def test_list_without_an_end_is_left(monkeypatch, cursors, limits, pages):
 
     with (
         run_raw_server(serve) as url,
-        open_gateway(url) as gateway,
+        open_gateway(url, limits=limits) as gateway,
         pytest.raises(GatewayUnavailable) as left,
     ):
         asyncio.run(gateway.refunds("p1"))

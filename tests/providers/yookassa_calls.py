@@ -83,10 +83,11 @@ def open_gateway(
     base_url: str,
     key: str = "test_stand-in",
     deadline_s: float = DEADLINE_S,
+    limits: dict[str, float] | None = None,
     **settings: object,
 ) -> Iterator[YooKassaGateway]:
     config = YooKassaConfig(base_url=base_url, test=True, **settings)
-    yield YooKassaGateway(config, "100500", key, deadline_s)
+    yield YooKassaGateway(config, "100500", key, deadline_s, **(limits or {}))
 
 
 @contextmanager

@@ -15,12 +15,12 @@ END_S = 60
 STACKS_S = 5
 
 
-def end(*workers):
+def end(*workers, within_s=END_S):
     """End processes by SIGTERM, all at once; fail as `wait_for_end` does."""
     for process in workers:
         process.terminate()
     for process in workers:
-        wait_for_end(process)
+        wait_for_end(process, within_s)
 
 
 def kill(process):
@@ -29,12 +29,11 @@ def kill(process):
     wait_for_end(process)
 
 
-def wait_for_end(worker, within_s=None):
+def wait_for_end(worker, within_s=END_S):
     """Wait until a process or thread has ended; return the exit code of a process.
 
     One that does not end fails the test: a process writes its stacks to its log and is killed.
     """
-    within_s = END_S if within_s is None else within_s
     if _has_ended(worker, within_s):
         return _exit_code(worker)
     if (pid := getattr(worker, "pid", None)) is None:

@@ -144,6 +144,7 @@ class Lab:
 
     def __init__(self, folder, provider_url, **changes):
         self.folder = Path(folder)
+        self.most_pages = None  # of a provider's list: as many as in service
         self.repository = Repository(self.folder / "repository")
         os.environ[KEY] = "stand-in"
         settings = {
@@ -184,6 +185,8 @@ class Lab:
             open_migrated_database(config) as database,
             services_of(config, database, lambda: None) as services,
         ):
+            for provider in services.providers.values() if self.most_pages else ():
+                provider.api.max_pages = self.most_pages
             yield services
 
     def tick(self, *names, rounds=1):

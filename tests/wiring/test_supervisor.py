@@ -15,7 +15,7 @@ from merlin import __version__, supervisor
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.cli import main
 from merlin.cli.health import health_error
-from merlin.core.clock import iso, utc_now
+from merlin.core.clock import Backoff, iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.connections import restore_mark
 from merlin.db.database import open_database
@@ -104,11 +104,10 @@ def test_supervisor_exits_with_2_when_no_child_can_run(tmp_path):
 
 
 @pytest.mark.usefixtures("restore_signals")
-def test_child_that_does_not_stop_in_time_is_killed(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(supervisor, "STOP_S", 0.0)
+def test_child_that_does_not_stop_in_time_is_killed(lab, tmp_path):
     with (tmp_path / "said").open("wb") as out:
-        parent = Supervisor([Child("api", ["api", "--config", str(lab.path)])], out)
-        child = parent.children["api"]
+        child = Child("api", ["api", "--config", str(lab.path)])
+        parent = Supervisor([child], out, stop_s=0.0)
 
         def suspend():
             os.kill(child.process.pid, signal.SIGSTOP)
@@ -119,14 +118,10 @@ def test_child_that_does_not_stop_in_time_is_killed(lab, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("restore_signals")
-def test_child_that_ran_long_is_restarted_after_the_shortest_pause(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(supervisor, "STABLE_AFTER_S", 0.0)
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
+def test_child_that_ran_long_is_restarted_after_the_shortest_pause(tmp_path):
     with (tmp_path / "said").open("wb") as out:
-        parent = Supervisor([Child("fails", ["rules", "no-such-rule"])], out)
-        child = parent.children["fails"]
+        child = Child("fails", ["rules", "no-such-rule"], backoff=Backoff(0.01, 1.0))
+        parent = Supervisor([child], out, stable_after_s=0.0)
         assert parent.run(lambda: child.restarts < 2) == 0
     assert child.backoff.begin() == 0.02, "as after a first failure"
 

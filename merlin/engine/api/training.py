@@ -33,7 +33,6 @@ from merlin.openai_protocol.responses import deleted_object, list_object, list_p
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
-MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _MAX_NAME_LENGTH = 255
 _SUFFIXES = (".jsonl", ".safetensors")
 
@@ -54,8 +53,9 @@ class CountedRequest(Request):
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
     """Store an upload."""
-    files = get_engine(request).repositories.files
-    counted = CountedRequest(request, MAX_UPLOAD_BYTES)
+    engine = get_engine(request)
+    files = engine.repositories.files
+    counted = CountedRequest(request, engine.settings.max_file_bytes)
     async with counted.form(max_files=1, max_fields=16) as form:
         upload = form.get("file")
         if not isinstance(upload, UploadFile) or not upload.filename:

@@ -13,7 +13,7 @@ from merlin.engine.context import get_engine, require_key
 from merlin.engine.database import Row
 from merlin.engine.requests import RequestBody
 from merlin.engine.storage import build_file
-from merlin.engine.uploads import LIFE_S, MAX_BYTES, MAX_PART_BYTES, Uploads
+from merlin.engine.uploads import LIFE_S, MAX_BYTES, Uploads
 from merlin.openai_protocol.errors import bad_field
 from merlin.openai_protocol.requests import read_body
 from merlin.openai_protocol.responses import upload_object, upload_part_object
@@ -55,7 +55,8 @@ async def create_upload(request: Request) -> Response:
 @router.post("/{upload_id}/parts")
 async def add_part(request: Request, upload_id: str) -> Response:
     """Store a part."""
-    counted = CountedRequest(request, MAX_PART_BYTES + _FORM_BYTES)
+    most = get_engine(request).settings.max_part_bytes + _FORM_BYTES
+    counted = CountedRequest(request, most)
     async with counted.form(max_files=1, max_fields=1) as form:
         part = form.get("data")
         if not isinstance(part, UploadFile):
