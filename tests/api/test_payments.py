@@ -65,15 +65,15 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     assert len(shop.yookassa.refunds()) == before + 1
 
 
-def test_list_of_refunds_without_an_end_is_notified(shop, monkeypatch):
+def test_list_of_refunds_without_an_end_is_notified(shop):
     order_id = shop.buyer().buy("pack")
     endless = {"type": "list", "items": [], "next_cursor": "a"}
-    monkeypatch.setattr(shop.yookassa, "make_page", lambda *_: endless)
+    shop.yookassa.make_page = lambda *_: endless
     shop.yookassa.refund(order_id)
     wait_until(
         lambda: shop.admin_notice_keys(reason=ENDLESS_LIST) == ["notice-gateway-list"]
     )
-    monkeypatch.undo()
+    del shop.yookassa.make_page
     shop.make_due(order_id)
     shop.wait_for_state(order_id, "refunded")
 

@@ -14,6 +14,7 @@ from tests.support.forked_processes import run_command, start_function
 from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
+from tests.support.standard_input import pipe
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -340,7 +341,7 @@ def test_invalid_arguments_are_refused_before_any_request(
         ),
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
     ):
-        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xcf\xee?")))
+        pipe(monkeypatch, TextIOWrapper(BytesIO(b"\xcf\xee?")))
         found, captured = run("distil", "trial", *arguments)
         assert (found, expected in captured.err) == (code, True), captured.err
         assert provider.calls("chat.create") == []

@@ -3,7 +3,6 @@
 import os
 import pty
 import shutil
-import sys
 
 import pytest
 
@@ -15,6 +14,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from tests.cli.user_commands import run, show_json
+from tests.support.standard_input import pipe
 
 pytestmark = pytest.mark.functional
 
@@ -137,7 +137,7 @@ def terminal(monkeypatch):
     """Return a function that types a line at the terminal which standard input is."""
     keyboard, screen = pty.openpty()
     with os.fdopen(screen, "r") as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
+        pipe(monkeypatch, stdin)
         yield lambda line: os.write(keyboard, f"{line}\n".encode())
     os.close(keyboard)
 

@@ -13,6 +13,7 @@ from merlin.account.accounts import FIRST_ID, Accounts, verify_password
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from tests.cli.user_commands import make_config, run, show_json
+from tests.support.standard_input import pipe
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -28,7 +29,7 @@ def typed(monkeypatch):
     """Return a function that pipes the next password to standard input."""
 
     def type_(expected):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(expected))
+        pipe(monkeypatch, io.StringIO(expected))
 
     return type_
 

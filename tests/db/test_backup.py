@@ -32,6 +32,7 @@ from tests.support.archives import unpack
 from tests.support.ending import wait_for_end
 from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
+from tests.support.standard_input import pipe
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -223,7 +224,7 @@ def test_folder_that_cannot_be_made_is_named(config_path, capfd):
 def test_archive_is_read_from_standard_input(config_path, capfd, monkeypatch):
     archive = run_backup(capfd, config_path)
     with archive.open("rb") as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
+        pipe(monkeypatch, stdin)
         words = ("restore", "-", "--dry-run", "--json", "--config", config_path)
         code, captured = run(capfd, *words)
     assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
