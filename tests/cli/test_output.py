@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import pty
-import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,8 +88,7 @@ def test_table_of_a_terminal_fits_its_width(monkeypatch):
     screen, terminal = pty.openpty()
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setenv("TERM", "dumb")  # without colours, of 80 columns
-    with os.fdopen(terminal, "w") as stdout:
-        monkeypatch.setattr(sys, "stdout", stdout)
+    with os.fdopen(terminal, "w") as stdout, redirect_stdout(stdout):
         output.print_table(["col-build", "col-name"], [["a-1", "word " * 20]])
     lines = os.read(screen, 4096).decode().splitlines()
     os.close(screen)

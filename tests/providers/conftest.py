@@ -1,5 +1,7 @@
 """Fixtures of the provider tests: the stand-in of YooKassa and a gateway to it."""
 
+import sys
+
 import pytest
 
 from tests.providers.yookassa_calls import open_gateway
@@ -23,3 +25,9 @@ def yookassa(module_yookassa):
 def gateway(yookassa):
     with open_gateway(yookassa.base_url) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def set_interpreter(monkeypatch):
+    """Return a function that sets the program which children of this process are started with."""
+    return lambda path: monkeypatch.setattr(sys, "executable", path)

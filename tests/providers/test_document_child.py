@@ -220,8 +220,8 @@ def test_slow_reader_is_stopped_without_leaving_a_child():
 
 
 @functional
-def test_crashed_reader_is_reported_as_a_damaged_document(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+def test_crashed_reader_is_reported_as_a_damaged_document(set_interpreter):
+    set_interpreter("/bin/false")
     assert get_refusal_key(PDF, "a.pdf") == "media-damaged"
 
 

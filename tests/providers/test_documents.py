@@ -1,7 +1,6 @@
 """Documents from users: texts of good ones, refusals of damaged and hostile ones."""
 
 import re
-import sys
 import zlib
 from io import BytesIO
 from zipfile import ZipFile
@@ -89,9 +88,9 @@ def test_unusable_document_is_refused_with_a_reason(name, content, key):
     ],
 )
 def test_file_that_is_not_a_document_is_refused_before_a_child_is_started(
-    monkeypatch, name, content, key
+    set_interpreter, name, content, key
 ):
-    monkeypatch.setattr(sys, "executable", "/no/interpreter")
+    set_interpreter("/no/interpreter")
     assert get_refusal_key(content, name) == key
 
 
