@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -43,6 +44,12 @@ def account(planted):
 @pytest.fixture
 def lab(account, tmp_path):
     return make_lab(tmp_path, provider_entry(account.base_url, "openai"))
+
+
+def keep_files(account, *names):
+    """Leave an account only these files."""
+    files = {name: account.files[name] for name in names}
+    return replace(account, files=files)
 
 
 def make_lab(folder, provider):
@@ -192,32 +199,33 @@ def test_dry_run_shows_what_each_file_brings_and_takes_nothing(lab, run_json, ru
     assert "job ftjob-5" in captured.out
     code, captured = run(*TAKE)
     assert (code, count_commits(lab), "add --yes" in captured.err) == (1, 1, True)
-    assert run(*TAKE, "--yes")[0] == run(*TAKE)[0] == 0
 
 
 def test_account_that_may_not_list_its_jobs_gives_its_files(lab, account, run):
+    account.account = keep_files(account.account, "file-1", "file-8")
     account.faults.add(Fault("jobs.list", FaultKind.STATUS, times=None, status=403))
     code, captured = run(*TAKE, "--yes", "--json")
     assert code == 0, captured.err
     document = json.loads(captured.out)
     assert document["refusal"].startswith("403 ")
-    assert (len(document["models"]), document["recipe"], len(read_examples(lab))) == (
-        5,
-        None,
-        31,
-    )
+    assert (len(document["models"]), document["recipe"]) == (5, None)
+    assert len(read_examples(lab)) == 7
     assert "403 " in run(*TAKE, "--dry-run")[1].err
 
 
-def test_file_that_is_not_given_out_does_not_stop_the_others(lab, account, run_json):
+def test_file_that_is_not_given_out_does_not_stop_the_others(
+    lab, account, run, run_json
+):
+    account.account = keep_files(account.account, "file-2", "file-3", "file-8")
     account.faults.add(
         Fault("files.content", FaultKind.STATUS, status=404, only={"file_id": "file-3"})
     )
     first = run_json(*TAKE, "--yes")
     assert [file["file_id"] for file in first["files"] if file["failure"]] == ["file-3"]
-    assert len(read_examples(lab)) == 27
+    assert len(read_examples(lab)) == 7
     run_json(*TAKE, "--yes")
-    assert len(read_examples(lab)) == 31
+    assert len(read_examples(lab)) == 11
+    assert run(*TAKE)[0] == 0, "nothing is left to say --yes to"
 
 
 def test_long_file_becomes_several_commits(lab, account, run_json):
@@ -231,14 +239,15 @@ def test_long_file_becomes_several_commits(lab, account, run_json):
 def test_account_at_azure_is_read_by_its_version_and_key(
     planted, tmp_path, monkeypatch
 ):
-    with AzureStandIn(planted[0]) as azure:
+    with AzureStandIn(keep_files(planted[0], "file-1")) as azure:
         entry = provider_entry(azure.base_url, "openai") | {"api_version": "2024-10-21"}
         lab = make_lab(tmp_path, entry)
         arguments = [*TAKE, "--yes", "--config", str(lab.path)]
         log = tmp_path / "import.log"
         process = start_function(run_command, arguments, log, {KEY: "stand-in"})
         assert wait_for_exit(process) == 0, log.read_text()
-    assert {*read_examples(lab)} == planted[1]
+    assert len(read_examples(lab)) == 4
+    assert {*read_examples(lab)} < planted[1]
 
 
 @pytest.mark.parametrize(
@@ -288,10 +297,3 @@ def test_import_beside_a_daemon_waits_for_the_files_of_an_edit_just_committed(
     beside_daemon(lambda: lab.tick("serve"), lambda: lab.tick("files"))
     (file,) = run_json(*TAKE, "--yes")["files"]
     assert (file["taken"], file["duplicates"], count_commits(lab)) == (0, 1, 2)
-
-
-def test_import_into_a_dataset_that_is_missing_says_how_to_create_it(lab, run):
-    code, captured = run(*TAKE[:-1], "trail", "--yes")
-    assert (code, count_commits(lab)) == (1, 1)
-    assert "did you mean trial?" in captured.err
-    assert "To create it, commit a folder trail" in captured.err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.core.i18n import text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.core.server import free_ports
 from tests.support.waiting import longest, wait_until
 
@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Commands that only read are repeated until their output is that of the page.
 READING_COMMANDS = ("merlin status", "merlin ask", "merlin diff")
+# Commands whose output has nothing of the examples' texts, which are the page's language's.
+SAME_IN_BOTH = ("merlin status", "merlin check")
 # Names of commits and models, which differ in each run.
 HASH = re.compile(r"\b[0-9a-f]{7,10}\b")
 
@@ -96,14 +98,28 @@ def read_page(language):
     return (ROOT / "docs" / language / "tutorial.md").read_text("utf-8")
 
 
+def describe_step(step):
+    """Return a step without its page's language: the command's first words, the lines shown."""
+    words = step.command.replace("LANGUAGE=ru", "LANGUAGE=en").split()
+    return words[:2], len(step.expected)
+
+
+def test_pages_have_the_same_steps():
+    russian, english = (parse_steps(read_page(language)) for language in LANGUAGES)
+    assert [*map(describe_step, english)] == [*map(describe_step, russian)]
+
+
+# The other page's walk is the same again; of its words the first walk has what it can show.
 @pytest.mark.parametrize(
-    "language", ["en", pytest.param("ru", marks=pytest.mark.weekly("tutorial"))]
+    ("language", "other"),
+    [("en", "ru"), pytest.param("ru", "en", marks=pytest.mark.weekly("tutorial"))],
 )
-def test_each_command_prints_what_the_page_shows(language, tmp_path):
+def test_each_command_prints_what_the_page_shows(language, other, tmp_path):
     steps = parse_steps(read_page(language))
+    others = parse_steps(read_page(other))
     with Shell(tmp_path, "C.UTF-8" if language == "ru" else "ru_RU.UTF-8") as shell:
         shell.run("true")  # bash warns once of a locale that this machine lacks
-        for step in steps:
+        for step, translated in zip(steps, others, strict=True):
             if step.command.startswith(READING_COMMANDS):
                 wait_until(
                     partial(shell.is_expected, step), describe=partial(repr, step)
@@ -114,6 +130,9 @@ def test_each_command_prints_what_the_page_shows(language, tmp_path):
                     step,
                     output,
                 )
+            if step.command.startswith(SAME_IN_BOTH):
+                output = shell.run(f"MERLIN_LANGUAGE={other} {translated.command}")
+                assert translated.matches(output), (translated, output)
             if step.command.startswith("merlin init"):
                 # The default port may be in use on this machine.
                 (port,) = free_ports(1)

@@ -1,4 +1,7 @@
-"""The image is built from the Dockerfile and run; see built_image.py for the limits of that."""
+"""The image is built from the Dockerfile and run; see built_image.py for the limits of that.
+
+Building takes minutes, and its outcome follows from the files of the weekly part alone.
+"""
 
 import signal
 import socket

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.support.machine import CACHE, skip_or_fail
 from tests.support.waiting import longest
-from tests.weekly import find_unchanged
+from tests.weekly import find_wanted
 
 # Read at import: within a test the environment is its own.
 ENVIRONMENT = dict(os.environ)
@@ -270,7 +270,7 @@ def _read_version(folder, program):
 
 
 if __name__ == "__main__":
-    unchanged = find_unchanged()
-    needed = [name for name, one in PROGRAMS.items() if one.part not in unchanged]
+    parts = {None, *find_wanted(is_sample=False, is_complete=True)}
+    needed = [name for name, one in PROGRAMS.items() if one.part in parts]
     for wanted in sys.argv[1:] or needed:
         print(install(wanted).bin)  # noqa: T201

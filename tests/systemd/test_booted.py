@@ -14,6 +14,8 @@ from tests.support.full_config import CREDENTIALS, TOKEN, full_config
 from tests.systemd.installed import PROCESSES, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
+# What the package's own files decide, and the same again for another process.
+WEEKLY = pytest.mark.weekly("systemd")
 
 HANDBOOK = Path(__file__).parents[2] / "docs/en/operate.md"
 INSTALL_PAGE = HANDBOOK.with_name("install.md")
@@ -105,7 +107,18 @@ def test_every_process_notifies_its_watchdog(machine):
         )
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+# The units say the same of each process: one stands for the others.
+@pytest.mark.parametrize(
+    "process",
+    [
+        "engine",
+        *(
+            pytest.param(process, marks=WEEKLY)
+            for process in PROCESSES
+            if process != "engine"
+        ),
+    ],
+)
 def test_killed_process_serves_again(machine, process):
     machine.kill(process)
     machine.wait(lambda: machine.is_serving(process), f"{process} serves")
@@ -147,6 +160,7 @@ def test_journal_contains_no_secret(machine):
     assert key not in output
 
 
+@WEEKLY
 def test_upgrade_keeps_the_configuration_and_restarts_the_only_service_that_runs(
     machine,
 ):
@@ -199,6 +213,7 @@ def test_package_installs_the_command_its_manual_and_its_completion(machine):
     assert "complete -o default -F" in completion.read_text("utf-8")
 
 
+@WEEKLY
 def test_removed_package_leaves_configuration_and_state(machine):
     drop_in = machine.box.path(
         "/etc/systemd/system/merlin-engine.service.d/override.conf"
