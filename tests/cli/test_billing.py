@@ -144,15 +144,6 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
     assert (again, "in progress" in captured.err) == (1, True)
 
 
-def test_started_refund_says_where_its_state_is_shown(capfd, folder, order):
-    words = ("billing", "refund", order, "--reason", "Не то", "--yes")
-    code, captured = run(capfd, folder, *words)
-    assert (code, captured.out) == (0, "")
-    assert "The refund of ₽299.90 is saved" in captured.err
-    assert f"/admin/billing/{order}\n" in captured.err
-    assert "merlin billing check" in captured.err
-
-
 @pytest.mark.parametrize(
     ("payments", "words"),
     [(0, "This order isn't paid"), (2, "The order was paid several times")],
@@ -169,16 +160,6 @@ def test_order_without_a_single_payment_is_not_refunded(
     assert (code, words in captured.err) == (1, True), captured.err
     with BillingDatabase(folder, shop) as told:
         assert told.billing.refunds.list_of_purchase(purchase.purchase_id) == []
-
-
-def test_ledger_without_a_shop_cannot_be_compared(capfd, folder):
-    path = folder / "config.yaml"
-    settings = yaml.safe_load(path.read_text("utf-8"))
-    del settings["payments"], settings["plans"]
-    path.write_text(yaml.safe_dump(settings), "utf-8")
-    code, captured = run(capfd, folder, "billing", "check")
-    assert (code, captured.out) == (1, "")
-    assert "Card payments aren't available here" in captured.err
 
 
 @pytest.mark.parametrize(

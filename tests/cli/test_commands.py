@@ -15,10 +15,8 @@ from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
-from merlin.db.tables import MODEL
 from merlin.providers.base import Checkpoint
 from merlin.training.jobs import Jobs
-from merlin.training.models import ModelState
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY
@@ -150,26 +148,6 @@ def test_question_without_a_word_is_not_asked(run, count_questions):
     assert "no question: write one in quotes" in captured.err
 
 
-def test_model_that_may_not_answer_is_not_asked(lab, run, count_questions):
-    with open_migrated_database(lab.config) as database:
-        database.update(MODEL, MODEL.id == 1, state=ModelState.GONE.value)
-    code, captured = run("ask", "?", "--model", "trial-1")
-    assert (code, captured.out, count_questions()) == (1, "", 0)
-    assert "trial-1" in captured.err
-
-
-def test_status_of_a_pinned_model_whose_commits_left_the_branch(lab, run, run_json):
-    run_json("models", "pin", "trial")
-    assert "trial-1 (pinned)" in run("status")[1].out
-    lab.repository.git("checkout", "-q", "--orphan", "anew")
-    lab.repository.git("rm", "-q", "-r", "-f", "datasets")
-    lab.repository.commit_dataset("other", subject="Begun anew")
-    lab.repository.git("branch", "-q", "-M", "main")
-    lab.tick("fetch")
-    (row,) = (line for line in run("status")[1].out.splitlines() if "trial" in line)
-    assert row.split() == ["trial", "trial-1", "(pinned)", "1", "done"]
-
-
 def test_diff_refuses_builds_of_different_datasets(lab, run):
     lab.repository.commit_dataset("other")
     lab.until_serving("other-1", dataset="other")
@@ -298,15 +276,6 @@ def test_all_missing_credentials_are_named_before_anything_starts(
 @pytest.mark.parametrize("expected", [["nonsense"], ["jobs", "show", "x"], []])
 def test_usage_error_exits_with_2(expected):
     assert main(expected) == 2
-
-
-def test_deleted_current_folder_is_named(tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
-    assert main(["check"]) == 2
-    assert "The current folder was deleted" in capsys.readouterr().err
 
 
 def test_bug_whose_report_has_no_place_is_printed(capsys, tmp_path, monkeypatch):

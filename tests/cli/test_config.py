@@ -120,15 +120,6 @@ def test_what_nothing_on_this_machine_tells_is_said(judge):
     )
 
 
-def test_mirror_that_is_damaged_tells_of_no_dataset(judge, tmp_path):
-    (tmp_path / "s/mirror.git/objects").mkdir(parents=True)
-    code, output = judge(
-        f"{GOOD}repository: {{url: 'https://git.example.com/x'}}\n{DEFAULT}"
-    )
-    assert code == 0
-    assert "nothing on this machine tells yet" in output
-
-
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_sample_is_the_configuration_of_a_new_repository(
     tmp_path, capsys, monkeypatch, language

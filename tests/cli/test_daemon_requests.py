@@ -9,7 +9,6 @@ from merlin.dataset.changes import Changes
 from merlin.db.processes import Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.wiring.context import open_migrated_database
-from tests.support.pipeline_lab import KEY
 
 pytestmark = pytest.mark.functional
 
@@ -73,22 +72,6 @@ def test_work_that_is_interrupted_is_not_done_later(lab, run, tmp_path, monkeypa
     assert (code, captured.out) == (130, ""), captured.err
     assert read_request(lab).state is RequestState.FAILED
     assert run("build", "trial")[0] == 0
-
-
-def test_failed_request_is_reported_as_the_daemon_found_it(lab, run):
-    code, captured = run("build", "trial", "--commit", "0" * 40)
-    assert (code, captured.out) == (1, "")
-    assert "commit or build not found" in captured.err.splitlines()[-1]
-    assert read_request(lab).state is RequestState.FAILED
-
-
-def test_build_without_a_providers_key_says_that_no_training_was_started(
-    run, monkeypatch
-):
-    monkeypatch.delenv(KEY)
-    code, captured = run("build", "trial")
-    assert code == 0
-    assert f"No training was started: {KEY} is missing" in captured.err
 
 
 def test_edit_that_a_killed_daemon_had_begun_is_committed_by_the_next_build(

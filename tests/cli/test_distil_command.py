@@ -255,18 +255,6 @@ def test_answer_in_another_form_is_reported_and_proposes_nothing(
     assert waiting_proposals(lab) == []
 
 
-def test_question_that_the_teacher_refuses_is_counted_with_the_reason(
-    lab, run, run_json, questions, provider
-):
-    words = (*questions("Что такое цикл?", "Что такое тело?"), "--budget", "1")
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, skip=1, status=400))
-    code, captured = run(*words, "--json")
-    document = json.loads(captured.out)
-    assert (code, document["answered"], document["left"]) == (0, 1, 1)
-    assert "1 call failed: 400 " in captured.err
-    assert run_json(*words)["left"] == 0
-
-
 def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     set_teacher_answer(
         provider,

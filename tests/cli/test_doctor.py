@@ -18,7 +18,6 @@ from merlin.cli import main
 from merlin.cli.doctor_checks import (
     check_file_system,
     check_folder,
-    check_forge,
     check_postgresql,
     check_yookassa,
 )
@@ -26,7 +25,7 @@ from merlin.cli.health import health_error
 from merlin.config import installation_id
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
-from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import text
 from merlin.core.log import redact
@@ -42,7 +41,7 @@ from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
 from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
-from tests.support.stand_ins import TelegramStandIn, YooKassaStandIn
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.transaction_pooler import run_pooler
 
 pytestmark = pytest.mark.functional
@@ -481,25 +480,12 @@ def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(
         assert find_problem(status, body) == "doctor-shop-fails", (status, body)
 
 
-def test_shop_that_answers_is_good(monkeypatch):
-    monkeypatch.setenv("YOOKASSA_SHOP_ID", "100500")
-    monkeypatch.setenv("YOOKASSA_SECRET_KEY", "test_stand-in")
-    with YooKassaStandIn() as shop:
-        found = check_yookassa(YooKassaConfig(base_url=shop.base_url))
-    assert found == ("doctor-shop", {})
-
-
 def test_model_that_is_named_is_looked_for_at_its_provider(fresh, capsys):
     settings = yaml.safe_load(fresh.path.read_text("utf-8"))
     settings["chat"] = {"assistant": "stand-in/stand-in-chat"}
     fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
     good, words = run_doctor(fresh, capsys)["chat.assistant"]
     assert (good, "-chat" in words) == (True, True), words
-
-
-def test_statuses_of_commits_need_a_forge(fresh):
-    with pytest.raises(ConfigError):
-        check_forge(fresh.config)
 
 
 def test_repository_that_cannot_be_read_is_named(fresh, capsys):

@@ -58,13 +58,6 @@ def test_pull_tells_what_the_makers_of_a_base_advise_against(merlin, base, tmp_p
     assert (err.count("guide advises against it"), err.count("temperature 0")) == (1, 1)
 
 
-def test_without_a_base_model_pull_says_how_to_choose_one(tmp_path, capsys):
-    path = tmp_path / "config.yaml"
-    path.write_text("state_dir: s\n", "utf-8")
-    assert main(["engine", "pull", "--config", str(path)]) == 0
-    assert "docs/en/bases.md" in capsys.readouterr().err
-
-
 def test_unknown_base_is_refused_with_the_existing_ones(merlin):
     code, _, err = merlin("pull", "large")
     assert (code, "small, far" in err) == (1, True)

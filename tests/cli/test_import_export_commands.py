@@ -5,15 +5,12 @@ import json
 import os
 import shutil
 import signal
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from merlin.cli import main
-from merlin.core.errors import SourceError
-from merlin.daemon.changing import REFUSALS
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
@@ -66,19 +63,6 @@ def test_import_is_committed_under_the_editors_own_name(lab, run_json):
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
     said = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
     assert said == "boris <boris@example.com> 1 новый пример в trial"
-
-
-def test_imported_example_is_exported(lab, run):
-    code, captured = run(*exit_of(lab))
-    assert code == 0, captured.err
-    code, captured = run("export", "trial")
-    exported = [json.loads(line)["messages"] for line in captured.out.splitlines()]
-    said = [messages[1:] for messages in exported]
-    assert code == 0, captured.err
-    assert [
-        {"role": "user", "content": "Где выход?"},
-        {"role": "assistant", "content": "Прямо и налево."},
-    ] in said
 
 
 def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(
@@ -268,14 +252,6 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
     assert "recipe: {provider: engine, base_model: recall}" in captured.err
 
 
-@pytest.mark.parametrize("name", ["nothing.jsonl", ""])
-def test_file_that_cannot_be_read_is_named(lab, run, name):
-    path = lab.folder / name
-    code, captured = run("import", str(path), "--dataset", "trial")
-    assert (code, captured.out, count(lab)) == (2, "", "1")
-    assert str(path) in captured.err
-
-
 @pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
 def test_schema_is_one_that_validators_take(run_schema, name):
     document = run_schema(name)
@@ -302,35 +278,3 @@ def test_author_of_a_person_without_a_name_in_git_is_the_login(
         monkeypatch.delenv(f"GIT_{name}")
     run_json(*exit_of(lab))
     assert lab.repository.git("log", "-1", "--format=%an") == getpass.getuser()
-
-
-def test_edit_of_a_dataset_that_was_removed_meanwhile_is_refused(
-    lab, run, beside_daemon
-):
-    def remove_dataset():
-        lab.repository.git("rm", "-r", "-q", "datasets/trial")
-        lab.repository.commit("Remove the dataset")
-        lab.tick("changes")
-
-    lab.tick("fetch")
-    beside_daemon(lambda: lab.tick("serve"), remove_dataset)
-    code, captured = run(*exit_of(lab))
-    assert (code, captured.out, count(lab)) == (1, "", "2")
-    assert "trial" in captured.err.splitlines()[-1]
-
-
-def test_edit_that_the_repository_refuses_again_and_again_is_set_aside(
-    lab, run, beside_daemon
-):
-    lab.repository.git("config", "receive.maxInputSize", "10")
-
-    def refuse():
-        for _ in range(REFUSALS):
-            with suppress(SourceError):
-                lab.tick("changes")
-
-    lab.tick("fetch")
-    beside_daemon(lambda: lab.tick("serve"), refuse)
-    code, captured = run(*exit_of(lab))
-    assert (code, captured.out, count(lab)) == (1, "", "1")
-    assert "pack exceeds maximum allowed size" in captured.err

@@ -6,9 +6,6 @@ import pytest
 
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.dataset.spec import ADAPTER
-from merlin.db.tables import JOB
-from merlin.db.values import dump_json, load_json
 from tests.support.opened_databases import open_with_key
 
 pytestmark = pytest.mark.functional
@@ -77,23 +74,3 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     assert "trial-1" in captured.out
     assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
     assert f"Source: q3 ({document['said_by']['q3'][:10]})\n" in captured.out
-
-
-def test_answer_of_a_general_model_has_no_examples(run, run_json, store_answer):
-    turn = store_answer("Не знаю.", model="stand-in-chat")
-    document = run_json("why", turn)
-    assert (document["model"], document["origin"]) == ("stand-in-chat", None)
-    code, captured = run("why", turn)
-    assert (code, "This is a general model" in captured.out) == (0, True)
-
-
-def test_answer_of_an_adapter_says_that_it_was_trained_elsewhere(
-    lab, run, run_json, store_answer
-):
-    with open_with_key(lab.config) as database:
-        recipe = load_json(database.value(JOB.select(JOB.recipe)))
-        recipe |= {"method": ADAPTER, "hyperparameters": {}}
-        database.update(JOB, JOB.id == 1, recipe=dump_json(recipe))
-    turn = store_answer(ANSWER)
-    assert run_json("why", turn)["origin"]["trained"] == "elsewhere"
-    assert "trained elsewhere\n" in run("why", turn)[1].out

@@ -1,6 +1,5 @@
 """The card of an exported model, by what is known of it."""
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,6 @@ from merlin.app.actor import Actor
 from merlin.app.model_card import describe
 from merlin.cli.model_card import find_build, read_licence, write_card
 from merlin.config.engine import EngineModelConfig
-from merlin.core.errors import Refused
 from merlin.engine.trainers.exact_first import RECALL_FILE
 from merlin.wiring.context import open_reading_context
 from tests.engine.base_library import write_qwen35
@@ -66,21 +64,9 @@ def test_card_names_build_results_and_licence(write, facts, base, tmp_path):
     assert f'base = Qwen3_5ForConditionalGeneration.from_pretrained("{base}")' in body
 
 
-def test_card_of_a_merged_model_loads_its_own_folder(write, facts):
-    head, body = write(facts, "merged", hub="anna/base", revision="0" * 40)
-    assert (head["library_name"], head["base_model"]) == ("transformers", "anna/base")
-    assert 'model = Qwen3_5ForConditionalGeneration.from_pretrained(".")' in body
-
-
 def test_adapter_loads_the_revision_of_its_base(write, facts):
     _, body = write(facts, hub="anna/base", revision="0" * 40)
     assert f'from_pretrained("anna/base", revision="{"0" * 40}")' in body
-
-
-def test_card_of_an_untested_model_has_no_results(write, facts):
-    untested = replace(facts, model=replace(facts.model, evaluation=None))
-    head, body = write(untested)
-    assert ("chrf" in str(head), "questions right" in body) == (False, False)
 
 
 def test_card_tells_of_withdrawn_consent_and_exact_answers(write, facts, tmp_path):
@@ -90,22 +76,3 @@ def test_card_tells_of_withdrawn_consent_and_exact_answers(write, facts, tmp_pat
     (tmp_path / "model" / RECALL_FILE).touch()
     _, body = write(replace(facts, revoked=2))
     assert [words in body for words in said] == [True, True]
-
-
-@pytest.mark.parametrize(
-    "readme", [None, "# Base", "---\na: [\n---\n", "---\n7\n---\n"]
-)
-def test_base_whose_readme_tells_no_licence(write, facts, base, readme):
-    (base / "README.md").unlink()
-    if readme is not None:
-        (base / "README.md").write_text(readme, "utf-8")
-    head, body = write(facts)
-    assert head["license"] == "other"
-    assert "licen" in body
-    assert (read_licence(base), find_build(base)) == ({}, "")
-
-
-def test_card_without_the_hubs_classes_is_refused(write, facts, monkeypatch):
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(Refused, match="huggingface_hub"):
-        write(facts)

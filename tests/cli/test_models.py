@@ -10,19 +10,6 @@ def lab(serving):
     return serving
 
 
-def test_list_shows_the_right_answers_of_each_model(lab, run, run_json):
-    (model,) = run_json("models", "list")
-    assert (model["build"], model["serves"]) == ("trial-1", True)
-    evaluation = model["evaluation"]
-    code, captured = run("models", "list")
-    assert code == 0
-    assert "right answers of all, chrF" in captured.err
-    _, line = captured.out.splitlines()
-    shown = f"{evaluation['right']}/{evaluation['questions']}"
-    for words in ("trial-1", lab.status()["serving"]["model"], "live", f" {shown} "):
-        assert words in line
-
-
 @pytest.mark.usefixtures("lab")
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -1,7 +1,5 @@
 """`merlin rules`: what the check looks for, in the language of the person."""
 
-import json
-
 import pytest
 
 from merlin.cli import main
@@ -46,25 +44,6 @@ def test_single_rule_is_shown_with_its_example_and_advice(
     assert [
         line.strip() for line in rule.example.splitlines() if line.strip() not in output
     ] == []
-
-
-def test_rules_for_programs_are_all_or_one(capsys):
-    code, output, _ = run_rules(capsys, "--json")
-    records = json.loads(output)
-    assert (code, [record["rule"] for record in records]) == (0, list(RULES))
-    _, output, _ = run_rules(capsys, "near-duplicate", "--json")
-    (expected,) = (each for each in records if each["rule"] == "near-duplicate")
-    assert json.loads(output) == expected
-    rule = RULES["near-duplicate"]
-    assert expected == {
-        "rule": "near-duplicate",
-        "severity": rule.severity,
-        "meaning": rule.meaning("en"),
-        "mending": rule.advice("en"),
-        "example": rule.example,
-        "example_path": rule.path,
-        "can_be_off": rule.can_be_off,
-    }
 
 
 @pytest.mark.parametrize(

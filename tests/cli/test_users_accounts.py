@@ -67,17 +67,6 @@ def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsy
     assert card["account"] == "boris"
 
 
-def test_people_read_who_was_added_and_the_first_password_alone(folder, capsys):
-    words = ("add", "petrova", "--role", "teacher", "--scope", "algorithms")
-    code, captured = run(capsys, folder, *words)
-    said, first_password = captured.out.strip().split(": ")
-    assert (code, said) == (0, "Password, shown only once")
-    assert verify_password(password_of(folder, "petrova"), first_password)
-    assert captured.err.startswith("petrova: ID ")
-    assert "teacher algorithms" in captured.err
-    assert first_password not in captured.err
-
-
 def test_new_password_is_shown_once(folder, capsys):
     first = show_json(capsys, folder, "add", "petrova")["password"]
     second = show_json(capsys, folder, "password", "petrova")["password"]

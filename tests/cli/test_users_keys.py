@@ -7,7 +7,7 @@ import pytest
 from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from tests.cli.user_commands import make_config, run as given, show_json
+from tests.cli.user_commands import make_config, run as given
 
 pytestmark = pytest.mark.functional
 
@@ -45,19 +45,6 @@ def test_created_keys_secret_is_alone_on_stdout(folder, run):
     )
     assert key.expires_at is not None
     assert who[0][0].startswith("cli:")
-
-
-def test_program_reads_the_secret_with_its_key(folder, capsys):
-    words = ("key", "1001", "--scope", "chat:write")
-    document = show_json(capsys, folder, *words)
-    key, _ = find_key(folder, document["secret"])
-    assert document == {
-        "user": 1001,
-        "key": key.id,
-        "scopes": ["chat:write"],
-        "expires_at": None,
-        "secret": document["secret"],
-    }
 
 
 @pytest.mark.parametrize(
