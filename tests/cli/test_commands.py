@@ -148,14 +148,6 @@ def test_question_without_a_word_is_not_asked(run, count_questions):
     assert "no question: write one in quotes" in captured.err
 
 
-def test_diff_refuses_builds_of_different_datasets(lab, run):
-    lab.repository.commit_dataset("other")
-    lab.until_serving("other-1", dataset="other")
-    code, captured = run("diff", "trial-1", "other-1")
-    assert (code, captured.out) == (1, "")
-    assert "trial-1 and other-1 are builds of different datasets" in captured.err
-
-
 def test_checkpoints_with_equal_scores_are_one_line(lab, run):
     metrics = (
         {"valid_accuracy": accuracy, "valid_loss": 0.1} for accuracy in (0.5, 1, 1, 1)

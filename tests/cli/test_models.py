@@ -32,14 +32,3 @@ def test_what_a_model_cannot_do_is_refused_in_a_sentence(
     assert (code, captured.out, last.startswith("merlin: ")) == (1, "", True)
     assert words in last
     assert [*folder.iterdir()] == []
-
-
-@pytest.mark.usefixtures("lab")
-def test_adapter_is_added_at_an_engine_alone(run, tmp_path):
-    folder = tmp_path / "adapter"
-    folder.mkdir()
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        (folder / name).write_text("{}")
-    code, captured = run("models", "add", "trial", str(folder), "--build", "trial-1")
-    assert (code, captured.out) == (1, ""), captured.err
-    assert "isn't a language model of Merlin's engine" in captured.err
