@@ -152,11 +152,15 @@ def check_words(words):
         )
 
 
+# Building them takes as long as parsing a hundred lines.
+find_our_commands = cache(find_commands)
+
+
 def check_ours(arguments):
     """Parse the arguments as the command would."""
     if not arguments or arguments[0].startswith("-"):
         return
-    commands = find_commands()
+    commands = find_our_commands()
     words = next(
         joined
         for count in range(len(arguments), 0, -1)

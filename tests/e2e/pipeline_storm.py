@@ -99,7 +99,7 @@ def run_storm(folder, commits, seed, still_s=0.0):
                     assert not deadline.is_over(), (folder / "daemon.log").read_text()[
                         -4000:
                     ]
-                    killer.is_over.wait(0.1)
+                    killer.is_over.wait(0.3)
         finally:
             killer.is_over.set()
             wait_for_end(killer)
