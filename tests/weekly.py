@@ -5,7 +5,7 @@ A test belongs to a part by its marker `weekly`, or by its program (tests/real/p
 weekly.txt has the digest of these files and the day. It names the parts that it leaves out.
 
     python -m tests.weekly              run every part and command (`make weekly`)
-    python -m tests.weekly bases soak   run these (`make weekly PARTS="bases soak"`)
+    python -m tests.weekly torch soak   run these (`make weekly PARTS="torch soak"`)
     python -m tests.weekly write        after a green `.ci/run`, which ran the parts that changed
 """
 
