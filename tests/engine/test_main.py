@@ -5,14 +5,17 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
+import yaml
 
 from merlin.config.engine import EngineModelConfig, EngineSettings
 from merlin.core.errors import LeadTaken
+from merlin.core.server import free_ports
 from merlin.engine.main import create_app, serve
 from tests.engine.base_library import write_qwen35
-from tests.engine.running_engine import KEY, EngineProcess, serve_engine
+from tests.engine.running_engine import KEY, serve_engine
+from tests.support.forked_processes import run_processes
 from tests.support.metrics_page import metric_value
-from tests.support.waiting import longest
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -124,16 +127,14 @@ def test_base_without_files_is_refused_with_where_they_should_be(tmp_path):
         assert (refused.value.param, refused.value.code) == ("model", "base_unusable")
 
 
-def test_advice_on_a_base_is_logged_at_the_start(tmp_path, capfd):
-    base = write_qwen35(tmp_path / "base")
-    process = EngineProcess(tmp_path / "engine")
-    process.settings = {"models": {"tiny": EngineModelConfig(path=str(base))}}
-    try:
-        process.start()
-        assert process.stop() == 0
-    finally:
-        process.close()
-    assert "tiny — из семейства Qwen3.5" in capfd.readouterr().out
+def test_advice_on_a_base_is_logged_at_the_start(tmp_path):
+    models = {"tiny": {"path": str(write_qwen35(tmp_path / "base"))}}
+    engine = {"listen": f"127.0.0.1:{free_ports(1)[0]}", "models": models}
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"state_dir": "state", "engine": engine}))
+    with run_processes(config, "engine", MERLIN_ENGINE_KEY=KEY):
+        log = tmp_path / "engine.log"
+        wait_until(lambda: "tiny" in log.read_text() and "Qwen3.5" in log.read_text())
 
 
 def test_two_engines_cannot_share_a_folder(tmp_path):

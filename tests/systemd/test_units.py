@@ -10,7 +10,7 @@ import yaml
 
 from merlin.config.credentials import credentials_of
 from merlin.config.reading import load
-from merlin.core.connections import MAX_OPEN
+from merlin.core.connections import BoundedHttp
 from merlin.providers.document_child import MEMORY_BYTES
 from merlin.providers.documents import MAX_CHILDREN
 from tests.support.full_config import CREDENTIALS, full_config
@@ -190,5 +190,5 @@ def test_enabling_the_target_enables_every_process():
 def test_server_may_open_more_files_than_it_keeps_connections(process):
     assert (
         int(read_unit(f"merlin-{process}.service")["Service"]["LimitNOFILE"])
-        >= 2 * MAX_OPEN
+        >= 2 * BoundedHttp.max_open
     )
