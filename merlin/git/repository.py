@@ -296,6 +296,8 @@ class GitSource:
             self.remote, self.branch, self.mirror, self.run, transfer_s
         )
         self._trees: dict[str, dict[str, str]] = {}
+        # Of one dataset, the last: a commit's files are checked, and then shown to editors.
+        self._listed: tuple[str, list[TreeEntry]] = (EMPTY_TREE, [])
         self._max_trees = max_trees
         self._cleaned_at: datetime | None = None
 
@@ -405,9 +407,14 @@ class GitSource:
 
     def entries(self, commit: str, dataset: str) -> list[TreeEntry]:
         """Return all files of a dataset's folder, ordered by path; of too many only `TOO_MANY`."""
-        tree = self.dataset_trees(commit).get(dataset)
-        if tree is None:
-            return []
+        tree = self.dataset_trees(commit).get(dataset, EMPTY_TREE)
+        listed_tree, entries = self._listed
+        if listed_tree != tree:
+            entries = self._list_files(tree)
+            self._listed = (tree, entries)
+        return entries
+
+    def _list_files(self, tree: str) -> list[TreeEntry]:
         # With the folders (-t): they count as well, and may contain nothing.
         listed = mirror.list_tree(self.read_parts, "-r", "-t", "-l", tree)
         with self._reading():

@@ -109,7 +109,7 @@ def blob(lab, name):
 def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     change_id = submit_edits(lab, new_file("new"))
     lab.tick("changes")
-    head = lab.repository.git("rev-parse", "HEAD")
+    head = lab.repository.head()
     change = read_change(lab, change_id)
     assert (change.state, change.commit, change.text) == (
         ChangeState.COMMITTED,
@@ -204,7 +204,7 @@ def test_edit_of_a_file_that_another_commit_changed_is_refused_and_keeps_its_tex
     assert change.text == NEW
     key, arguments = notices(lab, BORIS)[-1]
     assert (key, arguments["change"]) == ("notice-change-conflict", change_id)
-    assert lab.repository.git("rev-parse", "HEAD") == head
+    assert lab.repository.head() == head
 
 
 def test_batch_is_one_commit_or_none(lab):

@@ -46,7 +46,7 @@ def github(lab, monkeypatch):
 
 
 def head(lab):
-    return lab.repository.git("rev-parse", "HEAD")
+    return lab.repository.head()
 
 
 def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge):

@@ -45,7 +45,7 @@ def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, s
     lab.repository.git(
         "-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject
     )
-    odd = lab.repository.git("rev-parse", "HEAD")
+    odd = lab.repository.head()
     last_commit = lab.repository.commit_example("trial", 41, subject="Go on")
     lab.tick("fetch")
     with open_reading_context(lab.config) as ctx:

@@ -48,7 +48,7 @@ def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
 
 def test_build_of_a_commit_is_named_or_that_it_has_none(lab):
     lab.tick("fetch")
-    built = lab.repository.git("rev-parse", "HEAD")
+    built = lab.repository.head()
     spec = lab.repository.folder / "datasets/trial/dataset.yaml"
     spec.write_text("title: 1\n", encoding="utf-8")
     broken = lab.repository.commit("Break the settings")

@@ -154,13 +154,13 @@ def provider_models(lab):
 
 
 def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
-    served = lab.repository.git("rev-parse", "HEAD")
+    served = lab.repository.head()
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.git("add", "-A")
     lab.repository.git("commit", "-q", "--amend", "-m", "Say it otherwise")
     lab.until_serving("trial-2")
-    head = lab.repository.git("rev-parse", "HEAD")
+    head = lab.repository.head()
     (lab.repository.folder / "README.md").write_text("no dataset")
     stray = lab.repository.commit("Say what no build needs")
     lab.tick("fetch")

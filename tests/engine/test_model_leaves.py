@@ -115,7 +115,7 @@ def test_card_is_read_by_the_hubs_own_classes(lab, adapter):
         scores = proof_of(services.db, lab.model("trial-1").model_row)
     assert results["accuracy"].metric_value == round(scores.right / scores.questions, 4)
     assert data.merlin["build"] == "trial-1"
-    assert data.merlin["commit"] == lab.repository.git("rev-parse", "HEAD")
+    assert data.merlin["commit"] == lab.repository.head()
     for said in (
         "16 учебных примеров от 1 человека, 4 тестовых вопроса",
         "лицензия не названа",

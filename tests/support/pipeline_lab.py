@@ -109,7 +109,11 @@ class Repository:
         """Commit everything; return the commit's id."""
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", subject)
-        return self.git("rev-parse", "HEAD")
+        return self.head()
+
+    def head(self):
+        """Return the id of the newest commit: git has just written it, or a push has."""
+        return (self.folder / ".git/refs/heads/main").read_text().strip()
 
     def commit_dataset(self, *arguments, subject="Add examples", **changes):
         """Write a dataset as `dataset` does, and commit; return the commit's id."""

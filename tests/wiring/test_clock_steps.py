@@ -76,7 +76,7 @@ def test_commit_is_seen_at_once_after_the_clock_was_set(lab):
         )
 
     with run_with_clock(lab, "daemon") as set_clock:
-        wait_for(lab.repository.git("rev-parse", "HEAD"))
+        wait_for(lab.repository.head())
         # Forward too, as a machine without a clock of its own does once it has asked the network.
         for number, step in enumerate(["-3h", "-1d", "+50y"]):
             set_clock(step)

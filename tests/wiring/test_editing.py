@@ -45,7 +45,7 @@ def test_running_daemon_makes_the_commit(lab, report, keys):
         with edit_session(lab.config, report) as session:
             change_id = session.commit("trial", [Edit("examples/new.yaml", None, TEXT)])
             change = session.wait(change_id)
-        assert change.commit == lab.repository.git("rev-parse", "HEAD")
+        assert change.commit == lab.repository.head()
         assert "no-daemon" not in keys
         wait_until(lambda: lab.status()["commit"] == change.commit)
     finally:
@@ -63,4 +63,4 @@ def test_edit_of_a_file_that_another_commit_changed_is_refused(lab, report):
             session.wait(change_id)
         assert caught.value.key == "change-not-saved"
         assert caught.value.arguments["reason"]["key"] == "change-conflict"
-    assert lab.repository.git("rev-parse", "HEAD") == head
+    assert lab.repository.head() == head
