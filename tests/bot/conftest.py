@@ -4,7 +4,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, add_live_model, add_media, bot_settings
+from tests.bot.running_bot import (
+    RunningBot,
+    add_live_model,
+    add_media,
+    bot_settings,
+    close_reader,
+)
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
@@ -25,6 +31,13 @@ def logs():
     """Return the captured log; rendering tracebacks for a terminal would take seconds."""
     with capture_logs() as captured:
         yield captured
+
+
+@pytest.fixture(autouse=True)
+def own_reader():
+    """Close the connection that a test reads the bot's database with."""
+    yield
+    close_reader()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import selectors
 import threading
 from dataclasses import replace
-from functools import lru_cache
 
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import Pace
@@ -84,10 +83,22 @@ class RunningBot:
             raise self.error
 
 
-@lru_cache(maxsize=1)
+# One connection per test: tests poll until a row appears.
+_readers = {}
+
+
 def _open_reader(url):
-    # One connection per test: tests poll until a row appears.
-    return open_database(url, read_only=True)
+    if url not in _readers:
+        close_reader()
+        _readers[url] = open_database(url, read_only=True)
+    return _readers[url]
+
+
+def close_reader():
+    """Close the connection of the test before."""
+    for database in _readers.values():
+        database.close()
+    _readers.clear()
 
 
 def select_rows(settings, sql):
