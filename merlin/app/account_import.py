@@ -10,16 +10,19 @@ instead of making them again, even if their examples were edited since.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
+from merlin.core.durable_files import write_durably
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.dataset.changes import Changes, ChangeState
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 ACCOUNT_FILE = "account-file"
 # Lines that become one commit: a file has more examples, or findings, than one commit takes.
 COMMIT_LINES = 2_000
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _TUNED = ("ft:", ".ft-")  # in the names of OpenAI's and of Azure's tuned models
 _KEPT_PARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
 T = TypeVar("T")
@@ -64,6 +68,14 @@ class AccountContents:
             job.train_file for job in self.jobs
         }
 
+    def name_train_file(self, job: JobReport) -> str | None:
+        """Return the name of the file that a job trained with, None if the account lost it.
+
+        "" where the provider does not say which file it was.
+        """
+        names = {file.file_id: file.name for file in self.files}
+        return names.get(job.train_file) if job.train_file else ""
+
     @property
     def recipe(self) -> dict[str, object] | None:
         """Return what a recipe can keep of the newest job with a model, and that job."""
@@ -86,8 +98,8 @@ def read_account(provider: str, service: OpenAIProvider) -> AccountContents:
     within 60 days. Raises ProviderError for files that cannot be listed, ProviderBusy.
     """
     files = service.list_files()
-    jobs, no_jobs = _read_if_allowed(service.list_jobs)
-    cards, no_models = _read_if_allowed(service.models)
+    jobs, no_jobs = read_if_allowed(service.list_jobs)
+    cards, no_models = read_if_allowed(service.models)
     trained = {job.model_id for job in jobs or ()}
     tuned = [
         card
@@ -97,7 +109,7 @@ def read_account(provider: str, service: OpenAIProvider) -> AccountContents:
     return AccountContents(provider, files, jobs or (), tuned, no_jobs or no_models)
 
 
-def _read_if_allowed(read: Callable[[], T]) -> tuple[T | None, ProviderError | None]:
+def read_if_allowed(read: Callable[[], T]) -> tuple[T | None, ProviderError | None]:
     """Return what is read, or None and why it is refused. Raises ProviderBusy."""
     try:
         return read(), None
@@ -135,12 +147,15 @@ class FilePlan:
 
 
 def plan_files(
-    ctx: Context, account: AccountContents, service: OpenAIProvider, files: DatasetFiles
+    ctx: Context,
+    account: AccountContents,
+    read_file: Callable[[str], bytes],
+    files: DatasetFiles,
 ) -> Iterator[FilePlan]:
     """Yield the plan of each file, which knows the examples of those before it; slow.
 
-    A file that the provider does not give out is yielded with the reason. Raises ProviderBusy,
-    Refused.
+    `read_file` returns the bytes of a file by its id. One that the provider does not give out is
+    yielded with the reason. Raises ProviderBusy, Refused.
     """
     states = Intents(ctx.db, ctx.clock).list_of_kind(ACCOUNT_FILE)
     for file in account.files:
@@ -148,7 +163,7 @@ def plan_files(
         if key in states and states[key].state is IntentState.DONE:
             yield FilePlan(file, key)
             continue
-        content, failure = _read_if_allowed(partial(service.read_file, file.file_id))
+        content, failure = read_if_allowed(partial(read_file, file.file_id))
         if content is None:
             yield FilePlan(file, key, failure=failure)
             continue
@@ -166,6 +181,27 @@ def plan_files(
             )
             files = replace(files, files=[*files.files, *added])
         yield FilePlan(file, key, hashlib.sha256(content).hexdigest(), plans)
+
+
+def read_kept(folder: Path, file_id: str, *, download: Callable[[str], bytes]) -> bytes:
+    """Return a file of an account from the folder; it is downloaded unless it is there.
+
+    Raises OSError, and what `download` raises.
+    """
+    # A server may name a file as it likes: ../../.profile
+    path = folder / f"{_UNSAFE.sub('_', file_id)[:200]}.jsonl"
+    if not path.exists():
+        content = download(file_id)
+        write_durably(path, lambda temporary: temporary.write_bytes(content))
+    return path.read_bytes()
+
+
+def keep_record(folder: Path, content: str) -> None:
+    """Write what is known of an account's files, jobs and models beside them. Raises OSError."""
+    write_durably(
+        folder / "account.json",
+        lambda temporary: temporary.write_text(content, "utf-8"),
+    )
 
 
 def _mark_as_test(line: ImportedLine) -> ImportedLine:

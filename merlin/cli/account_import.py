@@ -7,7 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import typer
 import yaml
 
 from merlin.app import account_import as act, changes
@@ -23,22 +27,36 @@ from merlin.cli.output import (
     print_message,
     print_table,
     show_progress,
+    to_json,
 )
 from merlin.config import Config, require_provider
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.db.processes import Lead
-from merlin.wiring.providers import training_client
+from merlin.providers.base import JobReport
+from merlin.wiring.providers import account_client
+
+if TYPE_CHECKING:
+    from merlin.providers.openai_training import OpenAIProvider
 
 
 def import_account(
-    config: Config, provider: str, dataset: str, *, dry_run: bool, yes: bool, json: bool
+    config: Config,
+    provider: str,
+    dataset: str,
+    keep: Path | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    json: bool,
 ) -> None:
     """Show what an account has and would bring; then commit the examples of each file.
 
-    With `yes` a file is committed as soon as it is read. Raises NotFound, ProviderError, Refused.
+    With `yes` a file is committed as soon as it is read. `keep` is a folder that gets each file as
+    it was downloaded. Exits with 1 if something of a file is neither an example nor kept. Raises
+    NotFound, ProviderError, Refused, OSError.
     """
-    service = training_client(require_provider(config, provider))
+    service = account_client(require_provider(config, provider))
     # Two runs at once would take the same file.
     with (
         closing(service),
@@ -49,9 +67,10 @@ def import_account(
         account = act.read_account(provider, service)
         if not json:
             _show_account(account)
+        download = _keep_files(account, service, keep) if keep else service.read_file
         with show_progress("import-progress", len(account.files)) as advance:
             read = _show_findings(
-                act.plan_files(session.ctx, account, service, files), advance
+                act.plan_files(session.ctx, account, download, files), advance
             )
             plans = _take(session, read) if yes and not dry_run else [*read]
         counts = {name: sum(plan.count()[name] for plan in plans) for name in COUNTS}
@@ -63,11 +82,44 @@ def import_account(
                 "import-sure", "import-not-sure", is_confirmed=not count, count=count
             )
             _take(session, plans)
+    document = _to_json(account, plans)
+    if keep:
+        act.keep_record(keep, to_json(document))
     if json:
-        print_json(_to_json(account, plans))
+        print_json(document)
     print_message("did-plan" if dry_run else "did-import", **counts)
-    if counts["rejected"]:
-        print_message("import-left-out", count=counts["rejected"])
+    if not (_show_left_out(plans, keep) or dry_run):
+        raise typer.Exit(1)
+
+
+def _keep_files(
+    account: AccountContents, service: OpenAIProvider, folder: Path
+) -> Callable[[str], bytes]:
+    """Download each file that the folder lacks; return what reads one from there.
+
+    A file that the provider does not give out is asked for again, and told, by the plan.
+    """
+    read = partial(act.read_kept, folder, download=service.read_file)
+    with show_progress("import-keep-progress", len(account.files)) as advance:
+        for file in account.files:
+            act.read_if_allowed(partial(read, file.file_id))
+            advance()
+    return read
+
+
+def _show_left_out(plans: Sequence[FilePlan], keep: Path | None) -> bool:
+    """Say what is no example, and how it is kept; return whether all that was read is kept."""
+    missing = sum(bool(plan.failure) for plan in plans)
+    rejected = sum(plan.count()["rejected"] for plan in plans)
+    if rejected:
+        print_message("import-left-out", count=rejected)
+    if missing:
+        print_message("import-not-given", count=missing)
+    if keep:
+        print_message("import-kept", count=len(plans) - missing, folder=str(keep))
+    else:
+        print_message("import-keep")
+    return not missing and bool(keep or not rejected)
 
 
 def _read_files(session: EditSession, dataset: str) -> DatasetFiles:
@@ -116,17 +168,22 @@ def _show_account(account: AccountContents) -> None:
     rows = [
         [
             job.model_id,
-            ends.pop(job.model_id, None),
+            ends.pop(job.model_id or "", None),
             job.base_model,
             job.provider_job_id,
+            _name_train_file(account, job),
         ]
         for job in account.jobs
-        if job.model_id
     ]
-    rows += [[name, end, None, None] for name, end in ends.items()]
-    headings = ("model", "shutdown", "base-model", "job")
+    rows += [[name, end, None, None, None] for name, end in ends.items()]
+    headings = ("model", "shutdown", "base-model", "job", "training-file")
     if rows:
         print_table([f"col-{name}" for name in headings], rows)
+
+
+def _name_train_file(account: AccountContents, job: JobReport) -> str:
+    name = account.name_train_file(job)
+    return text(language(), "import-file-gone") if name is None else name
 
 
 def _show_plans(account: AccountContents, plans: Sequence[FilePlan]) -> None:
@@ -165,7 +222,13 @@ def _to_json(account: AccountContents, plans: Iterable[FilePlan]) -> dict[str, o
             }
             for plan in plans
         ],
-        "jobs": [asdict(each) for each in account.jobs],
+        "jobs": [
+            {
+                **asdict(each),
+                "is_train_file_gone": account.name_train_file(each) is None,
+            }
+            for each in account.jobs
+        ],
         "models": [asdict(card) for card in account.models],
         "refusal": str(account.refusal) if account.refusal else None,
         "recipe": account.recipe,

@@ -59,6 +59,14 @@ _SOURCE = Annotated[
 _YES = Annotated[
     bool, typer.Option("--yes", help="With --from: take them without asking.")
 ]
+_KEEP = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FOLDER",
+        help="With --from: store every file there as it was downloaded.",
+    ),
+]
 _DATASET = Annotated[
     str, typer.Option("--dataset", help="The dataset that gets the examples.")
 ]
@@ -91,17 +99,18 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     columns: _COLUMNS = ("", ""),
     skip_bad: _SKIP_BAD = False,
     yes: _YES = False,
+    keep: _KEEP = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
     """Import examples from files, in one commit or none, or from an account at a provider."""
-    if bool(source) == bool(files):
-        raise ConfigError("files, or --from with none", "import-what")
-    _require_files(files or ())
+    _require_source(files or (), source, keep)
     settings = configuration(config)
     if not files:
-        import_account(settings, source, dataset, dry_run=dry_run, yes=yes, json=json)
+        import_account(
+            settings, source, dataset, keep, dry_run=dry_run, yes=yes, json=json
+        )
         return
     named = dict(zip(REQUIRED_COLUMNS, columns, strict=True)) if all(columns) else {}
     with edit_session(settings) as session, closing(_read_files(files)) as contents:
@@ -156,8 +165,12 @@ def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
     return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)
 
 
-def _require_files(paths: Sequence[Path]) -> None:
-    """Raise ConfigError for a missing file, before the repository is fetched for it."""
+def _require_source(paths: Sequence[Path], source: str, keep: Path | None) -> None:
+    """Raise ConfigError unless it is files that are there, or an account, alone to be kept."""
+    if bool(source) == bool(paths):
+        raise ConfigError("files, or --from with none", "import-what")
+    if keep and not source:
+        raise ConfigError("--keep without --from", "import-keep-what")
     for path in paths:
         try:
             _ = str(path) == "-" or path.stat()

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(
-        json.dumps(value, ensure_ascii=False, indent=2, default=_json_default) + "\n"
-    )
+    sys.stdout.write(to_json(value))
+
+
+def to_json(value: object) -> str:
+    """Return a JSON document as it is printed."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_json_default) + "\n"
 
 
 def record(view: Any, **names: str) -> dict[str, Any]:

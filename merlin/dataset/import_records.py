@@ -246,6 +246,8 @@ def _read_message(place: str, turn: Any, left: list[str]) -> Any:
     )
     if not role_key:  # {"user": "…"} is as in our own files
         return turn
+    if turn.get("function_call"):  # OpenAI's form of 2023, in its account's old files
+        raise Unreadable("import-function-call", inside=f"{place}.function_call")
     message = {
         key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])
     }

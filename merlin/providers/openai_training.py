@@ -267,7 +267,8 @@ class OpenAIProvider(ProviderAccount):
     """Files, jobs and models of one account at one server.
 
     Every method raises ProviderError if a retry is useless, ProviderBusy if a retry may succeed,
-    and ProviderUnknown if it is unclear whether the call was carried out. None of them retries.
+    and ProviderUnknown if it is unclear whether the call was carried out. No call that creates or
+    changes something is repeated.
     """
 
     def __init__(
@@ -278,15 +279,25 @@ class OpenAIProvider(ProviderAccount):
         api_version: str = "",
         max_pages: int = MAX_PAGES,
         list_s: float = MAX_LIST_S,
+        retries: int = 0,
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet.
 
         `timeout_s` limits one call; an upload has ten minutes. `max_pages` and `list_s` seconds
-        limit one walk through a list.
+        limit one walk through a list. A call that lists or downloads is tried `retries` times
+        more, after the time that the server asks for: by openai's client.
         """
         super().__init__(base_url, credential, timeout_s, 0, api_version)
         self.max_pages = max_pages
         self._list_s = list_s
+        self._retries = retries
+
+    @property
+    def _reader(self) -> openai.OpenAI:
+        """Return the client of calls that only read."""
+        if not self._retries:
+            return self._client
+        return self._client.with_options(max_retries=self._retries)
 
     @property
     def _files(self) -> FilesWithRawResponse:
@@ -345,7 +356,11 @@ class OpenAIProvider(ProviderAccount):
     def list_files(self) -> list[StoredFile]:
         """Return the stored files of purpose fine-tune, oldest first."""
         listed = self._read_pages(
-            partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE)
+            partial(
+                self._reader.files.with_raw_response.list,
+                purpose=PURPOSE,
+                limit=_FILES_PER_PAGE,
+            )
         )
         with provider_errors():
             stored = [
@@ -361,7 +376,8 @@ class OpenAIProvider(ProviderAccount):
     def read_file(self, file_id: str) -> bytes:
         """Return the bytes of a stored file."""
         with provider_errors():
-            return self._files.content(file_id, timeout=build_timeout(UPLOAD_S)).content
+            files = self._reader.files.with_raw_response
+            return files.content(file_id, timeout=build_timeout(UPLOAD_S)).content
 
     def delete_file(self, file_id: str) -> None:
         """Remove a stored file; no error if it does not exist."""
@@ -412,7 +428,8 @@ class OpenAIProvider(ProviderAccount):
 
     def list_jobs(self) -> list[JobReport]:
         """Return all jobs of the account, newest first."""
-        listed = self._read_pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE))
+        jobs = self._reader.fine_tuning.jobs.with_raw_response
+        listed = self._read_pages(partial(jobs.list, limit=_JOBS_PER_PAGE))
         with provider_errors():
             return [openai_objects.parse_job(row) for page in listed for row in page]
 
@@ -454,7 +471,7 @@ class OpenAIProvider(ProviderAccount):
     def models(self) -> list[ModelCard]:
         """Return the models in the provider's own order."""
         with provider_errors():
-            listed = json_object(self._client.models.with_raw_response.list().content)
+            listed = json_object(self._reader.models.with_raw_response.list().content)
             rows = openai_objects.read_rows(listed)
             return [openai_objects.parse_model_card(row) for row in rows]
 

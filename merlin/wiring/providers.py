@@ -50,6 +50,28 @@ def training_client(
     return OpenAIProvider(provider.base_url, key, timeout_s, provider.api_version or "")
 
 
+# Nobody repeats the command that reads an account before it closes. With the pauses of openai's
+# client, where the server names none, nine tries take 40 s.
+ACCOUNT_RETRIES = 8
+ACCOUNT_LIST_S = 3_600.0
+
+
+def account_client(provider: ProviderConfig) -> OpenAIProvider:
+    """Return a client that reads an account whole, however often the server refuses a call.
+
+    Raises ConfigError if the credential is missing.
+    """
+    from merlin.providers.openai_training import OpenAIProvider
+
+    return OpenAIProvider(
+        provider.base_url,
+        credential(provider.credential),
+        api_version=provider.api_version or "",
+        list_s=ACCOUNT_LIST_S,
+        retries=ACCOUNT_RETRIES,
+    )
+
+
 def model_client(
     provider: ProviderConfig, sampling: SamplingParams = DEFAULT_SAMPLING
 ) -> OpenAIModelClient:

@@ -84,15 +84,9 @@ def count_commits(lab):
     return int(lab.repository.git("rev-list", "--count", "HEAD"))
 
 
-def test_account_that_is_cut_off_three_times_comes_whole_and_once(
-    lab, account, planted, run, run_json, tmp_path
+def test_account_that_is_left_twice_comes_whole_and_once(
+    lab, planted, run_json, tmp_path
 ):
-    account.faults.add(Fault("files.content", FaultKind.CUT, skip=3))
-    code, captured = run(*TAKE, "--yes")
-    assert (code, "3 files are finished. Run the command again" in captured.err) == (
-        1,
-        True,
-    )
     crash = {
         "MERLIN_CRASH_AT": "import.saved,import.committed",
         "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
@@ -102,7 +96,8 @@ def test_account_that_is_cut_off_three_times_comes_whole_and_once(
     for _ in range(2):
         killed = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
         assert wait_for_exit(killed) == 137, log.read_text()
-    document = run_json(*TAKE, "--yes")
+    keep = ("--keep", tmp_path / "kept")
+    document = run_json(*TAKE, "--yes", *keep)
     found = read_examples(lab)
     (_, known) = planted
     lost = known - {*found}
@@ -120,12 +115,61 @@ def test_account_that_is_cut_off_three_times_comes_whole_and_once(
         ("file-5/file-5.jsonl", 3),
     ]
     before = count_commits(lab)
-    again = run_json(*TAKE, "--yes")
+    again = run_json(*TAKE, "--yes", *keep)
     assert count_commits(lab) == before
     # Only the file that had nothing to take is read again.
     assert [file["file_id"] for file in again["files"] if not file["is_taken"]] == [
         "file-7"
     ]
+
+
+def test_account_that_refuses_and_cuts_each_call_once_comes_in_one_run(
+    lab, account, run_json
+):
+    account.account = keep_files(account.account, "file-1", "file-8")
+    for file in ("file-1", "file-8"):
+        only = {"file_id": file}
+        account.faults.add(
+            Fault("files.content", FaultKind.STATUS, status=429, only=only),
+            Fault("files.content", FaultKind.CUT, only=only),
+        )
+    for name in ("files.list", "jobs.list", "models.list"):
+        account.faults.add(Fault(name, FaultKind.STATUS, status=429, retry_after_s=1))
+    document = run_json(*TAKE, "--yes")
+    assert (len(document["jobs"]), document["refusal"]) == (5, None)
+    assert len(read_examples(lab)) == 7
+    assert not account.faults
+
+
+def test_what_is_no_example_is_kept_as_it_was_downloaded(
+    lab, account, run, run_json, tmp_path
+):
+    account.account = keep_files(account.account, "file-1", "file-5")
+    code, captured = run(*TAKE, "--yes")
+    assert (code, "--keep FOLDER" in captured.err) == (1, True)
+    account.account = replace(
+        account.account, files={"file.5": account.account.files["file-5"]}
+    )
+    folder = tmp_path / "new" / "kept"
+    document = run_json(*TAKE, "--yes", "--keep", folder)
+    assert document["files"][0]["rejected"] == 2
+    assert {path.name for path in folder.iterdir()} == {
+        "file_5.jsonl",
+        "account.json",
+    }
+    kept = folder / "file_5.jsonl"
+    assert kept.read_bytes() == account.account.files["file.5"]
+    assert json.loads((folder / "account.json").read_text("utf-8")) == document
+    account.faults.add(Fault("files.content", FaultKind.STATUS, times=None, status=404))
+    assert run(*TAKE, "--dry-run", "--keep", folder)[0] == 0, "read from the folder"
+
+
+def test_training_file_that_the_account_has_lost_is_named(lab, account, run):
+    account.account = keep_files(account.account, "file-1")
+    code, captured = run(*TAKE, "--dry-run")
+    assert code == 0
+    ends = [line.split()[-1] for line in captured.out.splitlines() if "ftjob-" in line]
+    assert ends[:5] == [*["gone"] * 4, "file-1.jsonl"]
 
 
 def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
@@ -220,8 +264,13 @@ def test_file_that_is_not_given_out_does_not_stop_the_others(
     account.faults.add(
         Fault("files.content", FaultKind.STATUS, status=404, only={"file_id": "file-3"})
     )
-    first = run_json(*TAKE, "--yes")
-    assert [file["file_id"] for file in first["files"] if file["failure"]] == ["file-3"]
+    code, captured = run(*TAKE, "--yes", "--json")
+    files = json.loads(captured.out)["files"]
+    assert (code, [file["file_id"] for file in files if file["failure"]]) == (
+        1,
+        ["file-3"],
+    )
+    assert "1 file was not given out" in captured.err
     assert len(read_examples(lab)) == 7
     run_json(*TAKE, "--yes")
     assert len(read_examples(lab)) == 11
@@ -251,7 +300,12 @@ def test_account_at_azure_is_read_by_its_version_and_key(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("import", "--dataset", "trial"), (*TAKE, "lines.jsonl")]
+    "arguments",
+    [
+        ("import", "--dataset", "trial"),
+        (*TAKE, "lines.jsonl"),
+        ("import", "--dataset", "trial", "--keep", "kept", "lines.jsonl"),
+    ],
 )
 def test_import_is_from_files_or_from_an_account(lab, run, arguments):
     code, captured = run(*arguments)
@@ -278,6 +332,7 @@ def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
             wait_until(lambda: lab.changes(database).list_pending("trial"))
         os.kill(importing.pid, signal.SIGINT)
         assert wait_for_exit(importing) == 130, log.read_text("utf-8")
+    assert "No file is finished. Run the command again" in log.read_text("utf-8")
     assert read_examples(lab) == []
     run_json(*TAKE, "--yes")
     assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]

@@ -165,6 +165,10 @@ def test_preferred_and_rejected_answers_become_a_pair():
             *("import-part", "messages[0].content[0]"),
         ),
         (
+            make_chat(ASKED, {"role": "assistant", "function_call": {"name": "f"}}),
+            *("import-function-call", "messages[1].function_call"),
+        ),
+        (
             make_chat({**ASKED, "content": [7]}, ANSWERED),
             *("wrong-type", "messages[0].content[0]"),
         ),

@@ -88,6 +88,7 @@ finding-import-kind = { $kind ->
         [xml] This is XML. { import-as-table }
        *[yaml] This is YAML. An example of Merlin's own form isn't imported: put the file into the dataset's folder examples, and commit it.
     }
+finding-import-function-call = function_call is the form of 2023. Write the call under tool_calls, and the answer of the function as a message with the role tool.
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
 finding-import-left-keys = Left out: { $keys } { $count ->
         [one] (1 record)
@@ -209,6 +210,18 @@ import-cut = { $count ->
        *[other] { NUMBER($count) } files are finished.
     } Run the command again to continue: nothing is imported twice.
 import-no-jobs = The account doesn't list its jobs and models, so their hyperparameters are unknown; its files are read all the same. Its answer: { $reason }
+import-keep = What isn't an example is gone with the account. To store every file as it is, run the command with --keep FOLDER
+import-kept = { $count ->
+    [one] { NUMBER($count) } file of the account is
+   *[other] { NUMBER($count) } files of the account are
+  } in { $folder } as downloaded. account.json there lists its jobs and models.
+import-not-given = { $count ->
+    [one] { NUMBER($count) } file was
+   *[other] { NUMBER($count) } files were
+  } not given out by the provider: see the table.
+import-keep-progress = files kept
+import-keep-what = --keep stores the files of an account: name it with --from PROVIDER.
+import-file-gone = gone
 import-file-taken = imported before
 import-file-test = validation file: for the test
 import-recipe = Hyperparameters of the newest model, { $model } (job { $job }). To keep them, write them under recipe in dataset.yaml:
@@ -217,6 +230,7 @@ col-errors = errors
 col-file = file
 col-known = already known
 col-lines = lines
+col-training-file = training file
 col-name = name
 col-new = new
 col-shutdown = shut down on

@@ -89,6 +89,7 @@ finding-import-kind = { $kind ->
         [xml] Это XML. { import-as-table }
        *[yaml] Это YAML. Пример в собственном формате Merlin не загружают: положите файл в папку examples набора и сделайте коммит.
     }
+finding-import-function-call = function_call — форма 2023 года. Запишите вызов в tool_calls, а ответ функции — репликой с ролью tool.
 finding-import-part = Это не текст: { $kind }. Merlin учит только на тексте: опишите словами, что имеется в виду, или уберите запись.
 finding-import-left-keys = Пропущено: { $keys } { $count ->
         [one] ({ $count } запись)
@@ -243,6 +244,20 @@ import-cut = { $count ->
        *[many] Завершено { NUMBER($count) } файлов.
     } Чтобы продолжить, запустите команду ещё раз: дважды ничего не импортируется.
 import-no-jobs = Учётная запись не показывает обучения и модели, поэтому их гиперпараметры неизвестны; файлы всё равно читаются. Ответ провайдера: { $reason }
+import-keep = То, что не пример, пропадёт вместе с аккаунтом. Чтобы сохранить каждый файл как есть, добавьте к команде --keep ПАПКА
+import-kept = { $count ->
+    [one] { NUMBER($count) } файл аккаунта лежит
+    [few] { NUMBER($count) } файла аккаунта лежат
+   *[many] { NUMBER($count) } файлов аккаунта лежат
+  } в { $folder } так, как скачаны. В account.json там — его обучения и модели.
+import-not-given = { $count ->
+    [one] { NUMBER($count) } файл провайдер не отдал
+    [few] { NUMBER($count) } файла провайдер не отдал
+   *[many] { NUMBER($count) } файлов провайдер не отдал
+  }: см. таблицу.
+import-keep-progress = файлов сохранено
+import-keep-what = --keep хранит файлы аккаунта: назовите его через --from ПРОВАЙДЕР.
+import-file-gone = удалён
 import-file-taken = импортирован раньше
 import-file-test = файл для проверки: примеры пойдут в тест
 import-recipe = Гиперпараметры самой новой модели, { $model } (обучение { $job }). Чтобы сохранить их, запишите их под recipe в dataset.yaml:
@@ -251,6 +266,7 @@ col-errors = ошибки
 col-file = файл
 col-known = уже известны
 col-lines = строки
+col-training-file = файл обучения
 col-name = имя
 col-new = новые
 col-shutdown = отключат
