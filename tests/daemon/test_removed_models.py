@@ -7,7 +7,8 @@ import pytest
 from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
-from merlin.db.requests import RequestKind, Requests
+from merlin.db.requests import RequestKind
+from tests.daemon.asked_requests import ask_daemon
 from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
@@ -33,12 +34,6 @@ def model_states(lab, capsys):
     return {
         load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)
     }
-
-
-def ask_daemon(lab, kind, **arguments):
-    with lab.services() as services:
-        Requests(services.db).ask(kind, arguments, "vera")
-    lab.tick("serve")
 
 
 @serving
@@ -101,15 +96,3 @@ def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(
     ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 3
-
-
-@serving
-def test_model_reported_by_the_bot_is_checked_at_once(lab, provider, capsys):
-    name = lab.status()["serving"]["model"]
-    provider.behave(null_model_polls=EVER)
-    with lab.services() as services:
-        services.inventory.update()
-        assert services.inventory.update()[0].model_id == name
-    provider.behave(null_model_polls=0)
-    ask_daemon(lab, RequestKind.CENSUS, model=name)
-    assert model_states(lab, capsys) == {"trial-1": "good"}
