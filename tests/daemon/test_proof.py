@@ -12,7 +12,7 @@ from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.training.ask_many import AT_ONCE
 from merlin.training.gate import Gates
 from merlin.training.jobs import Jobs
-from merlin.training.models import Models, proof_of
+from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import ASKED_OF_BASE
 from tests.support.faults import Fault, FaultKind
@@ -20,11 +20,10 @@ from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration
 
-QUESTIONS = 400
 BUSY = {"method": "chat.create", "kind": FaultKind.STATUS, "status": 429}
 
 
-def train_model(lab, tests=QUESTIONS, gate="none"):
+def train_model(lab, tests, gate="none"):
     """Train a model that is to be evaluated on this many questions."""
     lab.repository.commit_dataset(count=tests + 12, tests=tests, gate=gate)
     lab.tick("fetch", "launch")
@@ -122,19 +121,6 @@ def test_base_that_cannot_answer_stops_no_model(tmp_path, provider):
     )
     assert len(run_evaluation(lab)) == 1
     assert count_base_calls(provider) == 0, "a refusal is no answer"
-
-
-def test_occasionally_busy_provider_is_evaluated_in_one_try(lab, provider):
-    train_model(lab)
-    busy = QUESTIONS * 2 // 100
-    # Refused questions are asked again at the end, after all 400.
-    provider.faults.add(*(Fault(**BUSY, skip=20 + 45 * place) for place in range(busy)))
-    assert len(run_evaluation(lab)) == 1
-    assert (count_answers(provider), count_kept(lab)) == (QUESTIONS, QUESTIONS)
-    assert provider.faults.list_pending() == [], "each busy one was one call more"
-    with lab.services() as services:
-        model = Promotions(services.db).model(lab.status()["build"])
-        assert proof_of(services.db, model.model_row).questions == QUESTIONS
 
 
 def test_only_refused_questions_are_asked_again(lab, provider):
