@@ -152,9 +152,7 @@ def test_arrival_that_failed_is_tried_again(world, launches):
 
 
 def test_live_model_of_the_build_answers_on_while_an_arrival_fails(world, launches):
-    world.finish(world.start(1, make_examples(), spec=SMALL))
-    world.prove()
-    world.promote()
+    world.serve(1, make_examples(), spec=SMALL)
     failed = launch_arrival(launches, arrive())
     world.finish(failed, JobState.FAILED)
     assert world.log()[0].status is VerdictStatus.SERVING
@@ -164,9 +162,7 @@ def test_live_model_of_the_build_answers_on_while_an_arrival_fails(world, launch
 
 def test_build_older_than_the_live_one_is_refused(world, launches):
     world.push(1, make_examples(), spec=SMALL)
-    world.finish(world.start(2, make_examples(13), spec=SMALL))
-    world.prove()
-    world.promote()
+    world.serve(2, make_examples(13), spec=SMALL)
     with pytest.raises(Refused) as old:
         launch_arrival(launches, arrive(build=f"{FACE}-1"))
     assert old.value.key == "add-old-build"
@@ -181,8 +177,7 @@ def test_build_that_was_passed_over_gets_its_model_if_no_newer_one_is_live(
     world.finish(newest, JobState.FAILED)
     job = launch_arrival(launches, arrive(build=f"{FACE}-1"))
     world.finish(job)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     [model] = [each for each in world.recent_models() if each.serves]
     assert (model.build, model.trained) == (f"{FACE}-1", "elsewhere_from_build")
 
@@ -287,9 +282,7 @@ def test_weights_at_the_engine_go_with_the_files_of_their_build(world, launches,
     world.push(1, make_examples(), spec=SMALL)
     first = launch_arrival(launches, arrive())
     world.finish(first, JobState.FAILED)
-    world.finish(world.start(2, make_examples(13), spec=SMALL))
-    world.prove()
-    world.promote()
+    world.serve(2, make_examples(13), spec=SMALL)
     clock.move(timedelta(days=60).total_seconds())
     [removable] = [
         each
