@@ -1,17 +1,13 @@
 """`merlin import --from PROVIDER`: the files of an account become examples, each once."""
 
 import json
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from merlin.app.account_import import COMMIT_LINES
-from merlin.db.processes import Lead
 from merlin.sandbox.provider.account import PlantedAccount
-from merlin.wiring.context import open_migrated_database
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
@@ -22,7 +18,6 @@ from tests.support.provider_account import (
     chat_line,
     plant_account,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -248,23 +243,11 @@ def test_import_is_from_files_or_from_an_account(lab, run, arguments):
 
 
 def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
-    lab, account, tmp_path, run_json
+    lab, account, interrupt_edit, run_json
 ):
     account.account = ONE_FILE
-    lab.tick("fetch")
-    log = tmp_path / "import.log"
-    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
-    with Lead(
-        lab.config.state_dir, lab.config.database
-    ) as lead:  # a daemon that only fetches
-        assert lead.take()
-        importing = start_function(run_command, arguments, log, {KEY: "stand-in"})
-        wait_until(lambda: "waiting" in log.read_text("utf-8"))
-        lab.tick("serve")
-        with open_migrated_database(lab.config) as database:
-            wait_until(lambda: lab.changes(database).list_pending("trial"))
-        os.kill(importing.pid, signal.SIGINT)
-        assert wait_for_exit(importing) == 130, log.read_text("utf-8")
+    code, output = interrupt_edit(*TAKE, "--yes", **{KEY: "stand-in"})
+    assert code == 130, output
     assert read_examples(lab) == []
     run_json(*TAKE, "--yes")
     assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]
