@@ -60,21 +60,15 @@ def arrive(digest="a" * 64, **values):
     return Arrival(**{"dataset": FACE, "digest": digest, **values})
 
 
-def test_copy_is_named_by_the_content_of_both_files(adapter, builds):
+def test_copy_has_nothing_but_both_files_and_is_named_by_their_content(adapter, builds):
+    kept = {path.name: path.read_bytes() for path in adapter.iterdir()}
+    (adapter / "training_args.bin").write_bytes(b"pickle")
     first = keep_adapter(builds, adapter)
     assert keep_adapter(builds, adapter) == first
     copied = get_adapter_folder(builds, first)
-    assert {path.name: path.read_bytes() for path in copied.iterdir()} == {
-        path.name: path.read_bytes() for path in adapter.iterdir()
-    }
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == kept
     (adapter / "adapter_config.json").write_text('{"r": 16}', "utf-8")
     assert keep_adapter(builds, adapter) != first
-
-
-def test_nothing_but_the_two_files_is_copied(adapter, builds):
-    (adapter / "training_args.bin").write_bytes(b"pickle")
-    copied = get_adapter_folder(builds, keep_adapter(builds, adapter))
-    assert len([*copied.iterdir()]) == 2
 
 
 @pytest.mark.parametrize(
