@@ -53,6 +53,12 @@ def _serve(lab):
 
 
 @pytest.fixture
+def lab(serving):
+    """Return the lab on which a test runs commands, unless its file has another one."""
+    return serving
+
+
+@pytest.fixture
 def count_questions(provider):
     """Return a function that counts the questions since this test began."""
     before = len(provider.calls("chat.create"))

@@ -18,11 +18,6 @@ SRC = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def lab(serving):
-    return serving
-
-
-@pytest.fixture
 def folder(lab):
     """Return the folder of the serving build."""
     return next((lab.config.state_dir / "builds" / "trial").iterdir())

@@ -25,11 +25,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def lab(serving):
-    return serving
-
-
 @pytest.mark.parametrize(
     ("command", "next_step"),
     [

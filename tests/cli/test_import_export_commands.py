@@ -239,19 +239,11 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
 
 
 @pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
-def test_schema_is_one_that_validators_take(run_schema, name):
-    document = run_schema(name)
+def test_schema_is_one_that_validators_take(capsys, name):
+    assert main(["schema", name]) == 0
+    document = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(document)
     assert document["properties"]
-
-
-@pytest.fixture
-def run_schema(capsys):
-    def call(name):
-        assert main(["schema", name]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    return call
 
 
 def test_author_of_a_person_without_a_name_in_git_is_the_login(

@@ -129,23 +129,6 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     )
 
 
-def test_rejected_edit_is_notified_with_its_reason(lab):
-    submit_edits(
-        lab,
-        Edit(
-            "dataset.yaml",
-            lab.repository.git("rev-parse", "HEAD:datasets/trial/dataset.yaml"),
-            "title: x\n",
-        ),
-    )
-    lab.tick("changes", "fetch", "changes")
-    key, arguments = notices(lab, BORIS)[-1]
-    assert (key, arguments["reason"]["key"]) == (
-        "notice-change-rejected-why",
-        "verdict-rejected",
-    )
-
-
 def test_editor_of_an_example_that_is_left_out_is_told_its_place(lab):
     lab.tick("fetch")
     submit_edits(lab, new_file("bad", "messages: ["))
