@@ -161,40 +161,45 @@ def test_unanswerable_question_refuses_the_model_without_repeating_the_others(
     assert (count_answers(provider), count_kept(lab)) == (19, 0)
 
 
-def test_first_answer_that_the_base_does_not_give_proves_the_weights(lab, provider):
+@pytest.mark.parametrize(
+    ("behaviour", "found", "others_asked", "note"),
+    [
+        pytest.param({}, ("good", "answers"), 1, "", id="another answer than the base"),
+        pytest.param(
+            {"applies_weights": False},
+            ("refused", ""),
+            15,
+            "not_applied: of 8 trained questions",
+            id="word for word as the base",
+        ),
+        pytest.param(
+            {"names_base": True},
+            ("refused", ""),
+            0,
+            "stand-in-base has answered in place of",
+            id="the base answers, whatever it says",
+        ),
+        pytest.param(
+            {"extension": {"applied": True}},
+            ("good", "scores"),
+            0,
+            "",
+            id="proved by the engine",
+        ),
+    ],
+)
+def test_model_is_found_to_be_served_with_its_weights_or_refused_at_once(
+    lab, provider, behaviour, found, others_asked, note
+):
+    provider.behave(**behaviour)
     train_model(lab, tests=2)
-    assert len(run_evaluation(lab)) == 1
+    run_evaluation(lab)
     model = find_model(lab)
-    assert (model.state, model.applied) == ("good", "answers")
-    assert list_compared(provider) == [model.model_id, "stand-in-base"]
-
-
-def test_model_that_answers_word_for_word_as_its_base_is_refused_at_once(lab, provider):
-    provider.behave(applies_weights=False)
-    train_model(lab, tests=2)
-    assert run_evaluation(lab) == []
-    model = find_model(lab)
-    assert (model.state, model.applied) == ("refused", "")
-    assert "not_applied: of 8 trained questions" in model.note
-    assert len(list_compared(provider)) == 16
-    assert lab.status()["reason"] == "verdict-model-refused"
-
-
-def test_model_for_which_its_base_answers_is_refused_whatever_it_says(lab, provider):
-    provider.behave(names_base=True)
-    train_model(lab, tests=2)
-    assert run_evaluation(lab) == []
-    model = find_model(lab)
-    assert (model.state, len(list_compared(provider))) == ("refused", 1)
-    assert model.note.startswith("stand-in-base has answered in place of")
-
-
-def test_engine_that_has_proved_its_model_is_not_asked_for_the_base(lab, provider):
-    provider.behave(extension={"applied": True})
-    train_model(lab, tests=2)
-    assert len(run_evaluation(lab)) == 1
-    assert find_model(lab).applied == "scores"
-    assert len(list_compared(provider)) == 1
+    assert (model.state, model.applied) == found
+    assert note in model.note
+    first, *others = list_compared(provider)
+    assert (first, len(others)) == (model.model_id, others_asked)
+    assert "stand-in-base" in others or not others
 
 
 def test_model_whose_base_cannot_be_asked_is_good_and_not_proved(lab, provider):
