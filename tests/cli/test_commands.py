@@ -159,12 +159,6 @@ def test_checkpoints_with_equal_scores_are_one_line(lab, run):
     ]
 
 
-def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
-    head = lab.repository.commit_example("trial", 41)
-    built = run_json("build", "trial")
-    assert (built["build"], built["commit"]) == ("trial-2", head)
-
-
 def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(
     lab, run_json
 ):
