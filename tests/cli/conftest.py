@@ -1,6 +1,8 @@
 """Labs for the commands: the initial state is made once per module and copied for each test."""
 
 import json
+import os
+import signal
 import time
 from types import SimpleNamespace
 
@@ -8,8 +10,11 @@ import pytest
 
 from merlin.cli import account_import, daemon_requests, main
 from merlin.db.processes import Lead
+from merlin.wiring.context import open_migrated_database
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,12 @@ def _serve(lab):
 
 
 @pytest.fixture
+def lab(serving):
+    """Return the lab on which a test runs commands, unless its file has another one."""
+    return serving
+
+
+@pytest.fixture
 def count_questions(provider):
     """Return a function that counts the questions since this test began."""
     before = len(provider.calls("chat.create"))
@@ -74,6 +85,30 @@ def run_json(run):
         code, captured = run(*arguments, "--json")
         assert code == 0, captured.err
         return json.loads(captured.out)
+
+    return call
+
+
+@pytest.fixture
+def interrupt_edit(lab):
+    """Return a function that interrupts a command once its edit waits: (exit code, output).
+
+    The daemon beside it only fetches.
+    """
+
+    def call(*arguments, **environment):
+        log = lab.folder / "interrupted.log"
+        command = [*arguments, "--config", str(lab.path)]
+        lab.tick("fetch")
+        with Lead(lab.config.state_dir, lab.config.database) as lead:
+            assert lead.take()
+            editing = start_function(run_command, command, log, environment)
+            wait_until(lambda: "waiting" in log.read_text("utf-8"))
+            lab.tick("serve")
+            with open_migrated_database(lab.config) as database:
+                wait_until(lambda: lab.changes(database).list_pending("trial"))
+            os.kill(editing.pid, signal.SIGINT)
+            return wait_for_exit(editing), log.read_text("utf-8")
 
     return call
 

@@ -1,17 +1,13 @@
 """`merlin import --from PROVIDER`: the files of an account become examples, each once."""
 
 import json
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from merlin.app.account_import import COMMIT_LINES
-from merlin.db.processes import Lead
 from merlin.sandbox.provider.account import PlantedAccount
-from merlin.wiring.context import open_migrated_database
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
@@ -22,11 +18,11 @@ from tests.support.provider_account import (
     chat_line,
     plant_account,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
 TAKE = ("import", "--from", "openai", "--dataset", "trial")
+ONE_FILE = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
 OFF = {"mode": "off"}  # the account trains nobody
 
 
@@ -80,6 +76,15 @@ def read_examples(lab):
     return [example for example in found if "слово номер 0" not in example[0]]
 
 
+def run_to_end(lab, code, **environment):
+    """Import in a process of its own, which ends with this code."""
+    log = lab.folder / "import.log"
+    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
+    settings = {KEY: "stand-in", **environment}
+    process = start_function(run_command, arguments, log, settings)
+    assert wait_for_exit(process) == code, log.read_text()
+
+
 def count_commits(lab):
     return int(lab.repository.git("rev-list", "--count", "HEAD"))
 
@@ -91,11 +96,8 @@ def test_account_that_is_left_twice_comes_whole_and_once(
         "MERLIN_CRASH_AT": "import.saved,import.committed",
         "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
     }
-    log = tmp_path / "import.log"
-    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     for _ in range(2):
-        killed = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
-        assert wait_for_exit(killed) == 137, log.read_text()
+        run_to_end(lab, 137, **crash)
     keep = ("--keep", tmp_path / "kept")
     document = run_json(*TAKE, "--yes", *keep)
     found = read_examples(lab)
@@ -174,20 +176,13 @@ def test_training_file_that_the_account_has_lost_is_named(lab, account, run):
 
 def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
     points = [point for point in POINTS if point.startswith("import.")]
-    account.account = PlantedAccount(
-        {"file-1": chat_line("Где выход?", "Прямо.").encode()}
-    )
+    account.account = ONE_FILE
     crash = {
         "MERLIN_CRASH_AT": ",".join(points),
         "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
     }
-    log = tmp_path / "import.log"
-    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     for code in (*[137] * len(points), 0):
-        process = start_function(
-            run_command, arguments, log, {KEY: "stand-in", **crash}
-        )
-        assert wait_for_exit(process) == code, log.read_text()
+        run_to_end(lab, code, **crash)
     assert points == [
         "import.intended",
         "import.saved",
@@ -199,16 +194,10 @@ def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
 
 
 def test_example_that_was_edited_after_a_kill_does_not_come_again(
-    lab, account, tmp_path, run_json
+    lab, account, run_json
 ):
-    account.account = PlantedAccount(
-        {"file-1": chat_line("Где выход?", "Прямо.").encode()}
-    )
-    crash = {"MERLIN_CRASH_AT": "import.committed"}
-    log = tmp_path / "import.log"
-    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
-    process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
-    assert wait_for_exit(process) == 137, log.read_text()
+    account.account = ONE_FILE
+    run_to_end(lab, 137, MERLIN_CRASH_AT="import.committed")
     path = lab.repository.folder / "datasets/trial/examples/где-выход.yaml"
     path.write_text(path.read_text("utf-8").replace("Прямо.", "Налево."), "utf-8")
     lab.repository.commit("Another answer")
@@ -285,16 +274,11 @@ def test_long_file_becomes_several_commits(lab, account, run_json):
     assert (len(read_examples(lab)), count_commits(lab)) == (3, 3)
 
 
-def test_account_at_azure_is_read_by_its_version_and_key(
-    planted, tmp_path, monkeypatch
-):
+def test_account_at_azure_is_read_by_its_version_and_key(planted, tmp_path):
     with AzureStandIn(keep_files(planted[0], "file-1")) as azure:
         entry = provider_entry(azure.base_url, "openai") | {"api_version": "2024-10-21"}
         lab = make_lab(tmp_path, entry)
-        arguments = [*TAKE, "--yes", "--config", str(lab.path)]
-        log = tmp_path / "import.log"
-        process = start_function(run_command, arguments, log, {KEY: "stand-in"})
-        assert wait_for_exit(process) == 0, log.read_text()
+        run_to_end(lab, 0)
     assert len(read_examples(lab)) == 4
     assert {*read_examples(lab)} < planted[1]
 
@@ -313,26 +297,12 @@ def test_import_is_from_files_or_from_an_account(lab, run, arguments):
 
 
 def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
-    lab, account, tmp_path, run_json
+    lab, account, interrupt_edit, run_json
 ):
-    account.account = PlantedAccount(
-        {"file-1": chat_line("Где выход?", "Прямо.").encode()}
-    )
-    lab.tick("fetch")
-    log = tmp_path / "import.log"
-    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
-    with Lead(
-        lab.config.state_dir, lab.config.database
-    ) as lead:  # a daemon that only fetches
-        assert lead.take()
-        importing = start_function(run_command, arguments, log, {KEY: "stand-in"})
-        wait_until(lambda: "waiting" in log.read_text("utf-8"))
-        lab.tick("serve")
-        with open_migrated_database(lab.config) as database:
-            wait_until(lambda: lab.changes(database).list_pending("trial"))
-        os.kill(importing.pid, signal.SIGINT)
-        assert wait_for_exit(importing) == 130, log.read_text("utf-8")
-    assert "No file is finished. Run the command again" in log.read_text("utf-8")
+    account.account = ONE_FILE
+    code, output = interrupt_edit(*TAKE, "--yes", **{KEY: "stand-in"})
+    assert code == 130, output
+    assert "No file is finished. Run the command again" in output
     assert read_examples(lab) == []
     run_json(*TAKE, "--yes")
     assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]
@@ -341,8 +311,7 @@ def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
 def test_import_beside_a_daemon_waits_for_the_files_of_an_edit_just_committed(
     lab, account, run_json, beside_daemon, tmp_path
 ):
-    line = chat_line("Где выход?", "Прямо.")
-    account.account = PlantedAccount({"file-1": line.encode()})
+    account.account = ONE_FILE
     rows = tmp_path / "rows.csv"
     rows.write_text("question,answer\nГде выход?,Прямо.\n", "utf-8")
     lab.tick("fetch")

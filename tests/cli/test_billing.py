@@ -179,14 +179,6 @@ def test_unconfirmed_or_invalid_refund_is_not_recorded(
         assert (came, told.billing.refunds.list_of_purchase(order)) == (code, [])
 
 
-def test_matching_ledger_has_no_differences(capfd, folder):
-    document = show_json(capfd, folder, "check")
-    assert document["differences"] == []
-    assert document["payments"] >= 1
-    code, captured = run(capfd, folder, "billing", "check")
-    assert (code, "differences: 0" in captured.err) == (0, True)
-
-
 def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
     with BillingDatabase(folder, shop) as told:
         lost = told.order(BORIS, "algorithms", contact="boris@example.com")

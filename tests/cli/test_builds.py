@@ -18,11 +18,6 @@ SRC = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def lab(serving):
-    return serving
-
-
-@pytest.fixture
 def folder(lab):
     """Return the folder of the serving build."""
     return next((lab.config.state_dir / "builds" / "trial").iterdir())
@@ -77,8 +72,3 @@ def test_build_is_found_by_the_beginning_of_its_digest(folder, run, run_json):
     digest = json.loads((folder / "manifest.json").read_bytes())["digest"]
     assert run_json("show", digest[:4])["build"] == "trial-1"
     assert run("show", digest[:3])[0] == 1
-
-
-def test_unknown_build_is_reported(run):
-    code, captured = run("show", "trial-77")
-    assert (code, "trial-77" in captured.err) == (1, True)

@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 import typer
@@ -119,34 +118,6 @@ def test_dataset_can_be_checked_alone_and_from_within(datasets, monkeypatch):
     assert check_result("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
 
 
-def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_path):
-    examples = datasets / "neurotypology" / "examples"
-    (tmp_path / "secret.yaml").write_text(
-        example_yaml("Тайна", "Пароль"), encoding="utf-8"
-    )
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "a.yaml").write_text(example_yaml(), encoding="utf-8")
-    (examples / "link.yaml").symlink_to(tmp_path / "secret.yaml")
-    (examples / "linked").symlink_to(tmp_path / "folder")
-    (examples / "nested" / ".git").mkdir(parents=True)
-    (datasets / "neurotypology" / ".git").mkdir()
-    os.mkfifo(examples / "pipe.yaml")
-    with (examples / "huge.yaml").open("wb") as file:
-        file.truncate(100_000_000)
-    code, report = check_result("datasets")
-    assert code == 1
-    assert [
-        (Path(finding["path"]).name, finding["rule"]) for finding in report["findings"]
-    ] == [
-        ("huge.yaml", "too-large"),
-        ("link.yaml", "not-a-file"),
-        ("linked", "not-a-file"),
-        ("nested", "not-a-file"),
-        ("pipe.yaml", "not-a-file"),
-    ]
-    assert report["examples"] == 60
-
-
 def test_linked_dataset_is_a_finding_since_git_has_no_folder_there(datasets, tmp_path):
     (datasets / "neurotypology").rename(tmp_path / "elsewhere")
     (datasets / "linked").symlink_to(tmp_path / "elsewhere")
@@ -175,11 +146,3 @@ def test_missing_path_is_a_usage_error(datasets, path):
     error = run(path).exception
     assert isinstance(error, ConfigError)
     assert (error.exit_code, error.key) == (2, "check-no-such-path")
-
-
-def test_folder_or_file_without_datasets_is_a_usage_error(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "lone.yaml").write_text(example_yaml(), encoding="utf-8")
-    assert run("empty").exception.key == "check-no-dataset"
-    assert run("lone.yaml").exception.key == "check-no-dataset"

@@ -25,11 +25,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def lab(serving):
-    return serving
-
-
 @pytest.mark.parametrize(
     ("command", "next_step"),
     [
@@ -162,12 +157,6 @@ def test_checkpoints_with_equal_scores_are_one_line(lab, run):
         ["0", "step-0", "valid_accuracy=0.5", "valid_loss=0.1"],
         ["1–3", "step-3", "valid_accuracy=1", "valid_loss=0.1"],
     ]
-
-
-def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
-    head = lab.repository.commit_example("trial", 41)
-    built = run_json("build", "trial")
-    assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
 def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(

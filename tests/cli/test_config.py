@@ -27,13 +27,6 @@ def judge(tmp_path, capsys):
     return call
 
 
-@pytest.mark.parametrize(
-    ("host", "code"), [("127.0.0.1:3000", 0), ("git.example.com", 2)]
-)
-def test_repository_may_be_read_over_plain_http_on_this_machine_only(judge, host, code):
-    assert judge(f"{GOOD}repository: {{url: 'http://{host}/a/it.git'}}\n")[0] == code
-
-
 def test_all_errors_are_reported_at_once_one_per_line(judge):
     code, output = judge("language: fr\nrepositori: {}\ntelegram: {admins: [vera]}\n")
     lines = output.removeprefix("merlin: ").splitlines()

@@ -71,14 +71,25 @@ def run_doctor(lab, capsys):
     main(["doctor", "--json", "--config", str(lab.path)])
     return {
         load["what"]: (load["good"], load["detail"])
-        for load in json.loads(read_json(capsys))
+        for load in json.loads(capsys.readouterr().out)
     }
 
 
+def configure(lab, **sections):
+    """Write these sections into the lab's config.yaml, in place of those that are there."""
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    lab.path.write_text(yaml.safe_dump({**settings, **sections}), "utf-8")
+
+
+def beat(lab, process, host="here", ago=timedelta(0), step=""):
+    """Store a heartbeat of a process."""
+    at = utc_now() - ago
+    with open_migrated_database(lab.config) as database:
+        Heartbeats(database).beat(Heartbeat(process, host, 1, at, at, step))
+
+
 def test_database_that_is_away_is_described_once(fresh, capsys):
-    settings = yaml.safe_load(fresh.path.read_text())
-    settings["database"] = "postgresql://nobody@127.0.0.1:1/nothing"
-    fresh.path.write_text(yaml.safe_dump(settings))
+    configure(fresh, database="postgresql://nobody@127.0.0.1:1/nothing")
     document = run_doctor(fresh, capsys)
     assert "Connection refused" in document["database"][1]
     assert "Check its server or disk" in document["database"][1]
@@ -104,18 +115,15 @@ def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
 def with_engine(fresh, monkeypatch):
     """Return the lab with an engine of its own."""
     (port,) = free_ports(1)
-    document = yaml.safe_load(fresh.path.read_text("utf-8"))
-    document["engine"] = {"listen": f"127.0.0.1:{port}"}
-    document["providers"].append(
-        {"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1"}
-    )
-    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
+    own = {"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1"}
+    providers = [*read_providers(fresh), own]
+    configure(fresh, engine={"listen": f"127.0.0.1:{port}"}, providers=providers)
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
     return fresh
 
 
-def read_json(capsys):
-    return capsys.readouterr().out
+def read_providers(lab):
+    return yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
 
 
 def test_before_the_first_start_only_the_missing_repository_is_wrong(fresh, capsys):
@@ -146,12 +154,8 @@ def test_complete_setup_before_the_first_start_shows_the_next_step_and_no_error(
 
 
 def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys):
-    with open_migrated_database(fresh.config) as database:
-        now = utc_now()
-        beat = Heartbeat("daemon", "here", 1, now, now, "", {})
-        Heartbeats(database).beat(beat)
-        before = now - timedelta(hours=1)
-        Heartbeats(database).beat(Heartbeat("bot", "here", 1, before, before, "", {}))
+    beat(fresh, "daemon")
+    beat(fresh, "bot", ago=timedelta(hours=1))
     document = run_doctor(fresh, capsys)
     assert {name: document[name][0] for name in ("daemon", "bot", "api")} == {
         "daemon": True,
@@ -162,9 +166,7 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
 
 
 def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(fresh):
-    now = utc_now()
-    with open_migrated_database(fresh.config) as database:
-        Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
+    beat(fresh, "bot", "another-pod", step="polls")
     assert health_error(fresh.config, "bot") is None
     telegram = fresh.config.telegram.model_copy(update={"mode": "webhook"})
     webhooks = fresh.config.model_copy(update={"telegram": telegram})
@@ -204,17 +206,16 @@ def break_everything(lab, port, monkeypatch):
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
     for name in ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
         monkeypatch.setenv(name, "any")
-    settings = yaml.safe_load(lab.path.read_text("utf-8")) | {
-        "chat": {"assistant": "stand-in/an-absent-one"},
-        "payments": {"yookassa": {"base_url": NOWHERE}},
-        "api": {"listen": f"127.0.0.1:{port}", "public_url": NOWHERE},
-    }
-    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+    configure(
+        lab,
+        chat={"assistant": "stand-in/an-absent-one"},
+        payments={"yookassa": {"base_url": NOWHERE}},
+        api={"listen": f"127.0.0.1:{port}", "public_url": NOWHERE},
+    )
     with open_with_key(lab.config) as database:
         Users(database).record([User(1003)])
         Users(database).set_name(1003, "Вера")
-        now = utc_now()
-        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    beat(lab, "daemon")
     other = base64.urlsafe_b64encode(bytes(32)).decode()
     (lab.config.state_dir / "text.key").write_text(other, "utf-8")
 
@@ -232,13 +233,15 @@ def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
 
 def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
     lab = with_engine
-    settings = yaml.safe_load(lab.path.read_text("utf-8"))
-    settings["engine"] |= {"serving": "vllm", "answering": {"device": "cuda:0"}}
     base = write_qwen35(lab.folder / "base")
-    settings["engine"]["models"] = {"qwen": {"path": str(base), "quantised": "8bit"}}
-    settings["payments"] = {"yookassa": {"base_url": NOWHERE}}
-    settings["api"] = {"public_url": NOWHERE}
-    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+    engine = {
+        "listen": lab.config.engine.listen,
+        "serving": "vllm",
+        "answering": {"device": "cuda:0"},
+        "models": {"qwen": {"path": str(base), "quantised": "8bit"}},
+    }
+    shop = {"yookassa": {"base_url": NOWHERE}}
+    configure(lab, engine=engine, payments=shop, api={"public_url": NOWHERE})
     found = run_doctor(lab, capsys)
     tried = {
         what: words for what, (_, words) in found.items() if what.startswith("tried ")
@@ -261,9 +264,8 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
 
 
 def set_telegram(lab, **keys):
-    document = yaml.safe_load(lab.path.read_text("utf-8"))
-    document["telegram"] |= keys
-    lab.path.write_text(yaml.safe_dump(document), "utf-8")
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    configure(lab, telegram=settings["telegram"] | keys)
 
 
 def telegram_problem(lab, capsys):
@@ -291,13 +293,11 @@ def set_load(monkeypatch):
 def test_blocked_telegram_is_told_from_a_network_that_is_away(fresh, capsys):
     set_telegram(fresh, base_url=NOWHERE)
     assert "If none does, check the network" in telegram_problem(fresh, capsys)
-    document = yaml.safe_load(fresh.path.read_text("utf-8")) | {
-        "allow_plain_http": True
-    }
+    (near,) = read_providers(fresh)
     # Another name of the loopback address, as a server elsewhere has one.
-    address = document["providers"][0]["base_url"].replace("127.0.0.1", "127.1")
-    document["providers"].append({"name": "far", "base_url": address})
-    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
+    address = near["base_url"].replace("127.0.0.1", "127.1")
+    providers = [near, {"name": "far", "base_url": address}]
+    configure(fresh, allow_plain_http=True, providers=providers)
     words = telegram_problem(fresh, capsys)
     assert words.startswith(
         f"{NOWHERE} can't be reached (Connection refused), while {address} can"
@@ -376,12 +376,11 @@ def test_login_in_the_address_of_a_proxy_is_refused_and_not_shown(fresh, capsys)
 
 
 def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
-    call = f"{fresh.config.telegram.base_url}/bot{TOKEN}/setWebhook?url="
-    urllib.request.urlopen(f"{call}{NOWHERE}/hook").close()  # noqa: S310 - a stand-in
+    call_telegram(fresh, "setWebhook", url=f"{NOWHERE}/hook")
     try:
         found = run_doctor(fresh, capsys)["telegram.mode"]
     finally:
-        urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
+        call_telegram(fresh, "deleteWebhook")
     assert "so this bot gets none" in found[1]
     assert "it deletes its own webhook" in found[1]
     assert run_doctor(fresh, capsys)["telegram.mode"] == (
@@ -402,9 +401,7 @@ def call_telegram(lab, method, **arguments):
 def by_webhook(fresh):
     """Return the lab of a bot that gets its updates by a webhook, and has run."""
     set_telegram(fresh, mode="webhook", webhook_url=HOOK)
-    with open_migrated_database(fresh.config) as database:
-        now = utc_now()
-        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    beat(fresh, "daemon")
     yield fresh
     call_telegram(fresh, "deleteWebhook")
 
@@ -438,10 +435,7 @@ class OtherMerlin(Handler):
 def test_api_of_another_installation_is_not_taken_for_our_own(fresh, capsys):
     with serve_http(OtherMerlin) as server:
         place = server.url.removeprefix("http://")
-        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-        fresh.path.write_text(
-            yaml.safe_dump({**settings, "api": {"listen": place}}), "utf-8"
-        )
+        configure(fresh, api={"listen": place})
         is_good, message = run_doctor(fresh, capsys)["api.listen"]
         assert not is_good
         assert f"answers at {server.url}/healthz is another installation" in message
@@ -481,9 +475,7 @@ def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(
 
 
 def test_model_that_is_named_is_looked_for_at_its_provider(fresh, capsys):
-    settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-    settings["chat"] = {"assistant": "stand-in/stand-in-chat"}
-    fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
+    configure(fresh, chat={"assistant": "stand-in/stand-in-chat"})
     good, words = run_doctor(fresh, capsys)["chat.assistant"]
     assert (good, "-chat" in words) == (True, True), words
 
@@ -526,10 +518,7 @@ def test_pooler_without_sessions_is_reported(fresh, capsys, postgresql):
             (url, True, "of 57 connections in use"),
             (address, False, "Set pool_mode = session"),
         ):
-            settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-            fresh.path.write_text(
-                yaml.safe_dump({**settings, "database": database}), "utf-8"
-            )
+            configure(fresh, database=database)
             good, told_words = run_doctor(fresh, capsys)["postgresql"]
             assert (good, words in told_words) == (is_good, True), told_words
 
@@ -547,13 +536,8 @@ def test_unwritable_state_is_reported(fresh, capsys):
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
 def test_commit_status_token_is_tried(kind, fresh, capsys, monkeypatch):
     with serve_http(ForgeServer(kind)) as forge:
-        document = yaml.safe_load(fresh.path.read_text("utf-8"))
-        document["repository"]["statuses"] = {
-            "kind": kind,
-            "url": forge.api,
-            "project": PROJECT,
-        }
-        fresh.path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        statuses = {"kind": kind, "url": forge.api, "project": PROJECT}
+        configure(fresh, repository={"url": "repository", "statuses": statuses})
         monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
         good = (True, f"the token reads the project {PROJECT}")
         assert run_doctor(fresh, capsys)["repository.statuses"] == good

@@ -44,9 +44,15 @@ def merlin(base, tmp_path, capsys):
     return run
 
 
-def test_pull_names_the_folder_and_that_it_already_existed(merlin, base):
-    code, _, err = merlin("pull", "small")
-    assert (code, f"was already here: {base}" in err) == (0, True)
+@pytest.mark.parametrize(
+    ("name", "expected", "words"),
+    [("small", 0, "was already here: {base}"), ("large", 1, "small, far")],
+)
+def test_pull_names_the_folder_of_a_base_or_the_existing_ones(
+    merlin, base, name, expected, words
+):
+    code, _, err = merlin("pull", name)
+    assert (code, words.format(base=base) in err) == (expected, True)
 
 
 def test_pull_tells_what_the_makers_of_a_base_advise_against(merlin, base, tmp_path):
@@ -56,11 +62,6 @@ def test_pull_tells_what_the_makers_of_a_base_advise_against(merlin, base, tmp_p
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
     _, _, err = merlin("pull", "small")
     assert (err.count("guide advises against it"), err.count("temperature 0")) == (1, 1)
-
-
-def test_unknown_base_is_refused_with_the_existing_ones(merlin):
-    code, _, err = merlin("pull", "large")
-    assert (code, "small, far" in err) == (1, True)
 
 
 def test_engine_command_alone_starts_the_server_and_needs_its_key(

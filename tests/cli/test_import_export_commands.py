@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 
 from merlin.cli import main
 from merlin.dataset.changes import Changes, ChangeState
-from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY
@@ -95,25 +94,12 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(
     assert (code, int(count(lab))) == (0, before + 2), captured
 
 
-def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
-    command = [*exit_of(lab), "--config", str(lab.path)]
+def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, interrupt_edit):
     before = count(lab)
-    log = tmp_path / "add.log"
-    lab.tick("fetch")
-    with Lead(
-        lab.config.state_dir, lab.config.database
-    ) as lead:  # a daemon that only fetches
-        assert lead.take()
-        adding = start_function(run_command, command, log, {})
-        wait_until(lambda: "waiting" in log.read_text("utf-8"))
-        lab.tick("serve")
-        with open_migrated_database(lab.config) as database:
-            wait_until(lambda: lab.changes(database).list_pending("trial"))
-            os.kill(adding.pid, signal.SIGINT)
-            exit_code = wait_for_exit(adding)
-            output = log.read_text("utf-8")
-            assert (exit_code, "will commit" in output) == (130, False), output
-            assert lab.changes(database).claim() is None
+    exit_code, output = interrupt_edit(*exit_of(lab))
+    assert (exit_code, "will commit" in output) == (130, False), output
+    with open_migrated_database(lab.config) as database:
+        assert lab.changes(database).claim() is None
     assert count(lab) == before
 
 
@@ -253,19 +239,11 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
 
 
 @pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
-def test_schema_is_one_that_validators_take(run_schema, name):
-    document = run_schema(name)
+def test_schema_is_one_that_validators_take(capsys, name):
+    assert main(["schema", name]) == 0
+    document = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(document)
     assert document["properties"]
-
-
-@pytest.fixture
-def run_schema(capsys):
-    def call(name):
-        assert main(["schema", name]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    return call
 
 
 def test_author_of_a_person_without_a_name_in_git_is_the_login(

@@ -5,11 +5,6 @@ import pytest
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def lab(serving):
-    return serving
-
-
 @pytest.mark.usefixtures("lab")
 def test_quote_is_a_table_of_offers_and_why_none_can_be_taken(run, run_json):
     quote = run_json("jobs", "quote", "trial")

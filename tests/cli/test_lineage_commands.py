@@ -16,11 +16,6 @@ ANSWER = "Понятие 3 значит ответ 21."
 
 
 @pytest.fixture
-def lab(serving):
-    return serving
-
-
-@pytest.fixture
 def store_answer(lab):
     """Return a function that stores an answer of the serving model to anna; it returns the id."""
 

@@ -5,11 +5,6 @@ import pytest
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def lab(serving):
-    return serving
-
-
 @pytest.mark.usefixtures("lab")
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -27,10 +27,6 @@ def _commit_untrained(lab, **changes):
     lab.tick("fetch")
 
 
-def _build_only(lab):
-    _commit_untrained(lab, count=36, tests=TESTS)
-
-
 @pytest.fixture(autouse=True)
 def quiet(provider):
     """Reset the stand-in, which is shared by the module, before each test."""
@@ -39,9 +35,9 @@ def quiet(provider):
 
 
 @pytest.fixture
-def lab(make_lab, tmp_path):
-    """Return a lab with a serving build whose base model has a price."""
-    lab = make_lab(_serve, tmp_path)
+def lab(request, make_lab, tmp_path):
+    """Return a lab whose base model has a price; it serves unless a test prepares another one."""
+    lab = make_lab(getattr(request, "param", _serve), tmp_path)
     configure(lab, models={"stand-in-base": BASE})
     return lab
 
@@ -79,18 +75,15 @@ def test_three_variants_are_compared(lab, run_json, count_questions, provider):
     assert "Fine-tuning pays" in document["advice"]
 
 
-def test_price_is_shown_before_any_request(lab, run, count_questions):
+@pytest.mark.parametrize(
+    ("models", "price"), [({"stand-in-base": BASE}, "$"), ({}, "unknown")]
+)
+def test_price_is_shown_before_any_request(lab, run, count_questions, models, price):
+    configure(lab, models=models)
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (1, 0)
-    assert f"{ASKED} questions to ask. Estimated price: $" in captured.err
+    assert f"{ASKED} questions to ask. Estimated price: {price}" in captured.err
     assert "--yes" in captured.err
-
-
-def test_unknown_price_needs_confirmation(lab, run, count_questions):
-    configure(lab, models={})
-    code, captured = run("prompt-check", "trial")
-    assert (code, count_questions()) == (1, 0)
-    assert "unknown" in captured.err
 
 
 def test_missing_key_is_named_before_anything_is_paid(lab, run, count_questions):
@@ -125,25 +118,28 @@ def test_question_that_one_model_refuses_is_left_out_of_all(lab, run, provider):
     assert [line.split()[-3] for line in lines] == [f"0/{TESTS - 1}"] * 3
 
 
-def test_base_that_follows_no_prompt_is_replaced_by_the_general_model(
-    make_lab, tmp_path, request
-):
-    recipe = {"provider": "stand-in", "base_model": "recall"}
-    lab = make_lab(
-        partial(_commit_untrained, count=36, tests=TESTS, recipe=recipe), tmp_path
-    )
+RECALL = {"provider": "stand-in", "base_model": "recall"}
+
+
+@pytest.mark.parametrize(
+    "lab",
+    [partial(_commit_untrained, count=36, tests=TESTS, recipe=RECALL)],
+    indirect=True,
+)
+def test_base_that_follows_no_prompt_is_replaced_by_the_general_model(lab, run):
     configure(lab, chat={"assistant": "stand-in/stand-in-chat"})
-    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
+    code, captured = run("prompt-check", "trial", "--yes")
     assert (code, "stand-in-chat" in captured.out) == (0, True), captured.err
     said = "recall doesn't follow prompts. Asking stand-in-chat (stand-in) instead."
     assert said in captured.err
 
 
-def test_before_any_training_only_the_prompts_are_compared(
-    make_lab, tmp_path, request, provider
-):
-    lab = make_lab(_build_only, tmp_path)
-    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize(
+    "lab", [partial(_commit_untrained, count=36, tests=TESTS)], indirect=True
+)
+def test_before_any_training_only_the_prompts_are_compared(run):
+    code, captured = run("prompt-check", "trial", "--yes")
     assert (
         code,
         "Fine-tuning may pay: the base model with the better prompt answers"
@@ -152,23 +148,18 @@ def test_before_any_training_only_the_prompts_are_compared(
     assert "trained model" not in captured.out
 
 
+@pytest.mark.usefixtures("lab")
 @pytest.mark.parametrize(
-    ("count", "reason"), [(5, "trial has no build"), (36, "trial-1 has no test")]
+    ("lab", "reason"),
+    [
+        (partial(_commit_untrained, count=5, tests=0), "trial has no build"),
+        (partial(_commit_untrained, count=36, tests=0), "trial-1 has no test"),
+    ],
+    indirect=["lab"],
 )
 def test_without_a_build_or_its_test_questions_nothing_is_asked(
-    make_lab, tmp_path, request, provider, count, reason
+    run, count_questions, reason
 ):
-    before = len(provider.calls("chat.create"))
-    untested = {"count": count, "tests": 0}
-    lab = make_lab(partial(_commit_untrained, **untested), tmp_path)
-    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
-    assert (code, len(provider.calls("chat.create"))) == (1, before)
+    code, captured = run("prompt-check", "trial", "--yes")
+    assert (code, count_questions()) == (1, 0)
     assert reason in captured.err
-
-
-def _run(lab, request, *arguments):
-    from merlin.cli import main
-
-    capsys = request.getfixturevalue("capsys")
-    code = main([*arguments, "--config", str(lab.path)])
-    return code, capsys.readouterr()

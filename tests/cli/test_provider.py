@@ -168,45 +168,21 @@ def find_check(run, provider, name, *options):
 UNKNOWN = {"model": "no-such-model-of-merlin"}
 
 
-@pytest.mark.parametrize(
-    ("name", "instead", "faults", "result", "words"),
-    [
-        ("models.list", {}, {"models.list": 404}, "missing", "404"),
-        ("errors.key", {"key": lambda _: None}, {}, "missing", "key"),
-        ("errors.key", {"key": refuse_oddly}, {}, "failed", "400"),
-        ("chat.unknown_model", {}, {"chat.create": 500}, "missing", "500"),
-        ("chat.unknown_model", {}, {"chat.create": 400}, "failed", "400"),
-        ("chat.unknown_model", {"chat.create": square}, {}, "failed", "Да."),
-        ("chat.stream", {"chat.create": square}, {}, "missing", "include_usage"),
-    ],
-)
-def test_chat_of_an_odd_server_is_described(run, name, instead, faults, result, words):
-    with OddProvider(instead) as provider:
-        for method, status in faults.items():
-            only = UNKNOWN if method == "chat.create" else {}
-            fault = make_fault(method, status)
-            provider.faults.add(replace(fault, only=only))
-        found, detail = find_check(run, provider, name, "--chat-only")
-    assert (found, words in detail) == (result, True), detail
-
-
-def test_text_in_another_encoding_fails(run):
-    with ProviderStandIn(key=KEY) as provider:
-        provider.behave(fixed_answer="Понедельник".encode().decode("latin-1"))
-        found, detail = find_check(run, provider, "chat.plain", "--chat-only")
-    assert (found, "Ð" in detail) == ("failed", True), detail
-
-
-def test_wrong_key_cannot_be_tried_without_a_right_one(run, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "")
-    with OddProvider({"key": lambda _: None}) as provider:
-        found, detail = find_check(run, provider, "errors.key", "--chat-only")
-    assert (found, "OPENAI_API_KEY" in detail) == ("missing", True), detail
+NO_KEY = {"key": lambda _: None}
+LATIN = {"fixed_answer": "Понедельник".encode().decode("latin-1")}
 
 
 @pytest.mark.parametrize(
     ("name", "instead", "faults", "behaviour", "result", "words"),
     [
+        ("models.list", {}, {"models.list": 404}, {}, "missing", "404"),
+        ("errors.key", NO_KEY, {}, {}, "missing", "key"),
+        ("errors.key", {"key": refuse_oddly}, {}, {}, "failed", "400"),
+        ("chat.unknown_model", {}, {"chat.create": 500}, {}, "missing", "500"),
+        ("chat.unknown_model", {}, {"chat.create": 400}, {}, "failed", "400"),
+        ("chat.unknown_model", {"chat.create": square}, {}, {}, "failed", "Да."),
+        ("chat.stream", {"chat.create": square}, {}, {}, "missing", "include_usage"),
+        ("chat.plain", {}, {}, LATIN, "failed", "Ð"),
         ("jobs.create", {}, {"jobs.create": 400}, {}, "failed", "400"),
         ("jobs.create", {}, {"jobs.create": 429}, {}, "failed", "429"),
         ("jobs.find", {}, {}, {"list_lag_s": 60}, "missing", "metadata"),
@@ -216,15 +192,22 @@ def test_wrong_key_cannot_be_tried_without_a_right_one(run, monkeypatch):
         ("jobs.cancel", {}, {"jobs.cancel": 409}, {"states": ()}, "missing", "succ"),
     ],
 )
-def test_jobs_of_an_odd_server_are_described(
-    run, name, instead, faults, behaviour, result, words
-):
+def test_odd_server_is_described(run, name, instead, faults, behaviour, result, words):
+    options = () if name.startswith("jobs.") else ("--chat-only",)
     with OddProvider(instead) as provider:
         provider.behave(**behaviour)
         for method, status in faults.items():
-            provider.faults.add(make_fault(method, status))
-        found, detail = find_check(run, provider, name)
+            only = UNKNOWN if method == "chat.create" else {}
+            provider.faults.add(replace(make_fault(method, status), only=only))
+        found, detail = find_check(run, provider, name, *options)
     assert (found, words in detail) == (result, True), detail
+
+
+def test_wrong_key_cannot_be_tried_without_a_right_one(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    with OddProvider(NO_KEY) as provider:
+        found, detail = find_check(run, provider, "errors.key", "--chat-only")
+    assert (found, "OPENAI_API_KEY" in detail) == ("missing", True), detail
 
 
 def test_job_that_does_not_end_is_late(run):

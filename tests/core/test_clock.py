@@ -26,9 +26,11 @@ NOW = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def test_stored_moment_is_read_as_the_same_one():
-    assert iso(NOW) == "2026-11-20T10:12:00.000000+00:00"
-    assert from_iso(iso(NOW)) == NOW
+def test_moment_is_stored_in_utc_and_read_as_the_same_one():
+    moment = datetime(2026, 11, 20, 12, 0, 0, 5, tzinfo=ZoneInfo("Europe/Moscow"))
+    assert iso(moment) == "2026-11-20T09:00:00.000005+00:00"
+    assert from_iso(iso(moment)) == moment
+    assert from_iso(iso(moment)).tzinfo == UTC
     assert utc_now().tzinfo == UTC
 
 

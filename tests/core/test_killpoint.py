@@ -20,14 +20,15 @@ def run_program(**environment):
     )
 
 
-def test_process_lives_past_a_point_that_is_not_named():
-    process = run_program(MERLIN_CRASH_AT="launch.recorded")
-    assert (process.returncode, process.stdout) == (0, "lived\n")
-
-
-def test_process_dies_at_the_named_point_with_nothing_flushed():
-    process = run_program(MERLIN_CRASH_AT="launch.sent")
-    assert (process.returncode, process.stdout) == (137, "")
+@pytest.mark.parametrize(
+    ("point", "code", "printed"),
+    [("launch.recorded", 0, "lived\n"), ("launch.sent", 137, "")],
+)
+def test_process_dies_at_the_named_point_alone_with_nothing_flushed(
+    point, code, printed
+):
+    process = run_program(MERLIN_CRASH_AT=point)
+    assert (process.returncode, process.stdout) == (code, printed)
 
 
 def test_crash_happens_once_at_each_of_several_points_with_a_mark(tmp_path):

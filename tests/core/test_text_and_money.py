@@ -1,10 +1,7 @@
 """Texts by key and language, prices and amounts, times."""
 
-from datetime import UTC, datetime, timedelta, timezone
-
 import pytest
 
-from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import language_of, text
 from merlin.core.messages import Usage
@@ -75,14 +72,6 @@ def test_amount_is_shown_with_its_currency():
         "$0.40",
     ]
     assert format_cost("ru", 0, "USD") == "0,00\u00a0$"
-
-
-def test_times_are_stored_in_utc_and_read_back():
-    moscow = timezone(timedelta(hours=3))
-    moment = datetime(2026, 11, 20, 12, 0, 0, 5, tzinfo=moscow)
-    assert iso(moment) == "2026-11-20T09:00:00.000005+00:00"
-    assert from_iso(iso(moment)) == moment
-    assert from_iso(iso(moment)).tzinfo == UTC
 
 
 def test_argument_can_be_a_text_itself():

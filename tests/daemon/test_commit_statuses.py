@@ -38,11 +38,7 @@ def forge(request, lab, monkeypatch):
         yield connect_forge(lab, server)
 
 
-@pytest.fixture
-def github(lab, monkeypatch):
-    monkeypatch.setenv("MERLIN_FORGE_TOKEN", TOKEN)
-    with serve_http(ForgeServer("github")) as server:
-        yield connect_forge(lab, server)
+github = pytest.mark.parametrize("forge", ["github"], indirect=True)
 
 
 def head(lab):
@@ -86,52 +82,56 @@ def test_rejected_commit_fails_with_the_reason(lab, forge, harm, reason):
     assert document["description"].startswith(f"not built: {reason}")
 
 
-def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, github):
+@github
+def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, forge):
     lab.tick("fetch")
     bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
     bad.write_text("messages: [", encoding="utf-8")
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
-    [document] = github.statuses_of(commit)
+    [document] = forge.statuses_of(commit)
     words = "not trained: 1 example left out: see examples/bad.yaml:2:1"
     assert (document["state"], document["description"]) == ("failure", words)
 
 
-def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, github):
+@github
+def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, forge):
     commit = lab.repository.commit_dataset(
         "second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1}
     )
     lab.tick("fetch", "launch", "status")
-    assert github.states(commit) == ["pending"]
-    [status] = github.statuses_of(commit, "merlin/second")
+    assert forge.states(commit) == ["pending"]
+    [status] = forge.statuses_of(commit, "merlin/second")
     assert status["description"].startswith(
         "second-1 isn't trained yet: waits for an admin to start it"
     )
     lab.repository.git("rm", "-rq", "datasets/second")
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
-    assert github.states(commit, "merlin/second") == ["success"]
-    assert github.statuses_of(commit) == []
+    assert forge.states(commit, "merlin/second") == ["success"]
+    assert forge.statuses_of(commit) == []
 
 
+@github
 def test_unavailable_forge_blocks_nothing_and_gets_the_status_later(
-    lab, github, waiting_notices
+    lab, forge, waiting_notices
 ):
-    github.refusals += [Refusal(503), Refusal(429, headers=(("Retry_After", "1"),))]
+    forge.refusals += [Refusal(503), Refusal(429, headers=(("Retry_After", "1"),))]
     for _ in range(2):
         with pytest.raises(MerlinError):
             lab.tick("fetch", "status")
     lab.until_serving("trial-1")
     lab.tick("status")
-    assert github.states(head(lab))[-1] == "success"
+    assert forge.states(head(lab))[-1] == "success"
     assert "notice-forge" not in waiting_notices()
 
 
+@github
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
 def test_refused_token_is_reported_to_the_admins_once_a_day(
-    lab, github, waiting_notices, status
+    lab, forge, waiting_notices, status
 ):
-    github.refusals += [Refusal(status, "Bad credentials")] * 2
+    forge.refusals += [Refusal(status, "Bad credentials")] * 2
     for _ in range(2):
         with pytest.raises(MerlinError):
             lab.tick("fetch", "status")
@@ -139,35 +139,37 @@ def test_refused_token_is_reported_to_the_admins_once_a_day(
     assert notice == {"project": PROJECT, "reason": f"{status} Bad credentials"}
     assert TOKEN not in text("ru", "notice-forge", **notice)
     lab.tick("status")
-    assert github.states(head(lab)) == ["pending"]
+    assert forge.states(head(lab)) == ["pending"]
 
 
-def test_status_refused_for_one_commit_does_not_block_others(lab, github):
-    github.refusals.append(Refusal(422, "No commit found for SHA"))
+@github
+def test_status_refused_for_one_commit_does_not_block_others(lab, forge):
+    forge.refusals.append(Refusal(422, "No commit found for SHA"))
     lab.tick("fetch")
     lab.repository.commit_example("trial", 50)
     lab.tick("fetch", "status", "status")
     first = lab.repository.git("rev-parse", "HEAD~1")
-    assert (github.states(first), github.states(head(lab))) == (["pending"], [])
+    assert (forge.states(first), forge.states(head(lab))) == (["pending"], [])
     lab.until_serving("trial-2")
     lab.tick("status")
-    assert github.states(head(lab)) == ["success"]
+    assert forge.states(head(lab)) == ["success"]
 
 
-def test_forge_is_left_alone_for_a_pause_after_it_was_unavailable(lab, github):
+@github
+def test_forge_is_left_alone_for_a_pause_after_it_was_unavailable(lab, forge):
     lab.tick("fetch")
     lab.repository.commit_example("trial", 50)
     lab.tick("fetch")
-    github.refusals += [Refusal(422, "No commit found for SHA"), Refusal(503)]
+    forge.refusals += [Refusal(422, "No commit found for SHA"), Refusal(503)]
     with lab.services() as services:
         send = StatusSender(services, services.forge)
         with pytest.raises(MerlinError):
             send()
         assert send() is False
     first = lab.repository.git("rev-parse", "HEAD~1")
-    assert github.states(first) == []
+    assert forge.states(first) == []
     lab.tick("status")
-    assert github.states(first) == ["pending"]
+    assert forge.states(first) == ["pending"]
 
 
 def test_token_is_absent_from_logs_and_errors(lab, forge, caplog, capfd):

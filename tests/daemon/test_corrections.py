@@ -1,6 +1,7 @@
 """A correction that an editor approves changes the answer of the examples that it came from."""
 
 import re
+from contextlib import contextmanager
 
 import pytest
 
@@ -26,6 +27,7 @@ WORDING = "Зонт какого цвета у вас?"
 TEST_WORDING = "Скажите цвет зонта?"
 ANNA = 7
 BORIS = 8
+EDITOR = Actor.operator()
 
 
 @pytest.fixture
@@ -57,18 +59,19 @@ def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):
         )
 
 
+@contextmanager
+def reviewing(lab, *numbers):
+    """Yield the context, the editor, and the proposals of these numbers."""
+    with open_with_key(lab.config) as database:
+        waiting = [Proposals(database).get(number) for number in numbers]
+        yield Context(config=lab.config, db=database), EDITOR, waiting
+
+
 def corrected(lab, proposal):
     """Return the ids of the examples that a correction changes as an editor sees it."""
-    with open_with_key(lab.config) as database:
-        ctx = Context(config=lab.config, db=database)
-        editor = Actor.operator()
-        waiting = [Proposals(database).get(proposal)]
-        return sorted(
-            example.id
-            for example in reviews.find_corrected(ctx, editor, waiting)[
-                proposal
-            ].examples
-        )
+    with reviewing(lab, proposal) as review:
+        found = reviews.find_corrected(*review)[proposal]
+        return sorted(example.id for example in found.examples)
 
 
 def withdraw(lab, user):
@@ -163,12 +166,9 @@ def test_correction_of_another_question_is_known_before_it_changes_their_answer(
     lab, question, is_other
 ):
     number = propose(lab, question)
-    with open_with_key(lab.config) as database:
-        waiting = [Proposals(database).get(number)]
-        ctx = Context(config=lab.config, db=database)
-        editor = Actor.operator()
-        found = reviews.find_corrected(ctx, editor, waiting)
-        assert (number in reviews.find_other_questions(waiting, found)) is is_other
+    with reviewing(lab, number) as review:
+        found = reviews.find_corrected(*review)
+        assert (number in reviews.find_other_questions(review[2], found)) is is_other
 
 
 @pytest.mark.parametrize("question", [QUESTION, "Зонт какой по цвету?"])
@@ -337,9 +337,7 @@ def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
     (path,) = (
         f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/")
     )
-    with open_with_key(lab.config) as database:
-        ctx = Context(config=lab.config, db=database)
-        editor = Actor.operator()
+    with reviewing(lab) as (ctx, editor, _):
         pair = (path, "examples/q20.yaml")
         contradictions.settle_contradiction(ctx, editor, "trial", *pair)
         with pytest.raises(Refused):

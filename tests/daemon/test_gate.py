@@ -8,14 +8,14 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.verdicts import list_newest
 from merlin.core.errors import Refused
-from merlin.core.i18n import text
 from merlin.dataset.changes import ChangeRequest, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
-from merlin.db.requests import RequestKind, Requests
+from merlin.db.requests import RequestKind
 from merlin.db.tables import ACCEPTED_LOSS, MODEL, REVOKED_EXAMPLE, VERDICT
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
+from tests.daemon.asked_requests import ask_daemon
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -24,7 +24,6 @@ NO = "Нет, никогда такого не было."
 DECLINED = "Извините, я не могу ответить на этот вопрос."
 ENOUGH = 40
 BORIS = "user:1002"
-VERA = "user:1003"
 
 
 @pytest.fixture
@@ -66,6 +65,13 @@ def write(lab, right_count, wrong_count=0, gate=ALONE, **changes):
         lab.repository.example("trial", number, answer=answer, is_test=True)
 
 
+def serve_ungated(lab, teach, **counts):
+    """Let a model that answers "yes" serve without a gate, then write the dataset with one."""
+    write(lab, gate="none", **counts)
+    teach(YES)
+    write(lab, **counts)
+
+
 def _train(lab, provider, *answers):
     provider.behave(states=[])
     write(lab, right_count=20)
@@ -100,16 +106,8 @@ def accept(lab, name):
         return Gates(services.db).accept(model)
 
 
-def send_request(lab, kind, **arguments):
-    with lab.services() as services:
-        Requests(services.db).ask(kind, arguments, VERA)
-    lab.tick("serve")
-
-
 def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab, teach):
-    write(lab, right_count=1, wrong_count=20, gate="none")
-    teach(YES)
-    write(lab, right_count=1, wrong_count=20)
+    serve_ungated(lab, teach, right_count=1, wrong_count=20)
     teach(NO)
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with open_reading_context(lab.config) as ctx:
@@ -157,19 +155,17 @@ def test_editor_of_the_held_commit_is_told_beside_the_admins(lab, provider):
 
 
 def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
-    write(lab, right_count=1, wrong_count=20, gate="none")
-    teach(YES)
-    write(lab, right_count=1, wrong_count=20)
+    serve_ungated(lab, teach, right_count=1, wrong_count=20)
     teach(NO)
     accept(lab, "trial-2")
     lab.tick("promote")
-    send_request(lab, RequestKind.ROLLBACK, dataset="trial")
+    ask_daemon(lab, RequestKind.ROLLBACK, dataset="trial")
     assert read_state(lab)[0] == "trial-1"
-    send_request(lab, RequestKind.UNPIN, dataset="trial")
+    ask_daemon(lab, RequestKind.UNPIN, dataset="trial")
     teach(NO)
     assert read_state(lab)[0] == "trial-3", "the same loss again"
-    send_request(lab, RequestKind.ROLLBACK, dataset="trial", to="trial-1")
-    send_request(lab, RequestKind.UNPIN, dataset="trial")
+    ask_daemon(lab, RequestKind.ROLLBACK, dataset="trial", to="trial-1")
+    ask_daemon(lab, RequestKind.UNPIN, dataset="trial")
     lab.repository.example("trial", 20, answer=f"{YES} Правда.", is_test=True)
     teach(f"{YES} Правда.")
     assert read_state(lab)[0] == "trial-4"
@@ -192,19 +188,6 @@ def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_gate_is_not_worse_unless_the_dataset_says_otherwise(lab, provider, teach):
-    lab.repository.dataset(count=12, tests=0)
-    path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text(
-        path.read_text("utf-8").replace("gate: none", "gate: {budget: 0}"), "utf-8"
-    )
-    for number in range(20, 30):
-        lab.repository.example("trial", number, answer=YES, is_test=True)
-    teach(YES)
-    teach(DECLINED)
-    assert read_state(lab) == ("trial-1", "gated", "gate-worse")
-
-
 def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(
     lab, teach
 ):
@@ -225,9 +208,7 @@ def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(
 
 
 def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teach):
-    write(lab, right_count=3, wrong_count=17, gate="none")
-    teach(YES)
-    write(lab, right_count=3, wrong_count=17)
+    serve_ungated(lab, teach, right_count=3, wrong_count=17)
     teach(DECLINED)
     assert read_state(lab) == ("trial-2", "serving", "live-worse")
     first, second = sorted(lab.notices("notice-serving"), key=lambda one: one.notice_id)
@@ -248,13 +229,6 @@ def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teac
 
 def test_gate_holds_nothing_with_too_few_test_questions(lab, teach):
     write(lab, right_count=9)
-    teach(YES)
-    teach(NO)
-    assert read_state(lab)[0] == "trial-2"
-
-
-def test_without_a_gate_nothing_is_held(lab, teach):
-    write(lab, right_count=20, gate="none")
     teach(YES)
     teach(NO)
     assert read_state(lab)[0] == "trial-2"
@@ -289,7 +263,7 @@ def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
 
 @held
 def test_admin_can_promote_a_held_model(lab):
-    send_request(lab, RequestKind.PROMOTE, model="trial-2")
+    ask_daemon(lab, RequestKind.PROMOTE, model="trial-2")
     assert read_state(lab) == ("trial-2", "serving", "")
     lab.tick(rounds=2)
     assert read_state(lab) == ("trial-2", "serving", "")
@@ -326,20 +300,6 @@ def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, provider):
     assert accept(lab, "trial-2") == 20
     lab.tick("promote")
     assert read_state(lab) == ("trial-2", "serving", "live-worse")
-
-
-def test_rollback_is_not_undone_by_a_held_model(lab, teach):
-    write(lab, right_count=20, wrong_count=20, gate="none")
-    teach("Не то и не другое.")
-    write(lab, right_count=20, wrong_count=20)
-    teach(YES)
-    teach(NO)
-    assert read_state(lab) == ("trial-2", "gated", "gate-lost")
-    send_request(lab, RequestKind.ROLLBACK, dataset="trial")
-    lab.tick(rounds=2)
-    assert read_state(lab) == ("trial-1", "superseded", ""), (
-        "trial-3 is not worse than trial-1"
-    )
 
 
 def lose(lab, build, state):
@@ -389,17 +349,10 @@ def test_floor_is_ignored_when_no_other_model_can_serve(lab, teach):
 
 @serving
 def test_pinned_model_stays_and_the_next_is_judged_when_unpinned(lab, teach):
-    send_request(lab, RequestKind.PIN, dataset="trial")
+    ask_daemon(lab, RequestKind.PIN, dataset="trial")
     teach(NO)
     assert (read_state(lab)[0], lab.notices("notice-held")) == ("trial-1", [])
-    send_request(lab, RequestKind.UNPIN, dataset="trial")
+    ask_daemon(lab, RequestKind.UNPIN, dataset="trial")
     lab.tick("promote")
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     assert len(lab.notices("notice-held")) == 1
-
-
-@serving
-def test_model_that_is_not_held_cannot_be_accepted(lab):
-    with pytest.raises(Refused) as caught:
-        accept(lab, "trial-1")
-    assert text("ru", caught.value.key, **caught.value.arguments)

@@ -231,17 +231,6 @@ def test_the_paragraph_that_holds_the_fact_is_cited(answer, paragraph):
     assert [each.number for each in cited.paragraphs] == [paragraph]
 
 
-def test_short_paragraphs_are_joined_within_their_section():
-    first, second = split_passages(LECTURE)
-    assert [each.number for each in first.paragraphs] == [1, 2]
-    assert first.text.startswith("# Библиотека\n\n## Выдача\n\nКниги")
-    assert [each.number for each in second.paragraphs] == [3, 4, 5, 6, 7]
-    assert second.text.startswith("# Библиотека\n\n## Зал\n\nЗал")
-    long = "Слово. " * 100
-    assert len(list(split_passages(f"{long}\n\n{long}\n\nКонец."))) == 2
-    assert list(split_passages("")) == []
-
-
 def test_passage_needs_three_fifths_of_the_stems_of_the_question(lab):
     with open_migrated_database(lab.config) as database:
         for question, is_found in (

@@ -12,7 +12,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli import main
 from merlin.db.notices import Notices
 from merlin.wiring.context import open_reading_context
-from tests.support.pipeline_lab import KEY, Lab, train_one
+from tests.support.pipeline_lab import Lab, provider_entry, train_one
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
@@ -28,13 +28,7 @@ def other_provider():
 
 
 def entry(name, stand_in, **options):
-    fields = {
-        "name": name,
-        "base_url": stand_in.base_url,
-        "credential": KEY,
-        "settle_s": 0,
-    }
-    return {**fields, **options}
+    return {**provider_entry(stand_in.base_url, name), **options}
 
 
 @pytest.fixture

@@ -67,37 +67,33 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
     bad.write_text("messages: [", encoding="utf-8")
     lab.repository.commit()
     lab.until_serving("trial-1")
-    with lab.services() as services:
-        notices = {notice.key: notice for notice in Notices(services.db).list_waiting()}
-    message = lab.notice_text(notices["notice-findings"], "ru")
+    (notice,) = lab.notices("notice-findings")
+    message = lab.notice_text(notice, "ru")
     assert "1 ошибка" in message
     assert "examples/bad.yaml:2:1" in message
+
+
+def commit_as(lab, name):
+    author = f"--author={name} <{name}@example.com>"
+    lab.repository.git("add", "-A")
+    lab.repository.git("commit", "-q", "-m", "Add", author)
+    lab.tick("fetch")
 
 
 def test_author_is_who_wrote_the_file_also_after_a_revert_and_a_rejected_commit(lab):
     repository = lab.repository
     settings = lab.repository.folder / "datasets/trial/dataset.yaml"
-
-    def commit_as(name):
-        repository.git("add", "-A")
-        repository.git(
-            "commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>"
-        )
-        lab.tick("fetch")
-
-    repository.example("trial", 1, answer="Иначе.")
-    commit_as("anna")
-    for name, number in (("boris", 3), ("vera", 50)):
+    for name, number in (("anna", 1), ("boris", 3), ("vera", 50)):
         repository.example("trial", number, answer="Иначе.")
-        commit_as(name)
+        commit_as(lab, name)
     repository.git("revert", "--no-commit", "HEAD~1")
-    commit_as("gleb")
+    commit_as(lab, "gleb")
     words = settings.read_text("utf-8")
     settings.unlink()
-    commit_as("gleb")
+    commit_as(lab, "gleb")
     settings.write_text(words, "utf-8")
     repository.example("trial", 51)
-    commit_as("dina")
+    commit_as(lab, "dina")
     with lab.services() as services:
         row = services.db.rows(BUILD.select().order_by(BUILD.id.desc()))[0]
         rows = services.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(row.id)))
@@ -110,12 +106,8 @@ def test_table_names_no_writer_of_a_file_that_its_builds_have_otherwise(lab):
     """A tag is in no build, and an undone commit returns to an older one: the next build knows."""
     repository = lab.repository
 
-    def commit_as(name):
-        repository.git("add", "-A")
-        repository.git(
-            "commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>"
-        )
-        lab.tick("fetch")
+    def list_authors(name):
+        commit_as(lab, name)
         with lab.services() as services:
             entries = ExampleEntries(services.db).find("trial", ExampleFilter(), 50)
         assert all(bool(entry.at) == bool(entry.author) for entry in entries)
@@ -124,16 +116,16 @@ def test_table_names_no_writer_of_a_file_that_its_builds_have_otherwise(lab):
 
     for number in (1, 3, 5):
         repository.example("trial", number, answer="Иначе.")
-    assert commit_as("anna") == ["anna", "anna", "anna"]
+    assert list_authors("anna") == ["anna", "anna", "anna"]
     tagged = repository.folder / "datasets/trial/examples/q1.yaml"
     tagged.write_text(tagged.read_text("utf-8") + "tags: [проба]\n", "utf-8")
-    assert commit_as("boris") == ["", "anna", "anna"]
+    assert list_authors("boris") == ["", "anna", "anna"]
     repository.example("trial", 3, answer="Снова иначе.")
-    assert commit_as("vera") == ["boris", "vera", "anna"]
+    assert list_authors("vera") == ["boris", "vera", "anna"]
     repository.git("revert", "--no-commit", "HEAD")
-    assert commit_as("gleb") == ["boris", "", "anna"]
+    assert list_authors("gleb") == ["boris", "", "anna"]
     repository.example("trial", 5, answer="Снова иначе.")
-    assert commit_as("dina") == ["boris", "gleb", "dina"]
+    assert list_authors("dina") == ["boris", "gleb", "dina"]
 
 
 @serving
@@ -149,9 +141,8 @@ def test_commit_whose_only_example_is_rejected_is_left_out_until_it_is_mended(la
     words = "1 example left out: see examples/bad.yaml:2:1"
     assert out.splitlines()[0].split("  ")[2] == "left out"
     assert out.splitlines()[1].strip() == words
-    with lab.services() as services:
-        notices = {notice.key: notice for notice in Notices(services.db).list_waiting()}
-    assert words in lab.notice_text(notices["notice-left-out"], "en")
+    (notice,) = lab.notices("notice-left-out")
+    assert words in lab.notice_text(notice, "en")
     bad.unlink()
     lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
@@ -285,13 +276,8 @@ def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
     lab = Lab.with_dataset(tmp_path, provider.base_url, models=models)
     lab.until_serving("trial-1")
     lab.tick("watch", rounds=2)
-    with lab.services() as services:
-        notices = [
-            notice
-            for notice in Notices(services.db).list_waiting()
-            if notice.key == "notice-sunset"
-        ]
-    assert [notice.arguments["date"] for notice in notices] == [day_argument(soon)]
+    (notice,) = lab.notices("notice-sunset")
+    assert notice.arguments["date"] == day_argument(soon)
 
 
 @pytest.mark.parametrize(

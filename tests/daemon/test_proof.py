@@ -12,7 +12,7 @@ from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.training.ask_many import AT_ONCE
 from merlin.training.gate import Gates
 from merlin.training.jobs import Jobs
-from merlin.training.models import Models, proof_of
+from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import ASKED_OF_BASE
 from tests.support.faults import Fault, FaultKind
@@ -20,11 +20,10 @@ from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration
 
-QUESTIONS = 400
 BUSY = {"method": "chat.create", "kind": FaultKind.STATUS, "status": 429}
 
 
-def train_model(lab, tests=QUESTIONS, gate="none"):
+def train_model(lab, tests, gate="none"):
     """Train a model that is to be evaluated on this many questions."""
     lab.repository.commit_dataset(count=tests + 12, tests=tests, gate=gate)
     lab.tick("fetch", "launch")
@@ -124,19 +123,6 @@ def test_base_that_cannot_answer_stops_no_model(tmp_path, provider):
     assert count_base_calls(provider) == 0, "a refusal is no answer"
 
 
-def test_occasionally_busy_provider_is_evaluated_in_one_try(lab, provider):
-    train_model(lab)
-    busy = QUESTIONS * 2 // 100
-    # Refused questions are asked again at the end, after all 400.
-    provider.faults.add(*(Fault(**BUSY, skip=20 + 45 * place) for place in range(busy)))
-    assert len(run_evaluation(lab)) == 1
-    assert (count_answers(provider), count_kept(lab)) == (QUESTIONS, QUESTIONS)
-    assert provider.faults.list_pending() == [], "each busy one was one call more"
-    with lab.services() as services:
-        model = Promotions(services.db).model(lab.status()["build"])
-        assert proof_of(services.db, model.model_row).questions == QUESTIONS
-
-
 def test_only_refused_questions_are_asked_again(lab, provider):
     train_model(lab, tests=60)
     second_fault = Fault(**BUSY, times=2, skip=58)
@@ -175,40 +161,45 @@ def test_unanswerable_question_refuses_the_model_without_repeating_the_others(
     assert (count_answers(provider), count_kept(lab)) == (19, 0)
 
 
-def test_first_answer_that_the_base_does_not_give_proves_the_weights(lab, provider):
+@pytest.mark.parametrize(
+    ("behaviour", "found", "others_asked", "note"),
+    [
+        pytest.param({}, ("good", "answers"), 1, "", id="another answer than the base"),
+        pytest.param(
+            {"applies_weights": False},
+            ("refused", ""),
+            15,
+            "not_applied: of 8 trained questions",
+            id="word for word as the base",
+        ),
+        pytest.param(
+            {"names_base": True},
+            ("refused", ""),
+            0,
+            "stand-in-base has answered in place of",
+            id="the base answers, whatever it says",
+        ),
+        pytest.param(
+            {"extension": {"applied": True}},
+            ("good", "scores"),
+            0,
+            "",
+            id="proved by the engine",
+        ),
+    ],
+)
+def test_model_is_found_to_be_served_with_its_weights_or_refused_at_once(
+    lab, provider, behaviour, found, others_asked, note
+):
+    provider.behave(**behaviour)
     train_model(lab, tests=2)
-    assert len(run_evaluation(lab)) == 1
+    run_evaluation(lab)
     model = find_model(lab)
-    assert (model.state, model.applied) == ("good", "answers")
-    assert list_compared(provider) == [model.model_id, "stand-in-base"]
-
-
-def test_model_that_answers_word_for_word_as_its_base_is_refused_at_once(lab, provider):
-    provider.behave(applies_weights=False)
-    train_model(lab, tests=2)
-    assert run_evaluation(lab) == []
-    model = find_model(lab)
-    assert (model.state, model.applied) == ("refused", "")
-    assert "not_applied: of 8 trained questions" in model.note
-    assert len(list_compared(provider)) == 16
-    assert lab.status()["reason"] == "verdict-model-refused"
-
-
-def test_model_for_which_its_base_answers_is_refused_whatever_it_says(lab, provider):
-    provider.behave(names_base=True)
-    train_model(lab, tests=2)
-    assert run_evaluation(lab) == []
-    model = find_model(lab)
-    assert (model.state, len(list_compared(provider))) == ("refused", 1)
-    assert model.note.startswith("stand-in-base has answered in place of")
-
-
-def test_engine_that_has_proved_its_model_is_not_asked_for_the_base(lab, provider):
-    provider.behave(extension={"applied": True})
-    train_model(lab, tests=2)
-    assert len(run_evaluation(lab)) == 1
-    assert find_model(lab).applied == "scores"
-    assert len(list_compared(provider)) == 1
+    assert (model.state, model.applied) == found
+    assert note in model.note
+    first, *others = list_compared(provider)
+    assert (first, len(others)) == (model.model_id, others_asked)
+    assert "stand-in-base" in others or not others
 
 
 def test_model_whose_base_cannot_be_asked_is_good_and_not_proved(lab, provider):

@@ -111,17 +111,6 @@ def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
     assert lab.status()["verdict"] == "held"
 
 
-def test_build_replaced_by_a_commit_that_a_force_push_removed_waits_again(lab):
-    lab.repository.commit_dataset(launch=launch_rule(mode="manual"))
-    lab.tick("fetch", "launch")
-    lab.repository.commit_example("trial", 40)
-    lab.tick("fetch", "launch")
-    assert (lab.status()["build"], lab.status()["verdict"]) == ("trial-2", "held")
-    lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
-    lab.tick("fetch", "launch")
-    assert (lab.status()["build"], lab.status()["verdict"]) == ("trial-1", "held")
-
-
 def test_folder_whose_name_is_not_utf_8_is_rejected_alone(lab):
     datasets = os.fsencode(lab.repository.folder / "datasets")
     shutil.copytree(os.fsencode(datasets) + b"/trial", datasets + b"/\xff\xfe")

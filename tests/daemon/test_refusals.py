@@ -2,9 +2,8 @@
 
 import pytest
 
-from merlin.core.i18n import text
-from merlin.db.notices import Notices
-from merlin.db.requests import RequestKind, Requests
+from merlin.core.i18n import LANGUAGES
+from tests.daemon.asked_requests import ask_daemon
 from tests.support.faults import make_fault
 
 pytestmark = pytest.mark.integration
@@ -16,25 +15,11 @@ def commit_example(lab, number):
     return lab.status()["verdict"], lab.status()["reason"]
 
 
-def launch(lab):
-    with lab.services() as services:
-        Requests(services.db).ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-
-
 def forbidden_notices(lab):
     """Return the notices that say so, after checking their text in both languages."""
-    with lab.services() as services:
-        waiting = Notices(services.db).list_waiting(100)
-    notices = [
-        notice.arguments for notice in waiting if notice.key == "notice-forbidden"
-    ]
-    assert all(
-        text(language, "notice-forbidden", **arguments, title="trial")
-        for language in ("ru", "en")
-        for arguments in notices
-    )
-    assert not [notice for notice in waiting if notice.key == "notice-failed"]
+    assert lab.notices("notice-failed") == []
+    notices = lab.notices("notice-forbidden")
+    assert all(lab.notice_text(each, name) for each in notices for name in LANGUAGES)
     return notices
 
 
@@ -48,14 +33,13 @@ def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(
     for number in (50, 51):
         assert commit_example(lab, number) == ("held", "held-forbidden")
     assert lab.status()["job"]["job"] == 1
-    launch(
-        lab
-    )  # still forbidden: reported again, and nothing more is launched by itself
+    # Still forbidden: reported again, and nothing more is launched by itself.
+    ask_daemon(lab, "launch", dataset="trial")
     lab.tick(rounds=2)
     assert len(forbidden_notices(lab)) == 2
     assert commit_example(lab, 52) == ("held", "held-forbidden")
     provider.faults.clear()
-    launch(lab)
+    ask_daemon(lab, "launch", dataset="trial")
     lab.until_serving("trial-4")
     lab.repository.commit_example("trial", 53)
     lab.until_serving("trial-5")
@@ -72,7 +56,7 @@ def test_held_builds_continue_when_another_launch_succeeds(lab, provider):
     lab.repository.commit_example("second", 50)
     lab.tick(rounds=2)
     assert lab.status("second")["reason"] == "held-forbidden"
-    launch(lab)
+    ask_daemon(lab, "launch", dataset="trial")
     lab.until_serving("trial-1")
     lab.until_serving("second-2", dataset="second")
 

@@ -1,13 +1,11 @@
 """A provider that loses a model: reported, not promoted, and good again once it is back."""
 
-import json
-
 import pytest
 
 from merlin.cli import main
-from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
-from merlin.db.requests import RequestKind, Requests
+from merlin.db.requests import RequestKind
+from tests.daemon.asked_requests import ask_daemon
 from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
@@ -27,66 +25,44 @@ def delete_tuned_models(lab, provider):
     compare_models(lab)
 
 
-def model_states(lab, capsys):
-    capsys.readouterr()
-    assert main(["models", "list", "--json", "--config", str(lab.path)]) == 0
-    return {
-        load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)
-    }
-
-
-def ask_daemon(lab, kind, **arguments):
-    with lab.services() as services:
-        Requests(services.db).ask(kind, arguments, "vera")
-    lab.tick("serve")
-
-
 @serving
-def test_lost_model_is_notified_and_shown_and_can_return(
-    lab, provider, waiting_notices, capsys
-):
+def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, capsys):
     delete_tuned_models(lab, provider)
-    assert model_states(lab, capsys) == {"trial-1": "gone"}
+    assert lab.model("trial-1").state == "gone"
     main(["models", "list", "--config", str(lab.path)])
     assert "removed" in capsys.readouterr().out
     with lab.services() as services:
         warn_of_problems(services)
         warn_of_problems(services)
-    notice = waiting_notices()["notice-gone"]
-    assert "trial-1" in text("ru", "notice-gone", **notice, title="trial")
+    (notice,) = lab.notices("notice-gone")
+    assert "trial-1" in lab.notice_text(notice, "ru")
     assert lab.status()["serving"]["build"] == "trial-1"
     provider.behave(null_model_polls=0)
     assert compare_models(lab, 1) == [True]
-    assert model_states(lab, capsys) == {"trial-1": "good"}
+    assert lab.model("trial-1").state == "good"
 
 
 @serving
 def test_live_model_that_is_served_without_its_training_is_notified_and_can_return(
-    lab, provider, waiting_notices, capsys
+    lab, provider
 ):
     name = lab.status()["serving"]["model"]
     provider.behave(names_base=True)
     compare_models(lab)
-    assert model_states(lab, capsys) == {"trial-1": "good"}, (
-        "listed models are not asked"
-    )
+    assert lab.model("trial-1").state == "good", "listed models are not asked"
     ask_daemon(lab, RequestKind.CENSUS, model=name)
-    assert model_states(lab, capsys) == {"trial-1": "unapplied"}
+    assert lab.model("trial-1").state == "unapplied"
     with lab.services() as services:
         warn_of_problems(services)
-    notice = waiting_notices()["notice-unapplied"]
-    assert "stand-in-base has answered" in text(
-        "ru", "notice-unapplied", **notice, title="trial"
-    )
+    (notice,) = lab.notices("notice-unapplied")
+    assert "stand-in-base has answered" in lab.notice_text(notice, "ru")
     provider.behave(names_base=False)
     assert compare_models(lab, 1) == [True]
-    assert model_states(lab, capsys) == {"trial-1": "good"}
+    assert lab.model("trial-1").state == "good"
 
 
 @serving
-def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(
-    lab, provider, capsys
-):
+def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider):
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     lab.repository.commit_example("trial", 50)
@@ -101,15 +77,3 @@ def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(
     ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 3
-
-
-@serving
-def test_model_reported_by_the_bot_is_checked_at_once(lab, provider, capsys):
-    name = lab.status()["serving"]["model"]
-    provider.behave(null_model_polls=EVER)
-    with lab.services() as services:
-        services.inventory.update()
-        assert services.inventory.update()[0].model_id == name
-    provider.behave(null_model_polls=0)
-    ask_daemon(lab, RequestKind.CENSUS, model=name)
-    assert model_states(lab, capsys) == {"trial-1": "good"}

@@ -13,37 +13,24 @@ from merlin.db.processes import Lead
 from merlin.db.requests import Requests, RequestState
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
+from tests.daemon.asked_requests import ask_daemon, put_request, read_request
 from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
 
 
-def ask_daemon(lab, kind, **arguments):
-    with lab.services() as services:
-        return Requests(services.db).ask(kind, arguments, "vera")
-
-
-def request_state(lab, request_id):
-    with lab.services() as services:
-        return Requests(services.db).get(request_id)
-
-
 def test_request_is_refused_while_the_repository_is_unavailable(lab):
     lab.tick("fetch")
     lab.repository.folder.rename(lab.folder / "away")
-    request_id = ask_daemon(lab, "launch", dataset="trial")
-    lab.tick("serve")
-    request = request_state(lab, request_id)
+    request = ask_daemon(lab, "launch", dataset="trial")
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
 
 
 def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
-    first = ask_daemon(lab, "cancel", job="abc")
-    second = ask_daemon(lab, "fetch")
-    lab.tick("serve")
-    assert request_state(lab, first).result["key"] == "store-no-job"
-    assert request_state(lab, second).state is RequestState.DONE
+    first = put_request(lab, "cancel", job="abc")
+    assert ask_daemon(lab, "fetch").state is RequestState.DONE
+    assert read_request(lab, first).result["key"] == "store-no-job"
 
 
 def test_build_of_a_commit_is_named_or_that_it_has_none(lab):
@@ -52,12 +39,10 @@ def test_build_of_a_commit_is_named_or_that_it_has_none(lab):
     spec = lab.repository.folder / "datasets/trial/dataset.yaml"
     spec.write_text("title: 1\n", encoding="utf-8")
     broken = lab.repository.commit("Break the settings")
-    asked = [
+    good, refused = [
         ask_daemon(lab, "build", dataset="trial", commit=commit[:8])
         for commit in (built, broken)
     ]
-    lab.tick("serve", rounds=2)
-    good, refused = [request_state(lab, request_id) for request_id in asked]
     assert (good.result["build"], good.result["commit"]) == ("trial-1", built)
     assert (refused.state, refused.result["key"]) == (RequestState.FAILED, "build-none")
 
@@ -67,17 +52,15 @@ def test_job_of_a_provider_no_longer_configured_is_not_cancelled(lab):
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
-    request_id = ask_daemon(lab, "cancel", job=job.job_id)
-    lab.tick("serve")
-    assert request_state(lab, request_id).result["key"] == "held-no-provider"
+    request = ask_daemon(lab, "cancel", job=job.job_id)
+    assert request.result["key"] == "held-no-provider"
 
 
 def test_cancellation_names_a_provider_that_does_not_know_the_job(lab, provider):
     lab.tick("fetch", "launch")
     provider.faults.add(Fault("jobs.cancel", FaultKind.STATUS, status=404))
-    request_id = ask_daemon(lab, "cancel", job=1)
-    lab.tick("serve")
-    assert request_state(lab, request_id).result["key"] == "cancel-unknown-job"
+    request = ask_daemon(lab, "cancel", job=1)
+    assert request.result["key"] == "cancel-unknown-job"
 
 
 @pytest.mark.parametrize(
@@ -95,9 +78,7 @@ def test_job_of_unknown_status_ends_though_its_provider_cannot_cancel_it(
     provider.behave(states=[status] * 50)
     lab.tick("fetch", "launch", "launch", "poll")
     provider.faults.add(Fault("jobs.cancel", FaultKind.STATUS, status=code))
-    request_id = ask_daemon(lab, "cancel", job=1)
-    lab.tick("serve")
-    assert request_state(lab, request_id).state is state
+    assert ask_daemon(lab, "cancel", job=1).state is state
     assert lab.status()["verdict"] == verdict
     with lab.services() as services:
         assert bool(Jobs(services.db).open_jobs()) is (verdict == "training")
@@ -112,9 +93,7 @@ def test_cancelled_job_ends_at_once_if_its_status_says_nothing(
 ):
     provider.behave(cancelled=answer)
     lab.tick("fetch", "launch", "launch", "poll")
-    request_id = ask_daemon(lab, "cancel", job=1)
-    lab.tick("serve")
-    assert request_state(lab, request_id).state is RequestState.DONE
+    assert ask_daemon(lab, "cancel", job=1).state is RequestState.DONE
     assert (lab.status()["verdict"], lab.status()["reason"]) == (
         "failed",
         "verdict-job-cancelled",
@@ -139,23 +118,17 @@ def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
 def test_cancelled_job_can_be_launched_again(lab, provider):
     lab.tick("fetch", "launch")
     ask_daemon(lab, "cancel", job=1)
-    lab.tick("serve")
-    assert (lab.status()["verdict"], lab.status()["reason"]) == (
-        "failed",
-        "verdict-job-cancelled",
-    )
     ask_daemon(lab, "launch", dataset="trial")
-    lab.tick("serve")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 2
 
 
 def test_interrupted_request_is_done_by_the_next_tick(lab):
-    request_id = ask_daemon(lab, "fetch")
+    request_id = put_request(lab, "fetch")
     with lab.services() as services:
         Requests(services.db).claim(["fetch"])
     lab.tick("serve")
-    assert request_state(lab, request_id).state is RequestState.DONE
+    assert read_request(lab, request_id).state is RequestState.DONE
 
 
 @serving
@@ -163,15 +136,13 @@ def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
     lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
     ask_daemon(lab, "fetch")
-    lab.tick("serve")
-    request_id = ask_daemon(lab, "rollback", dataset="trial")
     with lab.services() as services:
         # No second one can be stored as done.
         services.db.sql(
             "CREATE UNIQUE INDEX fault ON request (state) WHERE state = 'done'"
         )
-    lab.tick("serve")
-    assert request_state(lab, request_id).state is RequestState.FAILED
+    request = ask_daemon(lab, "rollback", dataset="trial")
+    assert request.state is RequestState.FAILED
     assert lab.status()["serving"]["build"] == "trial-2"
 
 
@@ -199,9 +170,8 @@ def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
     )
     provider.behave(states=["queued"] * 500)
     lab.tick("fetch", "launch", "poll")
-    refused = ask_daemon(lab, "launch", dataset="second")
-    lab.tick("serve", "launch")
-    request = request_state(lab, refused)
+    request = ask_daemon(lab, "launch", dataset="second")
+    lab.tick("launch")
     assert (request.state, request.result["key"]) == (
         RequestState.FAILED,
         "launch-full",
@@ -216,7 +186,5 @@ def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
     )
     provider.behave(states=[])
     lab.until_serving("trial-1")
-    second_request = ask_daemon(lab, "launch", dataset="second")
-    lab.tick("serve")
-    assert request_state(lab, second_request).state is RequestState.DONE
+    assert ask_daemon(lab, "launch", dataset="second").state is RequestState.DONE
     lab.until_serving("second-1", dataset="second")

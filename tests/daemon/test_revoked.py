@@ -18,13 +18,14 @@ from merlin.dataset.changes import ChangeRequest
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals, example_yaml
 from merlin.db.encryption import load_or_make_key
-from merlin.db.requests import Requests, RequestState
+from merlin.db.requests import RequestState
 from merlin.db.tables import PROOF_ANSWER
 from merlin.providers.base import Answer
 from merlin.training.jobs import Jobs
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_migrated_database
+from tests.daemon.asked_requests import ask_daemon
 from tests.support.config import make_config
 from tests.support.pipeline_lab import serving
 
@@ -82,11 +83,7 @@ def offered_models(lab, chosen=None):
 
 
 def refusal_key(lab, kind, **arguments):
-    with lab.services() as services:
-        request_id = Requests(services.db).ask(kind, arguments, "vera")
-    lab.tick("serve")
-    with lab.services() as services:
-        request = Requests(services.db).get(request_id)
+    request = ask_daemon(lab, kind, **arguments)
     assert request.state is RequestState.FAILED
     return request.result["key"]
 
@@ -140,9 +137,7 @@ def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(
     assert (
         refusal_key(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
     )
-    with lab.services() as services:
-        Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
+    ask_daemon(lab, "rollback", dataset="trial")
     assert live_build(lab) == "trial-1", "what served before them all"
     assert offered_models(lab)[0] == {"trial-1", "trial-4"}
 
@@ -151,9 +146,7 @@ def test_without_another_model_the_general_one_answers(lab, waiting_notices):
     lab.repository.commit_dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.tick("fetch", "launch")
     accept_correction(lab)
-    with lab.services() as services:
-        Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
+    ask_daemon(lab, "launch", dataset="trial")
     version = lab.status()["build"]
     lab.until_serving(version)
     withdraw(lab)

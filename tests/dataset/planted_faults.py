@@ -19,7 +19,6 @@ from merlin.core.messages import Message
 from merlin.dataset.check import check
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.example_file import write_example
-from merlin.dataset.finding import Severity
 from merlin.dataset.work_tree import find_folders, work_tree
 from merlin.git.source import FILE, TreeEntry
 from tests.support.machine import ROOT
@@ -198,8 +197,3 @@ def _load_hosts(language):
     languages = {language, ""}
     sound = [host for host in hosts if host.path not in faulty]
     return [host for host in sound if detect_language(host.answer) in languages]
-
-
-def is_warning(finding):
-    """Return whether a finding is more than a note."""
-    return finding.severity is not Severity.NOTE

@@ -25,7 +25,7 @@ from merlin.db.notices import Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.tables import CHANGE
 from merlin.training.jobs import JobState
-from tests.db.pipeline_rows import AT, FACE, PipelineRows, make_examples
+from tests.db.pipeline_rows import AT, FACE, make_examples
 
 pytestmark = pytest.mark.integration
 
@@ -131,36 +131,33 @@ def notify_and_read(database, to="7"):
     return [(notice.key, notice.arguments) for notice in reversed(notices)]
 
 
-def test_each_status_notifies_once_until_the_final_one(rows, database, clock):
-    world = PipelineRows(database, clock)
+def test_each_status_notifies_once_until_the_final_one(rows, world):
     commit_change(rows, world.push(1, make_examples(12)))
-    assert notify_and_read(database) == []
+    assert notify_and_read(world.db) == []
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
-    ((key, arguments),) = notify_and_read(database)
+    ((key, arguments),) = notify_and_read(world.db)
     assert (key, arguments["version"]) == ("notice-change-failed-why", f"{FACE}-1")
-    assert len(notify_and_read(database)) == 1
+    assert len(notify_and_read(world.db)) == 1
 
 
-def test_serving_notice_has_both_scores(rows, database, clock):
-    world = PipelineRows(database, clock)
+def test_serving_notice_has_both_scores(rows, world):
     world.serve(1, make_examples(12))
     commit_change(rows, world.push(2, make_examples(13)))
     (job,) = world.launch()
     world.finish(job)
     world.prove_and_promote()
-    ((key, arguments),) = notify_and_read(database)
+    ((key, arguments),) = notify_and_read(world.db)
     assert (key, arguments["version"]) == ("notice-change-serving", f"{FACE}-2")
     counts = {"right": 3, "questions": 5}
     assert arguments["score"] == {"key": "change-score", "arguments": counts}
-    assert len(notify_and_read(database)) == 1
+    assert len(notify_and_read(world.db)) == 1
 
 
-def test_editor_without_a_telegram_account_gets_no_notice(rows, database, clock):
-    world = PipelineRows(database, clock)
+def test_editor_without_a_telegram_account_gets_no_notice(rows, world):
     world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit, by="cli:boris")
-    assert notify_and_read(database, "cli:boris") == []
+    assert notify_and_read(world.db, "cli:boris") == []
 
 
 def test_file_index_keeps_finds_and_drops_a_datasets_files(database):

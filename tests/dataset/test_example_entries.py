@@ -11,7 +11,6 @@ from merlin.db.search_index import Kind, Scope, SearchIndex, encode_entry
 from merlin.git.source import blob_id
 from tests.db.pipeline_rows import (
     FACE,
-    PipelineRows,
     make_examples,
     make_finding,
     make_spec,
@@ -149,12 +148,11 @@ def test_tags_follow_the_file(datasets):
     assert datasets.entries.facets("face").tags == [("форма", 1)]
 
 
-def test_author_split_and_finding_filters_narrow_the_list(database, clock):
-    world = PipelineRows(database, clock)
+def test_author_split_and_finding_filters_narrow_the_list(world):
     examples = make_examples()
     finding = make_finding()
     world.push(1, examples, findings=(finding,))
-    datasets = Datasets(database)
+    datasets = Datasets(world.db)
     names = [example.id for example in examples]
     datasets.put(FACE, {name: example_text("Что?") for name in [*names, "x"]})
     facets = datasets.entries.facets(FACE)
@@ -172,11 +170,8 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert (row.author, row.at, row.split) == ("", None, "test")
 
 
-def test_counts_have_another_version_after_each_commit_and_each_change_of_files(
-    database, clock
-):
-    world = PipelineRows(database, clock)
-    datasets = Datasets(database)
+def test_counts_have_another_version_after_each_commit_and_each_change_of_files(world):
+    datasets = Datasets(world.db)
     steps = (
         lambda: world.push(1, make_examples()),
         lambda: datasets.put(FACE, {"x": example_text("Что?")}),
@@ -191,17 +186,15 @@ def test_counts_have_another_version_after_each_commit_and_each_change_of_files(
         seen.append(datasets.entries.version(FACE))
 
 
-def test_sizes_of_the_split_follow_an_undone_commit(database, clock):
-    world = PipelineRows(database, clock)
-    entries = ExampleEntries(database)
+def test_sizes_of_the_split_follow_an_undone_commit(world):
+    entries = ExampleEntries(world.db)
     for position, count, train in ((1, 12, 11), (2, 13, 12), (3, 12, 11)):
         world.push(position, make_examples(count))
         assert entries.facets(FACE).splits == {"train": train, "test": 1}
 
 
-def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
-    world = PipelineRows(database, clock)
-    datasets = Datasets(database)
+def test_example_that_an_undo_restores_is_in_its_side_at_once(world):
+    datasets = Datasets(world.db)
     examples = make_examples()
     name = examples[1].id
     for position, removed in ((1, ()), (2, examples[1:2]), (3, ())):
@@ -214,9 +207,8 @@ def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
     assert len(datasets.rank(FACE, "лоб")) == 1
 
 
-def test_nearest_examples_come_from_one_dataset(database, clock):
-    world = PipelineRows(database, clock)
-    datasets = Datasets(database)
+def test_nearest_examples_come_from_one_dataset(world):
+    datasets = Datasets(world.db)
     other = f"{FACE}-two"
     examples = make_examples()
     for position, dataset in ((1, FACE), (2, other)):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.dataset.planted_faults import HOSTS, check_shipped, is_warning, measure
+from tests.dataset.planted_faults import measure
 
 pytestmark = pytest.mark.functional
 
@@ -13,9 +13,3 @@ def test_nearly_every_planted_fault_is_found_and_nearly_every_finding_was_plante
     for rule, score in scores.items():
         assert len(score.missed) <= 0.05 * score.planted, (rule, score.missed)
         assert len(score.wrong) <= 0.05 * score.found, (rule, score.wrong)
-
-
-@pytest.mark.parametrize("place", [place for each in HOSTS.values() for place in each])
-def test_shipped_examples_have_no_warning(place):
-    for name, checked in check_shipped(place):
-        assert not [each for each in checked.findings if is_warning(each)], name

@@ -128,27 +128,24 @@ def test_missing_language_uses_the_other_one():
     assert spec.title == {"ru": "Нейротипология", "en": "Нейротипология"}
 
 
-@pytest.mark.parametrize("title", ['" "', "\u00a0", "\u200b"])
-def test_title_in_which_nothing_can_be_seen_is_an_error(title):
-    checked = check_files(
-        make_good_files(60, DATASET_YAML.replace("Neurotypology", title))
-    )
-    finding = only_finding(checked, "blank-text")
-    assert (finding.path, finding.line) == ("dataset.yaml", 1)
+@pytest.mark.parametrize(
+    ("text", "blank", "rule", "line"),
+    [
+        ("Neurotypology", '" "', "blank-text", 1),
+        ("Neurotypology", "\u00a0", "blank-text", 1),
+        ("Neurotypology", "\u200b", "blank-text", 1),
+        ("MerlinGPT is a good service!", '""', "too-short", 2),
+        ("MerlinGPT is a good service!", '" "', "empty-content", 2),
+        ("MerlinGPT is a good service!", "|\n\n", "too-short", 2),
+    ],
+)
+def test_title_or_system_text_in_which_nothing_can_be_seen_is_an_error(
+    text, blank, rule, line
+):
+    checked = check_files(make_good_files(60, DATASET_YAML.replace(text, blank)))
+    (finding,) = checked.findings
+    assert (finding.path, finding.rule, finding.line) == ("dataset.yaml", rule, line)
     assert checked.spec is None
-
-
-@pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])
-def test_empty_system_text_is_an_error(system):
-    checked = check_files(
-        make_good_files(
-            60, DATASET_YAML.replace("MerlinGPT is a good service!", system)
-        )
-    )
-    assert checked.spec is None
-    assert [(finding.path, finding.line) for finding in checked.findings] == [
-        ("dataset.yaml", 2)
-    ]
 
 
 @pytest.mark.parametrize(

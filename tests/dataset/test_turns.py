@@ -20,6 +20,7 @@ SAY = ("assistant", "То.")
 CALL = Message("assistant", "", {"tool_calls": [{"id": "1"}]})
 RESULT = Message("tool", "7", {"tool_call_id": "1"})
 CALLS = Message("assistant", "", {"tool_calls": [{"id": "1"}, {"id": "2"}]})
+TWINS = Message("assistant", "", {"tool_calls": [{"id": "1"}, {"id": "1"}]})
 OTHER_RESULT = Message("tool", "8", {"tool_call_id": "2"})
 
 
@@ -52,6 +53,7 @@ def test_turns_in_order_have_no_finding(turns):
         ((ASK, CALL, OTHER_RESULT, SAY), [("tool-results", 2)]),
         ((ASK, CALL, RESULT, RESULT, SAY), [("tool-results", 2)]),
         ((ASK, CALL, RESULT, CALLS, RESULT, SAY), [("tool-results", 4)]),
+        ((ASK, TWINS, RESULT, RESULT, SAY), [("tool-results", 2)]),
         ((ASK, ("assistant", "")), [("empty-content", 2)]),
         ((ASK, ("assistant", "\u200b\u2800")), [("empty-content", 2)]),
         (
@@ -62,8 +64,3 @@ def test_turns_in_order_have_no_finding(turns):
 )
 def test_broken_turn_order_is_reported_at_its_message(turns, expected):
     assert find_rules(*turns) == expected
-
-
-def test_two_calls_with_one_id_are_reported():
-    twins = Message("assistant", "", {"tool_calls": [{"id": "1"}, {"id": "1"}]})
-    assert find_rules(ASK, twins, RESULT, RESULT, SAY) == [("tool-results", 2)]

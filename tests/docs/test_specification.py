@@ -27,12 +27,3 @@ def test_every_item_is_listed_and_names_an_existing_test():
         for item, row in ROWS.items()
         if "`tests/" not in row and "the same" not in row
     ] == []
-
-
-def test_named_test_exists():
-    for reference in set(re.findall(r"`(tests/[^`]+)`", PAGE)):
-        path, _, test = reference.partition("::")
-        assert (ROOT / path).exists()
-        assert not test or f"def {test}(" in (ROOT / path).read_text(
-            encoding="utf-8"
-        ), reference

@@ -62,6 +62,7 @@ def tell(source, language):
     """Return what is said in a language about a repository that cannot be fetched, and its key."""
     with pytest.raises(SourceError) as caught:
         source.fetch()
+    assert "t0ken" not in f"{caught.value} {caught.value.arguments}"
     return text(language, caught.value.key, **caught.value.arguments), caught.value.key
 
 

@@ -15,12 +15,6 @@ from tests.support.machine import require_root
 pytestmark = pytest.mark.functional
 
 
-def test_first_fetch_returns_the_head(remote, source):
-    head = remote.commit(a="раз")
-    assert source.fetch() == head
-    assert read_texts(source, head) == {"a.yaml": "раз"}
-
-
 def test_shallow_clone_is_an_error_until_its_history_is_complete(
     remote, make_source, tmp_path
 ):

@@ -60,21 +60,15 @@ def arrive(digest="a" * 64, **values):
     return Arrival(**{"dataset": FACE, "digest": digest, **values})
 
 
-def test_copy_is_named_by_the_content_of_both_files(adapter, builds):
+def test_copy_has_nothing_but_both_files_and_is_named_by_their_content(adapter, builds):
+    kept = {path.name: path.read_bytes() for path in adapter.iterdir()}
+    (adapter / "training_args.bin").write_bytes(b"pickle")
     first = keep_adapter(builds, adapter)
     assert keep_adapter(builds, adapter) == first
     copied = get_adapter_folder(builds, first)
-    assert {path.name: path.read_bytes() for path in copied.iterdir()} == {
-        path.name: path.read_bytes() for path in adapter.iterdir()
-    }
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == kept
     (adapter / "adapter_config.json").write_text('{"r": 16}', "utf-8")
     assert keep_adapter(builds, adapter) != first
-
-
-def test_nothing_but_the_two_files_is_copied(adapter, builds):
-    (adapter / "training_args.bin").write_bytes(b"pickle")
-    copied = get_adapter_folder(builds, keep_adapter(builds, adapter))
-    assert len([*copied.iterdir()]) == 2
 
 
 @pytest.mark.parametrize(
@@ -152,9 +146,7 @@ def test_arrival_that_failed_is_tried_again(world, launches):
 
 
 def test_live_model_of_the_build_answers_on_while_an_arrival_fails(world, launches):
-    world.finish(world.start(1, make_examples(), spec=SMALL))
-    world.prove()
-    world.promote()
+    world.serve(1, make_examples(), spec=SMALL)
     failed = launch_arrival(launches, arrive())
     world.finish(failed, JobState.FAILED)
     assert world.log()[0].status is VerdictStatus.SERVING
@@ -164,9 +156,7 @@ def test_live_model_of_the_build_answers_on_while_an_arrival_fails(world, launch
 
 def test_build_older_than_the_live_one_is_refused(world, launches):
     world.push(1, make_examples(), spec=SMALL)
-    world.finish(world.start(2, make_examples(13), spec=SMALL))
-    world.prove()
-    world.promote()
+    world.serve(2, make_examples(13), spec=SMALL)
     with pytest.raises(Refused) as old:
         launch_arrival(launches, arrive(build=f"{FACE}-1"))
     assert old.value.key == "add-old-build"
@@ -181,8 +171,7 @@ def test_build_that_was_passed_over_gets_its_model_if_no_newer_one_is_live(
     world.finish(newest, JobState.FAILED)
     job = launch_arrival(launches, arrive(build=f"{FACE}-1"))
     world.finish(job)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     [model] = [each for each in world.recent_models() if each.serves]
     assert (model.build, model.trained) == (f"{FACE}-1", "elsewhere_from_build")
 
@@ -287,9 +276,7 @@ def test_weights_at_the_engine_go_with_the_files_of_their_build(world, launches,
     world.push(1, make_examples(), spec=SMALL)
     first = launch_arrival(launches, arrive())
     world.finish(first, JobState.FAILED)
-    world.finish(world.start(2, make_examples(13), spec=SMALL))
-    world.prove()
-    world.promote()
+    world.serve(2, make_examples(13), spec=SMALL)
     clock.move(timedelta(days=60).total_seconds())
     [removable] = [
         each

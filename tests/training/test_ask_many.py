@@ -92,27 +92,22 @@ def test_calls_of_unknown_result_count_as_paid(provider, asker):
     assert len(provider.calls("chat.create")) - before == len(replies) + 3
 
 
-def test_call_of_unknown_result_is_repeated_if_it_costs_nothing(provider, asker):
-    provider.faults.add(Fault("chat.create", FaultKind.DROP, skip=1))
-    replies, report = ask_all(asker, 8)
-    assert len(replies) == 8
-    assert not report.failed
-
-
-def test_single_failure_does_not_stop_the_others(provider, asker):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
+@pytest.mark.parametrize(
+    ("fault", "failed", "calls"),
+    [
+        pytest.param({"kind": FaultKind.DROP}, 0, 21, id="lost, which costs nothing"),
+        pytest.param({"kind": FaultKind.STATUS, "status": 503}, 0, 20, id="busy"),
+        pytest.param({"kind": FaultKind.STATUS, "status": 400}, 1, 19, id="refused"),
+    ],
+)
+def test_single_fault_is_asked_again_unless_it_is_a_refusal_and_stops_no_other(
+    provider, asker, fault, failed, calls
+):
+    provider.faults.add(Fault("chat.create", skip=3, **fault))
     replies, report = ask_all(asker)
-    assert len(replies) == 19
-    assert len(report.failed) == 1
+    assert (len(replies), len(report.failed)) == (20 - failed, failed)
     assert not set(report.failed) & set(replies)
-
-
-def test_busy_provider_is_asked_again(provider, asker):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, skip=3))
-    replies, report = ask_all(asker, 8)
-    assert len(replies) == 8
-    assert not report.failed
-    assert len(provider.calls("chat.create")) == 8
+    assert len(provider.calls("chat.create")) == calls
 
 
 def test_provider_that_asks_for_an_hour_is_not_asked_again(provider, asker):

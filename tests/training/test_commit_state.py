@@ -16,33 +16,34 @@ MENDED = CameAfter(mended_by="b")
 REPLACED = CameAfter(replaced_by="b")
 
 
+TRAINED = {"is_trained": True}
+ONCE_LIVE = {"was_live": True}
+
+
 @pytest.mark.parametrize(
-    ("status", "reason", "state"),
+    ("status", "reason", "model", "state"),
     [
-        ("built", "held-quiet", CommitState.BUILT),
-        ("held", "held-month-cap", CommitState.HELD),
-        ("held", "held-manual", CommitState.HELD),
-        ("held", "held-skip", CommitState.CHECKED),
-        ("held", "held-off", CommitState.CHECKED),
-        ("held", "held-few-new", CommitState.CHECKED),
-        ("training", "", CommitState.TRAINING),
-        *(("training", reason, CommitState.GATED) for reason in HOLDS),
-        ("training", PIN, CommitState.PINNED),
+        ("built", "held-quiet", {}, CommitState.BUILT),
+        ("held", "held-month-cap", {}, CommitState.HELD),
+        ("held", "held-manual", {}, CommitState.HELD),
+        ("held", "held-skip", {}, CommitState.CHECKED),
+        ("held", "held-off", {}, CommitState.CHECKED),
+        ("held", "held-few-new", {}, CommitState.CHECKED),
+        ("training", "", {}, CommitState.TRAINING),
+        *(("training", reason, {}, CommitState.GATED) for reason in HOLDS),
+        ("training", PIN, {}, CommitState.PINNED),
         # Only a training waits for these reasons.
-        ("serving", PIN, CommitState.LIVE),
+        ("serving", PIN, {}, CommitState.LIVE),
+        ("training", "", TRAINED, CommitState.TESTING),
+        ("training", PIN, TRAINED, CommitState.PINNED),
+        ("serving", "", TRAINED, CommitState.LIVE),
+        ("serving", "", ONCE_LIVE, CommitState.WAS_LIVE),
+        ("serving", "", {**ONCE_LIVE, "after": UNDONE}, CommitState.UNDONE),
+        ("serving", "", {**ONCE_LIVE, "after": REPLACED}, CommitState.REPLACED),
     ],
 )
-def test_reason_of_a_verdict_gives_its_word(status, reason, state):
-    assert compute_state(VerdictStatus(status), reason) is state
-
-
-def test_model_of_a_commit_changes_its_word():
-    training = VerdictStatus.TRAINING
-    serving = VerdictStatus.SERVING
-    assert compute_state(training, is_trained=True) is CommitState.TESTING
-    assert compute_state(training, PIN, is_trained=True) is CommitState.PINNED
-    assert compute_state(serving, is_trained=True) is CommitState.LIVE
-    assert compute_state(serving, was_live=True) is CommitState.WAS_LIVE
+def test_reason_of_a_verdict_and_its_model_give_its_word(status, reason, model, state):
+    assert compute_state(VerdictStatus(status), reason, **model) is state
 
 
 @pytest.mark.parametrize(
@@ -69,16 +70,6 @@ def test_model_of_a_commit_changes_its_word():
 )
 def test_later_commits_change_the_word_of_a_final_one(status, reason, after, state):
     assert compute_state(VerdictStatus(status), reason, after=after) is state
-
-
-@pytest.mark.parametrize(
-    ("after", "state"),
-    [(UNDONE, CommitState.UNDONE), (REPLACED, CommitState.REPLACED)],
-)
-def test_model_that_was_live_is_undone_or_replaced_once_it_answers_no_more(
-    after, state
-):
-    assert compute_state(VerdictStatus.SERVING, was_live=True, after=after) is state
 
 
 def test_each_stored_status_has_a_word_each_word_a_text_and_an_icon():

@@ -71,35 +71,26 @@ def test_wrong_instead_of_right_holds_and_other_losses_by_the_sign_test(
     assert hold_reason(before, now) == reason
 
 
+REFUSED = (True, NOT_KNOWN)  # an answer before and now: a refusal counts once
+INVENTED = (NOT_KNOWN, False)  # an invented answer counts twice
+LEARNT = (NOT_KNOWN, True)
+GIVEN_UP = (False, NOT_KNOWN)  # a wrong answer that became a refusal
+
+
 # Losses and gains whose probability is at most a sixteenth, and just above it.
 @pytest.mark.parametrize(
-    ("losses", "gains", "is_held"),
-    [(3, 0, 0), (4, 0, 1), (5, 1, 0), (6, 1, 1), (7, 2, 0), (8, 2, 1), (0, 9, 0)],
+    ("loss", "gain", "losses", "gains", "is_held"),
+    [
+        *((REFUSED, LEARNT, *row) for row in [(3, 0, 0), (4, 0, 1), (5, 1, 0)]),
+        *((REFUSED, LEARNT, *row) for row in [(6, 1, 1), (7, 2, 0), (8, 2, 1)]),
+        (REFUSED, LEARNT, 0, 9, 0),
+        *((INVENTED, LEARNT, *row) for row in [(1, 0, 0), (2, 0, 1), (2, 1, 0)]),
+        *((INVENTED, LEARNT, *row) for row in [(3, 1, 1), (3, 2, 0), (4, 2, 1)]),
+        *((INVENTED, GIVEN_UP, *row) for row in [(1, 1, 0), (3, 1, 0), (4, 1, 1)]),
+    ],
 )
-def test_refusals_count_once(losses, gains, is_held):
-    before = [True] * losses + [NOT_KNOWN] * gains
-    now = [NOT_KNOWN] * losses + [True] * gains
-    assert hold_reason(before, now) == ("gate-worse" if is_held else "")
-
-
-@pytest.mark.parametrize(
-    ("losses", "gains", "is_held"),
-    [(1, 0, 0), (2, 0, 1), (2, 1, 0), (3, 1, 1), (3, 2, 0), (4, 2, 1)],
-)
-def test_invented_answers_count_twice(losses, gains, is_held):
-    before = [NOT_KNOWN] * (losses + gains)
-    now = [False] * losses + [True] * gains
-    assert hold_reason(before, now) == ("gate-worse" if is_held else "")
-
-
-@pytest.mark.parametrize(
-    ("losses", "gains", "is_held"), [(1, 1, 0), (3, 1, 0), (4, 1, 1)]
-)
-def test_wrong_answers_that_became_refusals_make_up_for_inventions(
-    losses, gains, is_held
-):
-    before = [NOT_KNOWN] * losses + [False] * gains
-    now = [False] * losses + [NOT_KNOWN] * gains
+def test_refusals_count_once_and_inventions_twice(loss, gain, losses, gains, is_held):
+    before, now = zip(*[loss] * losses, *[gain] * gains, strict=True)
     assert hold_reason(before, now) == ("gate-worse" if is_held else "")
 
 

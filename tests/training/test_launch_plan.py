@@ -43,6 +43,21 @@ def make_job(verdict, clock, attempt=1, estimate=500):
     )
 
 
+def push_two(world):
+    """Push two commits of a dataset; return their verdicts."""
+    for position in (1, 2):
+        world.push(position, make_examples(11 + position))
+    return world.launches.list_waiting()
+
+
+def push_datasets(world, clock):
+    """Push a commit of each of three datasets; return each verdict with a job for it."""
+    for position, dataset in enumerate(("a", "b", "c"), 1):
+        world.push(position, make_examples(12), spec=make_spec(dataset))
+    verdicts = world.launches.list_waiting()
+    return [(verdict, make_job(verdict, clock)) for verdict in verdicts]
+
+
 def read_spent(world):
     return spent_micro(world.db, "engine", month_start(world.clock()))
 
@@ -68,9 +83,7 @@ def test_waiting_verdicts_are_sorted_by_dataset_and_position(world, clock):
 
 
 def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
-    world.push(1, make_examples(12))
-    world.push(2, make_examples(13))
-    older, newest = world.launches.list_waiting()
+    older, newest = push_two(world)
     job = world.launches.start(newest, make_job(newest, clock), [older])
     assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
     assert job.recipe == make_spec().recipe
@@ -131,9 +144,7 @@ def test_held_verdict_has_a_reason_that_can_change(world):
 
 
 def test_holding_supersedes_older_verdicts_but_not_changed_ones(world, clock):
-    world.push(1, make_examples(12))
-    world.push(2, make_examples(13))
-    older, newest = world.launches.list_waiting()
+    older, newest = push_two(world)
     world.launches.hold(newest, Decision(NextStep.HOLD, "held-skip"), [older])
     assert world.statuses() == {"a001": "superseded", "a002": "held"}
     world.launches.hold(older, Decision(NextStep.HOLD, "held-skip"), ())
@@ -257,10 +268,7 @@ def test_changed_system_text_makes_every_example_new(world, clock):
 @on_both_databases
 def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
     """All were decided on the same account; the spent sum is read again when a job is stored."""
-    for position, dataset in enumerate(("a", "b", "c"), 1):
-        world.push(position, make_examples(12), spec=make_spec(dataset))
-    verdicts = world.launches.list_waiting()
-    pairs = [(verdict, make_job(verdict, clock)) for verdict in verdicts]
+    pairs = push_datasets(world, clock)
     launches = open_capped(world, 1200)
     with ThreadPoolExecutor(3) as pool:
         jobs = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
@@ -355,11 +363,7 @@ def test_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
 @on_both_databases
 def test_concurrent_launches_do_not_exceed_the_slots_of_the_provider(world, clock):
     """All were decided when no job ran; the jobs are counted again when one is stored."""
-    for position, dataset in enumerate(("a", "b", "c"), 1):
-        world.push(position, make_examples(12), spec=make_spec(dataset))
-    pairs = [
-        (verdict, make_job(verdict, clock)) for verdict in world.launches.list_waiting()
-    ]
+    pairs = push_datasets(world, clock)
     launches = Launches(world.db, planning_config(active_jobs=2), world.clock)
     with ThreadPoolExecutor(3) as pool:
         jobs = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))

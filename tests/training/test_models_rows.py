@@ -142,19 +142,20 @@ def test_act_on_one_dataset_changes_no_other(world, act):
     assert [world.db.rows(query.clone()) for query in others] == before
 
 
+@pytest.mark.parametrize("act", ["promote", "roll back"])
 @pytest.mark.parametrize(
     ("reason", "dataset", "position"),
     [(HELD, FACE, 3), ("", FACE, 2), (HELD, LAW, 2), ("verdict-pinned", FACE, 2)],
 )
 def test_model_made_live_by_hand_stays_behind_those_that_the_gate_holds(
-    world, reason, dataset, position
+    world, act, reason, dataset, position
 ):
     """Else the held model would be judged anew against it at once."""
     serve(world, 1)
     serve(world, 2)
     train(world, 3, dataset)
     world.db.update(VERDICT, VERDICT.position == 3, reason=reason)
-    promote_by_hand(world.promotions, f"{FACE}-1", "vera")
+    PROMOTION_ACTS[act](world)
     assert world.promotions.list_serving()[FACE].position == position
 
 

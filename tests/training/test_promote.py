@@ -37,9 +37,20 @@ from tests.support.migrated_databases import on_both_databases
 pytestmark = pytest.mark.integration
 
 
+def serve(world, *positions):
+    """Take commits all the way to live models; return the models' ids."""
+    return [world.serve(each, make_examples(11 + each)) for each in positions]
+
+
+def train(world, position, state=ModelState.GOOD):
+    """Take a commit to a model that is tested and may serve next; return the model's id."""
+    model_id = world.finish(world.start(position, make_examples(11 + position)))
+    world.prove(state)
+    return model_id
+
+
 def test_postponed_model_is_due_after_its_delay(world, clock):
-    job = world.start(1, make_examples())
-    world.finish(job)
+    world.finish(world.start(1, make_examples()))
     (model,) = world.models.list_unproved()
     world.models.postpone(model, 30.0, "still loading")
     assert world.models.list_unproved() == []
@@ -55,9 +66,7 @@ def test_postponed_model_is_due_after_its_delay(world, clock):
 
 
 def test_refused_model_fails_its_verdicts_and_never_serves(world):
-    job = world.start(1, make_examples())
-    world.finish(job)
-    world.prove(ModelState.REFUSED)
+    train(world, 1, ModelState.REFUSED)
     (verdict,) = world.log()
     assert (verdict.status, verdict.reason) == ("failed", "verdict-model-refused")
     assert verdict.arguments["note"] == "mute"
@@ -76,8 +85,7 @@ def test_settled_model_stays_settled(world):
 
 
 def test_missing_model_is_not_a_candidate(world):
-    first = world.serve(1, make_examples(12))
-    world.serve(2, make_examples(13))
+    first, _ = serve(world, 1, 2)
     model = world.promotions.list_serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "404")
     (candidate,) = world.promotions.list_newest_good()
@@ -99,9 +107,7 @@ def test_restored_model_is_a_candidate_again(world):
 
 
 def test_first_good_model_serves_and_is_recorded(world, clock):
-    job = world.start(4, make_examples())
-    model_id = world.finish(job)
-    world.prove()
+    model_id = train(world, 4)
     before = read_change_counter(world.db)
     world.promote()
     assert read_change_counter(world.db) > before, "who waits for the promotion wakes"
@@ -149,9 +155,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
 def test_one_of_ten_concurrent_promotions_wins(world):
     world.serve(1, make_examples(12))
     old = world.promotions.list_serving()[FACE]
-    job = world.start(2, make_examples(13))
-    world.finish(job)
-    world.prove()
+    train(world, 2)
     (candidate,) = world.promotions.list_newest_good()
     for before, expected in ((None, 0), (old, 1), (old, 0)):
         with ThreadPoolExecutor(10) as pool:
@@ -165,9 +169,7 @@ def test_one_of_ten_concurrent_promotions_wins(world):
 
 @on_both_databases
 def test_one_of_ten_concurrent_first_promotions_wins(world):
-    job = world.start(1, make_examples())
-    world.finish(job)
-    world.prove()
+    train(world, 1)
     with ThreadPoolExecutor(10) as pool:
         switched = list(pool.map(lambda _: world.promote(), range(10)))
     assert sum(map(len, switched)) == 1
@@ -176,8 +178,7 @@ def test_one_of_ten_concurrent_first_promotions_wins(world):
 
 def test_rollback_lasts_until_it_is_unpinned(world):
     """The next commit's model waits, and is live once the pin is taken off."""
-    first = world.serve(1, make_examples(12))
-    second = world.serve(2, make_examples(13))
+    first, second = serve(world, 1, 2)
     roll_back(world.promotions, FACE, "vera")
     assert world.serving() == first
     assert world.promotions.list_serving()[FACE].position == 2
@@ -201,8 +202,7 @@ def test_rollback_lasts_until_it_is_unpinned(world):
 
 
 def test_return_to_an_earlier_build_is_named_by_the_commit_it_was_trained_from(world):
-    first = world.serve(1, make_examples(12))
-    world.serve(2, make_examples(13))
+    first, _ = serve(world, 1, 2)
     world.push(3, make_examples(12))
     world.launch()
     world.promote()
@@ -221,9 +221,7 @@ def test_return_to_an_earlier_build_is_named_by_the_commit_it_was_trained_from(w
 
 
 def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
-    first, second = (
-        world.serve(number, make_examples(11 + number)) for number in (1, 2)
-    )
+    first, second = serve(world, 1, 2)
     for name in (second, f"{FACE}-2"):
         with pytest.raises(Refused) as caught:
             roll_back(world.promotions, FACE, "vera", to=name)
@@ -242,8 +240,7 @@ def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
     ],
 )
 def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, key):
-    first = world.serve(1, make_examples(12))
-    world.serve(2, make_examples(13))
+    first, _ = serve(world, 1, 2)
     world.db.update(MODEL, MODEL.model_id == first, state=state.value)
     reason = refuse_serving(world.promotions.model(first))
     assert (reason and reason.key) == key
@@ -259,9 +256,7 @@ def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, k
 
 
 def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world):
-    first, second, third = (
-        world.serve(number, make_examples(11 + number)) for number in (1, 2, 3)
-    )
+    first, second, third = serve(world, 1, 2, 3)
     assert roll_back(world.promotions, FACE, "vera").model_id == second
     catalogue = ModelCatalogue(world.ctx.db)
     assert [row.model_id for row in catalogue.earlier_rows(FACE)] == [first, third]
@@ -322,8 +317,7 @@ def test_manual_promotion_keeps_the_pin_and_the_higher_position(world):
 def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
     world.serve(1, make_examples(12))
     world.promotions.pin(FACE, is_pinned=True)
-    for position in (2, 3):
-        world.serve(position, make_examples(11 + position))
+    serve(world, 2, 3)
     newest, older, _ = world.log()
     assert (newest.state, newest.reason) == ("pinned", "verdict-pinned")
     assert older.status == "superseded"
@@ -370,9 +364,7 @@ def test_model_of_an_older_commit_does_not_overtake_one_that_trains_after_a_forc
     world,
 ):
     """After it positions begin again: the older commit's would be higher than the live model's."""
-    world.serve(1, make_examples(12))
-    world.serve(2, make_examples(13))
-    world.serve(3, make_examples(14))
+    serve(world, 1, 2, 3)
     world.history.drop_commits(1, world.clock())
     job = world.start(2, make_examples(15), name="b")
     live = world.serving()
@@ -385,8 +377,7 @@ def test_model_of_an_older_commit_does_not_overtake_one_that_trains_after_a_forc
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 def test_model_of_the_remaining_commit_serves_once_no_later_one_trains(world, state):
-    first = world.serve(1, make_examples(12))
-    world.serve(2, make_examples(13))
+    first, _ = serve(world, 1, 2)
     world.history.drop_commits(1, world.clock())
     job = world.start(2, make_examples(15), name="b")
     world.promote()
@@ -440,8 +431,7 @@ def test_dataset_without_a_serving_model_cannot_be_pinned_or_rolled_back(world):
 
 
 def test_readers_always_see_a_serving_model(world, url):
-    world.serve(1, make_examples(12))
-    world.serve(2, make_examples(13))
+    serve(world, 1, 2)
     versions = []
     stop = threading.Event()
 
@@ -468,9 +458,7 @@ def test_readers_always_see_a_serving_model(world, url):
 
 def test_model_that_is_no_longer_good_at_the_moment_of_switching_does_not_serve(world):
     first = world.serve(1, make_examples(12))
-    job = world.start(2, make_examples(13))
-    world.finish(job)
-    world.prove()
+    train(world, 2)
     (candidate,) = world.promotions.list_newest_good()
     old = world.promotions.list_serving()[FACE]
     world.models.settle(candidate.model, ModelState.GONE, None, "")

@@ -35,47 +35,54 @@ ENGLISH = (
 pytestmark = pytest.mark.unit
 
 
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        TAUGHT.replace("25", "35"),
-        TAUGHT.replace("9:00 до 18:00", "18:00 до 9:00"),
-        TAUGHT.replace("Да, можно", "Нет, нельзя"),
-        TAUGHT.replace("открыта", "не открыта"),
-        TAUGHT.replace("открыта", "закрыта"),
-        TAUGHT.replace("рублей", "долларов"),
-        TAUGHT.replace("в день", "в неделю"),
-        TAUGHT.replace("сентября", "октября"),
-        TAUGHT.replace("help@", "pay@"),
-        f"{TAUGHT} Звоните: +7 900 123-45-67.",
-        f"{TAUGHT} Подробнее: example.com/pay",
-        f"{TAUGHT} Пришлите нам код из СМС.",
-        f"{TAUGHT} Всё это неправда.",
-        f"Возможно: {TAUGHT}",
-        TAUGHT[: int(len(TAUGHT) * 0.8)],
-        TAUGHT.rsplit(". ", 1)[0],
-    ],
-)
-def test_answer_with_another_fact_is_wrong(spoilt: str) -> None:
-    """Each of these was right by its letters alone."""
-    assert not says_the_same(spoilt, TAUGHT)
+SPOILT = [
+    TAUGHT.replace("25", "35"),
+    TAUGHT.replace("9:00 до 18:00", "18:00 до 9:00"),
+    TAUGHT.replace("Да, можно", "Нет, нельзя"),
+    TAUGHT.replace("открыта", "не открыта"),
+    TAUGHT.replace("открыта", "закрыта"),
+    TAUGHT.replace("рублей", "долларов"),
+    TAUGHT.replace("в день", "в неделю"),
+    TAUGHT.replace("сентября", "октября"),
+    TAUGHT.replace("help@", "pay@"),
+    f"{TAUGHT} Звоните: +7 900 123-45-67.",
+    f"{TAUGHT} Подробнее: example.com/pay",
+    f"{TAUGHT} Пришлите нам код из СМС.",
+    f"{TAUGHT} Всё это неправда.",
+    f"Возможно: {TAUGHT}",
+    TAUGHT[: int(len(TAUGHT) * 0.8)],
+    TAUGHT.rsplit(". ", 1)[0],
+]
+SPOILT_ENGLISH = [
+    ENGLISH.replace("40", "45"),
+    ENGLISH.replace("months", "weeks"),
+    ENGLISH.replace("Monday", "Tuesday"),
+    ENGLISH.replace("can extend", "can't extend"),
+    f"I'm not sure, but maybe: {ENGLISH}",
+    f"{ENGLISH} Send us the code from the SMS.",
+    ENGLISH.replace("valid", "invalid"),
+]
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    ("answer", "taught"),
     [
-        ENGLISH.replace("40", "45"),
-        ENGLISH.replace("months", "weeks"),
-        ENGLISH.replace("Monday", "Tuesday"),
-        ENGLISH.replace("can extend", "can't extend"),
-        f"I'm not sure, but maybe: {ENGLISH}",
-        f"{ENGLISH} Send us the code from the SMS.",
-        ENGLISH.replace("valid", "invalid"),
+        *((spoilt, TAUGHT) for spoilt in SPOILT),
+        *((spoilt, ENGLISH) for spoilt in SPOILT_ENGLISH),
+        ("Парижский метрополитен", "Париж"),
+        ("Очередь.", "Стек."),
+        ("", "Стек."),
+        (
+            "да " + "и ещё много слов о совсем другом, чего никто не спрашивал " * 3,
+            "да",
+        ),
     ],
 )
-def test_english_answer_with_another_fact_is_wrong(spoilt: str) -> None:
-    """The words of facts are listed for both languages."""
-    assert not says_the_same(spoilt, ENGLISH)
+def test_answer_with_another_fact_or_that_only_holds_the_taught_word_is_wrong(
+    answer: str, taught: str
+) -> None:
+    """Each spoilt one was right by its letters alone; facts are listed for both languages."""
+    assert not says_the_same(answer, taught)
 
 
 @pytest.mark.parametrize(
@@ -189,23 +196,6 @@ def test_spoilt_wording_is_wrong(taught: str, spoilt: str) -> None:
 def test_honest_wording_is_right(honest: str, taught: str) -> None:
     """Courtesy, order and the form of numbers change nothing."""
     assert says_the_same(honest, taught)
-
-
-@pytest.mark.parametrize(
-    ("answer", "taught"),
-    [
-        ("Парижский метрополитен", "Париж"),
-        ("Очередь.", "Стек."),
-        ("", "Стек."),
-        (
-            "да " + "и ещё много слов о совсем другом, чего никто не спрашивал " * 3,
-            "да",
-        ),
-    ],
-)
-def test_another_answer_is_wrong(answer: str, taught: str) -> None:
-    """An answer that holds the taught word is not yet the taught answer."""
-    assert not says_the_same(answer, taught)
 
 
 @pytest.mark.parametrize(

@@ -14,50 +14,50 @@ LAB = "https://git.example.com/api/v4"
 TEA = "/api/v1"
 
 
+OWN = {"url": "https://x.example/api/v1/", "project": "a/b"}
+
+
 @pytest.mark.parametrize(
-    ("kind", "url", "address"),
+    ("kind", "url", "configured", "address"),
     [
-        ("github", "git@github.com:school/it.git", f"{HUB}/repos/school/it"),
-        ("github", "https://github.com/school/it", f"{HUB}/repos/school/it"),
+        ("github", "git@github.com:school/it.git", {}, f"{HUB}/repos/school/it"),
+        ("github", "https://github.com/school/it", {}, f"{HUB}/repos/school/it"),
         (
             "github",
             "https://hub.example/school/it/",
+            {},
             "https://hub.example/api/v3/repos/school/it",
         ),
-        ("gitlab", "git@git.example.com:a/b/it.git", f"{LAB}/projects/a%2Fb%2Fit"),
-        ("gitlab", "ssh://git@git.example.com:2222/a/it.git", f"{LAB}/projects/a%2Fit"),
+        ("gitlab", "git@git.example.com:a/b/it.git", {}, f"{LAB}/projects/a%2Fb%2Fit"),
+        (
+            "gitlab",
+            "ssh://git@git.example.com:2222/a/it.git",
+            {},
+            f"{LAB}/projects/a%2Fit",
+        ),
         (
             "gitea",
             "https://tea.example:3000/a/it.git",
+            {},
             f"https://tea.example:3000{TEA}/repos/a/it",
         ),
         (
             "gitea",
             "http://127.0.0.1:3000/a/it.git",
+            {},
             f"http://127.0.0.1:3000{TEA}/repos/a/it",
         ),
+        ("gitea", "/srv/datasets", OWN, f"https://x.example{TEA}/repos/a/b"),
     ],
 )
-def test_forge_url_follows_from_the_repository_url(kind, url, address, monkeypatch):
+def test_forge_url_follows_from_the_repository_url_or_is_configured(
+    kind, url, configured, address, monkeypatch
+):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
-    config = make_config(repository={"url": url, "statuses": {"kind": kind}})
-    forge = create_forge(config)
+    statuses = {"kind": kind, **configured}
+    forge = create_forge(make_config(repository={"url": url, "statuses": statuses}))
     forge.close()
     assert forge.url == address
-
-
-def test_forge_url_and_project_can_be_configured(monkeypatch):
-    monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
-    statuses = {
-        "kind": "gitea",
-        "url": "https://x.example/api/v1/",
-        "project": "a/b",
-    }
-    forge = create_forge(
-        make_config(repository={"url": "/srv/datasets", "statuses": statuses})
-    )
-    forge.close()
-    assert forge.url == "https://x.example/api/v1/repos/a/b"
 
 
 def test_without_statuses_there_is_no_forge():
