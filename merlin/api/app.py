@@ -149,14 +149,18 @@ async def repeat(
         await (changes.wait(count, every_s) if changes else asyncio.sleep(every_s))
 
 
-FINISH_S = 15
+FINISH_S = 7
 
 
 def serve(
-    services: ApiServices, api: ApiConfig, on_ready: Callable[[], object]
+    services: ApiServices,
+    api: ApiConfig,
+    on_ready: Callable[[], object],
+    on_exit: Callable[[], object] = object,
 ) -> None:
-    """Serve until a signal; `on_ready` is called once the port accepts connections.
+    """Serve until a signal, at which `on_exit` is called.
 
+    `on_ready` is called once the port accepts connections.
     Port 0 takes a free port, which is logged. Raises ConfigError if the address is in use or the
     certificate is invalid.
     """
@@ -167,7 +171,7 @@ def serve(
             "api listens", host=address[0], port=address[1], tls=api.tls is not None
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(HttpServer(config, on_ready).serve([listener]))
+            runner.run(HttpServer(config, on_ready, on_exit).serve([listener]))
     log.info("api stopped")
 
 

@@ -108,9 +108,16 @@ class BoundedHttp(HttpToolsProtocol):
 class HttpServer(uvicorn.Server):
     """uvicorn that reports when it is ready, leaves signals to us and ends late connections."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], object],
+        on_exit: Callable[[], object] = object,
+    ) -> None:
+        """Take what is called when the server listens, and when a signal ends it."""
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_exit = on_exit
         self._exit = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -131,6 +138,7 @@ class HttpServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - its shape
         """Exit after the requests in progress; uvicorn's handler would raise the signal again."""
+        self._on_exit()
         self.should_exit = True
         self._loop.call_soon_threadsafe(self._exit.set)
 

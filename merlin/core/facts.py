@@ -25,10 +25,12 @@ _LIST_MARK = re.compile(
     r"(?:^|(?<=[.!?:;] ))[ \t]*(?:\d{1,2}[.)]|[-*•–—]|#+)[ \t]+", re.MULTILINE
 )
 # In this order: a mail address holds a domain, a link holds numbers, a date is no decimal.
+# Names are no longer than RFC 1035 and 5321 let them be: without a bound a text of one letter takes
+# the square of its length.
 _ADDRESS = re.compile(
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,9}"
     r"|(?:https?://|www\.)[^\s<>\"»)\]]+"
-    r"|\b(?:[a-zа-я0-9][a-zа-я0-9-]*\.)+(?:[a-z]{2,}|рф|рус)\b(?:/[^\s<>\"»)\]]*)?"
+    r"|\b(?:[a-zа-я0-9][a-zа-я0-9-]{0,62}\.){1,9}(?:[a-z]{2,63}|рф|рус)\b(?:/[^\s<>\"»)\]]*)?"
     r"|@\w{3,}"
 )
 _PHONE = re.compile(r"\+?\d(?:[\s()–-]*\d){6,}")
@@ -62,6 +64,9 @@ _INDICES = str.maketrans(
 )
 _NEGATIVE_PREFIX = re.compile("(?:бес|без|не|un|in|im|ir|dis|non)(?=....)")
 _RUSSIAN_PHONE_LENGTH = 11
+# Words of a text that are compared place by place, which takes the square of their number. A longer
+# one is right only with the same words in the same order.
+MOST_COMPARED = 1_000
 SHORT = 2  # words of a taught answer that may stand in a sentence: «Столица Франции — Париж»
 
 # A number, the unit after it, and the side that it bounds: «до 5 дней» is ("5", "день…", "до…").
@@ -327,6 +332,8 @@ def _list_sides(facts: Facts) -> Mapping[str, list[str]]:
 def _has_exchanged(new: Sequence[str], taught: Sequence[str]) -> bool:
     """Return whether two words stand in each other's place."""
     said, known = ([_plain_word(word) for word in words] for words in (new, taught))
+    if max(len(said), len(known)) > MOST_COMPARED:
+        return said != known
     empty = load_function_words()
     pairs = {
         pair

@@ -1,5 +1,6 @@
 """Composition of the API process: database, write queue, server, systemd notifications."""
 
+import faulthandler
 from contextlib import closing
 from functools import cache, partial
 
@@ -15,15 +16,23 @@ from merlin.db.writer import Store
 from merlin.wiring import context
 from merlin.wiring.process import observe_process
 
+# From the signal on: a request has `FINISH_S`. A thread has no end of its own, and Python would
+# wait for each: for five minutes no api listened.
+END_S = 10
+
 
 def run_api(config: Config) -> None:
-    """Serve until stopped. Raises ConfigError if the address is taken."""
+    """Serve until stopped, and end `END_S` seconds after it, with what still runs in the log.
+
+    Raises ConfigError if the address is taken.
+    """
+    end_soon = partial(faulthandler.dump_traceback_later, END_S, exit=True)
     with (
         observe_process(config, "api"),
         context.open_checked_database(config) as database,
         closing(Store(database)) as store,
     ):
-        serve(services_of(config, store), config.api, partial(notify, READY))
+        serve(services_of(config, store), config.api, partial(notify, READY), end_soon)
         notify(STOPPING)
 
 
