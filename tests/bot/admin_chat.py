@@ -19,7 +19,6 @@ from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import bot_settings, select_rows
 from tests.support.config import make_config
 from tests.support.pipeline_lab import DATASET
-from tests.support.waiting import DEADLINE_S
 
 ANNA = 1001
 BORIS = 1002
@@ -86,15 +85,6 @@ class StaffUser(ChatUser):
             name, TEXT, content.encode() if isinstance(content, str) else content
         )
         return self._act(self.telegram.send_file, upload, kind=kind, caption=caption)
-
-    def wait_for_text(self, part, within_s=DEADLINE_S):
-        """Wait until the last message contains this text."""
-        newest = self.telegram.answers
-        self.telegram.wait_for(
-            lambda: any(part in message.text for message in newest(self.who)[-1:]),
-            within_s,
-        )
-        return self.last
 
 
 TEXT = "text/plain"

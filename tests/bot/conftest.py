@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, add_media, bot_settings
+from tests.bot.stars_buyer import Buyer, run_selling_bot
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
@@ -53,3 +54,16 @@ def anna(telegram, settings):
     """Return anna, who talks to a running bot."""
     with RunningBot(settings):
         yield ChatUser(telegram, settings)
+
+
+@pytest.fixture(scope="module")
+def selling_bot(tmp_path_factory):
+    """One bot for all tests of a file about payments; every buyer is a new user."""
+    with run_selling_bot(tmp_path_factory.mktemp("selling")) as running:
+        yield running
+
+
+@pytest.fixture
+def buyer(selling_bot):
+    telegram, settings, _ = selling_bot
+    return Buyer(telegram, settings)

@@ -2,6 +2,7 @@
 
 from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.running_bot import count_updates_by_state
+from tests.support.waiting import DEADLINE_S
 
 
 class ChatUser:
@@ -42,6 +43,15 @@ class ChatUser:
         self._act(self.telegram.press, data, message_id, **options)
         self.telegram.wait_for(
             lambda: len(self.telegram.calls("answerCallbackQuery")) > before
+        )
+        return self.last
+
+    def wait_for_text(self, part, within_s=DEADLINE_S):
+        """Wait until the bot's newest message contains this text; return it."""
+        newest = self.telegram.answers
+        self.telegram.wait_for(
+            lambda: any(part in message.text for message in newest(self.who)[-1:]),
+            within_s,
         )
         return self.last
 
