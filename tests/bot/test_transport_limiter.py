@@ -42,39 +42,31 @@ def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
     )
 
 
-def test_private_chat_allows_a_burst_and_then_one_message_a_second():
-    telegram = RecordingTelegram()
+def send_at_once(limits, *chats, telegram=None):
+    """Let a limiter send a message to each of these chats at once; return what came."""
+    telegram = telegram or RecordingTelegram()
 
     async def story():
-        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
-        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(6)))
+        limiter = RateLimiter(limits)
+        await asyncio.gather(*(send(limiter, telegram, chat) for chat in chats))
 
     run_jumping(story())
+    return telegram
+
+
+def test_private_chat_allows_a_burst_and_then_one_message_a_second():
+    telegram = send_at_once(TelegramLimits(overall_per_s=0), *[ANNA] * 6)
     assert telegram.times(ANNA) == [0, 0, 0, 1, 2, 3]
 
 
 def test_group_allows_twenty_messages_a_minute():
-    telegram = RecordingTelegram()
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
-        await asyncio.gather(*(send(limiter, telegram, GROUP) for _ in range(23)))
-
-    run_jumping(story())
+    telegram = send_at_once(TelegramLimits(overall_per_s=0), *[GROUP] * 23)
     assert telegram.times(GROUP)[:3] == [0, 0, 0]
     assert telegram.times(GROUP)[-1] == 60
 
 
 def test_all_chats_together_allow_thirty_messages_a_second():
-    telegram = RecordingTelegram()
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits(private_per_s=0))
-        await asyncio.gather(
-            *(send(limiter, telegram, person) for person in range(1, 301))
-        )
-
-    run_jumping(story())
+    telegram = send_at_once(TelegramLimits(private_per_s=0), *range(1, 301))
     last = telegram.came[-1][0]
     assert 295 / 30 - 0.1 <= last <= 10
     for second in range(9):
@@ -83,16 +75,8 @@ def test_all_chats_together_allow_thirty_messages_a_second():
 
 def test_retry_after_delays_only_its_own_chat_for_the_exact_time():
     telegram = RecordingTelegram(floods=[ANNA])
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits())
-        await asyncio.gather(
-            send(limiter, telegram, ANNA), send(limiter, telegram, BORIS)
-        )
-        await send(limiter, telegram, ANNA)
-
-    run_jumping(story())
-    assert telegram.times(ANNA)[:2] == [0, 12]
+    send_at_once(TelegramLimits(), ANNA, BORIS, telegram=telegram)
+    assert telegram.times(ANNA) == [0, 12]
     assert telegram.times(BORIS) == [0]
 
 
@@ -128,13 +112,7 @@ class FloodedChat:
     ],
 )
 def test_two_retry_after_delays_of_one_chat_are_both_observed(waits, until):
-    telegram = FloodedChat(*waits)
-
-    async def story():
-        limiter = RateLimiter(FREE)
-        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in waits))
-
-    run_jumping(story())
+    telegram = send_at_once(FREE, *[ANNA] * len(waits), telegram=FloodedChat(*waits))
     assert telegram.came == [0, 0, until, until]
 
 
