@@ -42,6 +42,13 @@ def bot_settings(tmp_path, telegram, provider=None, **changes):
     return replace(base, **changes)
 
 
+def hook(settings):
+    """Return the settings of a bot in webhook mode, at an address where nothing listens."""
+    url = "http://127.0.0.1:9/hooks/telegram"
+    secret = "a-secret-of-the-tests"
+    return replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
+
+
 class RunningBot:
     """A bot in its own thread; `with RunningBot(settings):`."""
 

@@ -135,7 +135,7 @@ def _add(query, acting):
 
 
 def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
-    telegram, provider, settings, tmp_path
+    telegram, settings, tmp_path
 ):
     child = start_bot(settings, tmp_path / "log")
     say_and_wait(telegram, settings, "Первый", 1)
@@ -147,20 +147,3 @@ def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
     wait_until_ended(telegram, settings, 11)
     end(child)
     assert count_updates_by_state(settings) == {"answered": 11}
-
-
-def test_person_is_told_how_many_messages_of_a_flood_were_refused(
-    telegram, provider, settings
-):
-    provider.behave(think_s=3600.0)
-    with RunningBot(settings):
-        telegram.say("anna", "Первый")
-        wait_until(lambda: provider.calls("chat.create"))
-        # Of a time to come: on a busy machine these would be late.
-        send_at(
-            telegram, time.time() + 3600, *(f"Вопрос {number}" for number in range(7))
-        )
-        wait_until(lambda: count_updates_by_state(settings).get("refused") == 2)
-        # Those of a later poll are told when the queue is empty.
-        told = {russian_text("bot-queue-full", count=count) for count in (1, 2)}
-        wait_until(lambda: told & set(answer_texts(telegram)))
