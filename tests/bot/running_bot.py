@@ -1,6 +1,7 @@
 """A running bot between stand-ins: settings, database rows, messages and files sent to it."""
 
 import asyncio
+import re
 import selectors
 import threading
 from dataclasses import replace
@@ -12,7 +13,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from tests.support.migrated_databases import fresh_database
+from tests.support.migrated_databases import fresh_database, table_names
 from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import ProcessSettings, Provider, serve_bot
@@ -208,6 +209,24 @@ def add_media(settings, **changes):
         "plans": (FIFTY_A_DAY,),
     }
     return replace(settings, **switched_on | changes)
+
+
+def find_answer(telegram, message_id, who="anna"):
+    """Return a message of the bot as it is now."""
+    messages = telegram.answers(who)
+    return next(each for each in messages if each.message_id == message_id)
+
+
+def find_traces(settings, user_id=1001):
+    """Return the tables that contain the id of a user, anna's if no other is given."""
+    alone = re.compile(rf"(?<!\d){user_id}(?!\d)")
+    with open_database(settings.database, read_only=True) as database:
+        return [
+            name
+            for name in table_names(database)
+            for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+            if any(alone.search(str(value)) for value in row)
+        ]
 
 
 def run_and_wait(telegram, settings, act, count=1, who="anna"):

@@ -33,11 +33,6 @@ def settings(tmp_path, telegram, provider):
     return replace(settings, admins=(VERA,))
 
 
-def read_settings(settings, family, work):
-    with open_database(settings.database) as database:
-        return work(family(database))
-
-
 def test_privacy_shows_the_retention_periods(telegram, settings):
     with RunningBot(replace(settings, retention=Retention(turns_days=21))):
         text = ChatUser(telegram, settings).say("/privacy").text
@@ -62,23 +57,17 @@ def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
 def test_consent_is_shown_with_a_button_to_change_it(anna):
     assert "не разрешали" in anna.say("/privacy").text
     assert anna.button_data("consent") == "consent:show"
-    read_settings(
-        anna.settings,
-        Consents,
-        lambda consents: consents.give(ANNA, "1"),
-    )
+    with open_database(anna.settings.database) as database:
+        Consents(database).give(ANNA, "1")
     assert "вы разрешили" in anna.say("/privacy").text
     assert anna.button_data("consent") == "consent:revoke"
 
 
 def test_operators_texts_replace_the_defaults(telegram, settings):
     own = {
-        name: {"ru": russian, "en": "-"}
-        for name, russian in (
-            ("info", "Ауд. 305"),
-            ("privacy", "Мы храним мало."),
-            ("terms", "Просто спрашивайте."),
-        )
+        "info": {"ru": "Ауд. 305", "en": "-"},
+        "privacy": {"ru": "Мы храним мало.", "en": "-"},
+        "terms": {"ru": "Просто спрашивайте.", "en": "-"},
     }
     with RunningBot(replace(settings, texts=own)):
         anna = ChatUser(telegram, settings)
@@ -90,13 +79,9 @@ def test_operators_texts_replace_the_defaults(telegram, settings):
         assert anna.say("/terms").text == "Просто спрашивайте."
 
 
-def ask_about_payment(user, text="Списали дважды"):
-    user.say("/paysupport")
-    return user.say(text)
-
-
 def test_payment_question_reaches_admins_with_a_link_to_the_person(telegram, anna):
-    ask_about_payment(anna)
+    anna.say("/paysupport")
+    anna.say("Списали дважды")
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
     (link,) = letter.entities
@@ -115,7 +100,8 @@ def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
 
 def test_payment_question_without_words_or_too_long_is_asked_for_again(telegram, anna):
     again = russian_text("paysupport-bad", most=MAX_CHARACTERS)
-    assert ask_about_payment(anna, "я" * (MAX_CHARACTERS + 1)).text == again
+    anna.say("/paysupport")
+    assert anna.say("я" * (MAX_CHARACTERS + 1)).text == again
     assert anna.say("Где деньги?").text == russian_text("paysupport-sent")
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Где деньги?" in letter.text
@@ -124,13 +110,10 @@ def test_payment_question_without_words_or_too_long_is_asked_for_again(telegram,
 def test_info_counts_the_models_of_the_courses_beyond_the_first_five(
     telegram, settings
 ):
-    with open_database(settings.database) as database:
-        courses = [
-            course_row(number, f"course-{number}", f"Курс {number}")
-            for number in range(1, 7)
-        ]
-        database.add_many(COURSE, courses)
     for number in range(1, 7):
+        course = course_row(number, f"course-{number}", f"Курс {number}")
+        with open_database(settings.database) as database:
+            database.add(COURSE, course)
         add_live_model(settings, f"ft:{number}", dataset=f"course-{number}")
     with RunningBot(settings):
         told = ChatUser(telegram, settings).say("/info").text
