@@ -14,9 +14,11 @@ from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
+    answer_texts,
     bot_settings,
     count_updates_by_state,
     russian_text,
+    say_and_wait,
     select_rows,
 )
 from tests.bot.test_courses import course_row
@@ -41,14 +43,13 @@ def skip_reasons(settings):
     ]
 
 
-def say_unanswered(telegram, settings, user, text, **options):
+def say_unanswered(telegram, settings, user, text):
     """Send a message that the bot must ignore; return the stored reason."""
     before = len(telegram.answers("study"))
-    telegram.say(user, text, **options)
-    telegram.wait_for(lambda: telegram.pending() == [])
-    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
+    ended = len(skip_reasons(settings))
+    say_and_wait(telegram, settings, text, ended + 1, who=user)
     assert len(telegram.answers("study")) == before
-    return skip_reasons(settings)[-1] if skip_reasons(settings) else ""
+    return skip_reasons(settings)[-1]
 
 
 def test_mention_is_answered_as_a_reply_and_removed_from_the_question(
@@ -83,18 +84,9 @@ def test_mention_without_text_asks_about_the_message_it_replies_to(
 
 def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, provider):
     telegram.turn_privacy_off()
-    assert (
-        say_unanswered(telegram, bot, "boris@study", "Кто идёт обедать?")
-        == "not for the bot"
-    )
-    assert (
-        say_unanswered(telegram, bot, "boris@study", "/new@other_bot")
-        == "not for the bot"
-    )
-    assert (
-        say_unanswered(telegram, bot, "boris@study", "@other_bot что такое лоб?")
-        == "not for the bot"
-    )
+    for said in ("Кто идёт обедать?", "/new@other_bot", "@other_bot что такое лоб?"):
+        reason = say_unanswered(telegram, bot, "boris@study", said)
+        assert reason == "not for the bot"
     assert select_rows(bot, "SELECT COUNT(*) FROM person") == [(0,)]
     assert select_rows(bot, "SELECT body FROM telegram_update WHERE body <> ''") == []
     assert provider.calls("chat.create") == []
@@ -114,7 +106,8 @@ def test_blocked_user_gets_no_answer_in_a_group(anna, telegram, bot):
     assert reason == "blocked"
 
 
-def test_message_on_behalf_of_the_group_is_refused_in_words(telegram, bot, provider):
+@pytest.mark.usefixtures("bot")
+def test_message_on_behalf_of_the_group_is_refused_in_words(telegram, provider):
     content = {**typed_fields(f"{MENTION} лоб?"), "sender_chat": STUDY.as_chat()}
     telegram.send(telegram.place("boris@study"), content)
     (refusal,) = telegram.wait_for(lambda: telegram.answers("study"))
@@ -196,20 +189,16 @@ def test_anybody_starts_a_conversation_about_a_course(telegram, settings, provid
 def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     vera = join_group_chat(telegram, bot, "vera@study")
 
-    def greetings():
-        return [
-            message
-            for message in telegram.answers("study")
-            if "упомяните" in message.text
-        ]
+    def count_greetings():
+        texts = answer_texts(telegram, "study")
+        return sum("упомяните" in text for text in texts)
 
     telegram.set_bot("vera@study", "kicked")
     telegram.wait_for(lambda: count_updates_by_state(bot) == {"answered": 1})
-    assert select_rows(
-        bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
-    ) == [(1,)]
+    gone = "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
+    assert select_rows(bot, gone) == [(1,)]
     telegram.set_bot("vera@study", "member")
-    telegram.wait_for(lambda: len(greetings()) == 1)
+    telegram.wait_for(lambda: count_greetings() == 1)
     telegram.set_bot("vera@study", "administrator")
     telegram.wait_for(
         lambda: (
@@ -217,10 +206,8 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
         )
     )
     vera.say(f"{MENTION} лоб?")
-    assert len(greetings()) == 1
-    assert select_rows(
-        bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
-    ) == [(0,)]
+    assert count_greetings() == 1
+    assert select_rows(bot, gone) == [(0,)]
 
 
 def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(
