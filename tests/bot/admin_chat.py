@@ -10,6 +10,7 @@ from merlin.bot.handlers.example_proof import EditedFile
 from merlin.bot.menu import short_hash
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -118,6 +119,16 @@ def store_dataset(settings, dataset="trial", count=12, **extra_texts):
             dataset, f"tree-{len(texts)}-{hash(str(texts))}", {**removed, **blobs}
         )
     return blobs
+
+
+def add_proposal(
+    settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", **more
+):
+    """Let anna propose an example; return the proposal's id."""
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        draft = Draft(question, answer, dataset, **more)
+        return Proposals(database).add(ANNA, draft)
 
 
 def read_changes(settings, by):
