@@ -1,7 +1,9 @@
 """Users who talk to a running bot, in private chats and in groups."""
 
+from contextlib import contextmanager
+
 from merlin.sandbox.telegram.world import BOT_NAME
-from tests.bot.running_bot import count_updates_by_state
+from tests.bot.running_bot import RunningBot, count_updates_by_state
 from tests.support.waiting import DEADLINE_S
 
 
@@ -12,6 +14,13 @@ class ChatUser:
         self.telegram = telegram
         self.settings = settings
         self.who = who
+
+    @classmethod
+    @contextmanager
+    def of_running_bot(cls, telegram, settings, *who):
+        """Run a bot; yield a person who talks to it, anna if no other is named."""
+        with RunningBot(settings):
+            yield cls(telegram, settings, *who)
 
     def _count_ended(self):
         return sum(

@@ -199,7 +199,6 @@ def request_refund(settings, purchase_id, reason="x"):
 
 def buyer_with_invoice(telegram, settings, part="Twenty voices"):
     """Return a buyer with an open invoice."""
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
+    with Buyer.of_running_bot(telegram, settings) as buyer:
         buyer.order(part)
     return buyer

@@ -86,8 +86,7 @@ def test_full_context_window_starts_a_new_session_with_a_note(
 def test_exhausted_plan_offers_plans_and_does_not_call_the_model(
     telegram, provider, limited
 ):
-    with RunningBot(limited):
-        anna = ChatUser(telegram, limited)
+    with ChatUser.of_running_bot(telegram, limited) as anna:
         assert "«Первый»" in anna.say("Первый").text
         assert "не засчитан" in anna.say("Второй").text
     assert anna.labels == [russian_text("bot-button-plan")]

@@ -7,7 +7,6 @@ from merlin.db.database import open_database
 from merlin.db.tables import BUILD, COURSE
 from tests.bot.conversation import ChatUser, user_messages
 from tests.bot.running_bot import (
-    RunningBot,
     add_live_model,
     bot_settings,
     russian_text,
@@ -61,8 +60,7 @@ def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_o
     courses = [course_row(1, "everything", "Азы"), course_row(2, "graphs", "Графы")]
     with open_database(settings.database) as database:
         database.add_many(COURSE, courses)
-    with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
         assert "Сейчас разговор о курсе «Азы»." in anna.say("/course").text
         assert anna.labels == ["✓ Азы", "Графы"]
         anna.press("course:open:2")

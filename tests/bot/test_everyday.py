@@ -1,6 +1,7 @@
 """Basic commands: /info, language, time zone, the end of a dialog, menus."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,6 @@ from merlin.bot.commands import MENU
 from merlin.sandbox.telegram.world import VERA
 from tests.bot.running_bot import (
     RunningBot,
-    add_live_model,
     bot_settings,
     russian_text,
     select_rows,
@@ -19,10 +19,8 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider, admins=(VERA.person_id,))
-    add_live_model(settings, "stand-in-base")
-    return settings
+def settings(settings):
+    return replace(settings, admins=(VERA.person_id,))
 
 
 def test_info_shows_model_session_and_times_in_the_users_zone(anna):

@@ -20,7 +20,7 @@ from tests.bot.admin_chat import (
     read_changes,
     store_dataset,
 )
-from tests.bot.running_bot import RunningBot, russian_text, select_rows
+from tests.bot.running_bot import russian_text, select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -36,8 +36,7 @@ def settings(settings):
 
 @pytest.fixture
 def chat(telegram, settings):
-    with RunningBot(settings):
-        chat = ExampleEditor(telegram, settings)
+    with ExampleEditor.of_running_bot(telegram, settings) as chat:
         chat.say("/examples")
         yield chat
 
@@ -184,8 +183,7 @@ def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
 def test_teacher_can_edit_only_their_own_datasets(telegram, settings):
     store_dataset(settings, "other")
     grant_role(settings, BORIS, Role.TEACHER, "other")
-    with RunningBot(settings):
-        boris = ExampleEditor(telegram, settings, "boris")
+    with ExampleEditor.of_running_bot(telegram, settings, "boris") as boris:
         boris.say("/examples")
         assert [label for label in boris.labels if "примеров" in label] == [
             "other · 12 примеров"

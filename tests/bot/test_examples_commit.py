@@ -17,7 +17,7 @@ from tests.bot.admin_chat import (
     lab_settings,
     read_changes,
 )
-from tests.bot.running_bot import RunningBot, answer_texts, select_rows
+from tests.bot.running_bot import answer_texts, select_rows
 from tests.support.pipeline_lab import fetch_dataset, lab_maker
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
@@ -46,8 +46,7 @@ def lab(make_lab, tmp_path, provider):
 @pytest.fixture
 def chat(telegram, lab):
     settings = lab_settings(lab, telegram)
-    with RunningBot(settings):
-        chat = ExampleEditor(telegram, settings)
+    with ExampleEditor.of_running_bot(telegram, settings) as chat:
         chat.say("/examples")
         yield chat
 
@@ -102,8 +101,7 @@ def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
 
 def test_notices_of_an_edit_and_of_its_refusal_lead_to_its_page(telegram, lab):
     settings = replace(lab_settings(lab, telegram), public_url="https://merlin.example")
-    with RunningBot(settings):
-        chat = ExampleEditor(telegram, settings)
+    with ExampleEditor.of_running_bot(telegram, settings) as chat:
         chat.say("/examples")
         edit_answer(chat, "q2")
         (change,) = read_changes(settings, VERA)

@@ -87,8 +87,7 @@ def test_second_press_on_regenerate_does_not_call_the_model_again(
     telegram, provider, settings
 ):
     limited = with_quota(settings)
-    with RunningBot(limited):
-        talk = ChatUser(telegram, limited)
+    with ChatUser.of_running_bot(telegram, limited) as talk:
         talk.say("Первый")
         again = talk.button_data("again")
         provider.behave(think_s=3600.0)
@@ -107,8 +106,7 @@ def test_invalid_button_data_breaks_no_handler(telegram, settings):
     # Verbs that call a model or delete data are tested elsewhere.
     verbs = sorted(button_verbs() - {"again", "forget"})
     presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, settings) as talk:
         talk.say("Первый")
         message = {"message_id": talk.last.message_id, "date": 1}
         message["chat"] = {"id": ANNA, "type": "private"}

@@ -10,7 +10,6 @@ from merlin.db.tables import PROPOSAL
 from tests.bot.admin_chat import ANNA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    RunningBot,
     add_live_model,
     find_answer,
     russian_text,
@@ -253,8 +252,7 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notifi
     telegram, settings
 ):
     add_live_model(settings, "stand-in-chat", number=2)
-    with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
         correct_answer(anna)
         assert read_models(settings) == ["stand-in-chat"]
         anna.press("fix-send")

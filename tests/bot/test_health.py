@@ -51,8 +51,7 @@ def test_of_alarms_of_one_kind_the_first_are_listed_and_the_others_counted(
 
 def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     add_notices(settings, failure_notice(1))
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         alarm = chat.wait_for_text("обучение 1")
         assert chat.labels == ["⚙️ К обучению"]
         chat.press("⚙️ К обучению")
@@ -78,8 +77,7 @@ def test_alarms_with_one_cause_become_one_message_with_instructions(telegram, se
     down = ("notice-provider", {"provider": "chat", "reason": "нет ответа"})
     settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
     add_notices(settings, failure_notice(1), ("notice-gone", GONE), down)
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         alarm = chat.wait_for_text("нет ответа").text
         assert alarm.startswith("3 сообщения об одном и том же:")
         assert chat.labels == ["⚙️ К обучению", "🧠 Модели"]

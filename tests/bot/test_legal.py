@@ -13,7 +13,6 @@ from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
-    bot_settings,
     russian_text,
     select_rows,
 )
@@ -27,9 +26,7 @@ VERA = 1003
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider)
-    add_live_model(settings, "stand-in-base")
+def settings(settings):
     return replace(settings, admins=(VERA,))
 
 
@@ -42,8 +39,9 @@ def test_privacy_shows_the_retention_periods(telegram, settings):
 
 def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
     far = Provider("far", "https://models.example.com/v1", "sk-far", "far-1")
-    with RunningBot(replace(settings, providers=(*settings.providers, far))):
-        talk = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, providers=(*settings.providers, far))
+    ) as talk:
         assert "• провайдер far (models.example.com)" in talk.say("/privacy").text
         talk.say("/model")
         talk.press(talk.find_button("far-1"))
@@ -69,8 +67,7 @@ def test_operators_texts_replace_the_defaults(telegram, settings):
         "privacy": {"ru": "Мы храним мало.", "en": "-"},
         "terms": {"ru": "Просто спрашивайте.", "en": "-"},
     }
-    with RunningBot(replace(settings, texts=own)):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, replace(settings, texts=own)) as anna:
         assert "Ауд. 305" in anna.say("/info").text
         text = anna.say("/privacy").text
         assert text.startswith("Мы храним мало.")

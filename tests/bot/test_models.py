@@ -151,8 +151,7 @@ def _set_identity(provider, model_id):
 def test_chosen_version_stays_until_the_newest_is_chosen_again(
     telegram, settings, provider
 ):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, settings) as talk:
         talk.say("/model")
         assert "Она останется" in talk.press(talk.find_button("neurotypology-1")).text
         talk.say("Первый вопрос")
@@ -171,8 +170,9 @@ def test_chosen_version_stays_until_the_newest_is_chosen_again(
 def test_new_session_does_not_keep_an_instruction_that_another_company_answers(
     telegram, settings, elsewhere
 ):
-    with RunningBot(replace(settings, assistant=("elsewhere", SMALL))):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, assistant=("elsewhere", SMALL))
+    ) as anna:
         assert "другой компании" in anna.say("/system Говори стихами").text
         anna.say("Один")
         assert "не перешло: ваша инструкция (/system)" in anna.say("/new").text

@@ -12,7 +12,7 @@ from tests.bot.admin_chat import (
     add_admin,
     add_users,
 )
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -26,8 +26,7 @@ def settings(settings):
 
 @pytest.fixture
 def chat(telegram, settings):
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         chat.say("/admin")
         yield chat
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,8 +14,6 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import PERSON, PROPOSAL
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    add_live_model,
-    bot_settings,
     count_updates_by_state,
     find_answer,
     find_traces,
@@ -30,10 +29,8 @@ PLANS = (make_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider, plans=PLANS)
-    add_live_model(settings, "stand-in-base")
-    return settings
+def settings(settings):
+    return replace(settings, plans=PLANS)
 
 
 def erase(anna):

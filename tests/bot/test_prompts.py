@@ -14,7 +14,6 @@ from tests.bot.running_bot import (
     PHOTO,
     SOUND,
     RunningBot,
-    add_media,
     answer_texts,
     count_charged,
     count_updates_by_state,
@@ -32,11 +31,6 @@ from tests.support.plan_config import make_plan
 from tests.support.sample_documents import make_docx, make_pdf
 
 pytestmark = pytest.mark.functional
-
-
-@pytest.fixture
-def media(settings):
-    return add_media(settings)
 
 
 def send_voice(telegram, **options):
@@ -179,8 +173,7 @@ def test_document_without_a_caption_is_summarised(telegram, media):
 def test_document_is_read_by_what_its_session_has_chosen(
     telegram, provider, media, said, model
 ):
-    with RunningBot(media):
-        anna = ChatUser(telegram, media)
+    with ChatUser.of_running_bot(telegram, media) as anna:
         anna.say(said)
         if said == "/model":
             anna.press(anna.find_button(model))

@@ -39,8 +39,7 @@ def lab(make_lab, tmp_path, provider):
 @pytest.fixture
 def chat(lab, telegram):
     settings = replace(lab_settings(lab, telegram), public_url="https://merlin.example")
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         chat.wait_for_text("trial-2")
         chat.say("/admin")
         yield chat
@@ -79,8 +78,7 @@ def test_request_without_a_daemon_is_stored_and_explained(chat):
 
 def test_result_finished_while_the_bot_was_down_is_sent_at_start(lab, telegram):
     settings = lab_settings(lab, telegram)
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         chat.wait_for_text("trial-2")
         chat.say("/admin")
         chat.press_forged(f"a-rollback-yes:{press_mark(chat)}:1")
@@ -107,8 +105,7 @@ def test_model_that_is_the_first_has_no_way_back(
 ):
     lab = make_lab(fetch_dataset, tmp_path, provider.base_url)
     settings = lab_settings(lab, telegram)
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         chat.say("/admin")
         mark = press_mark(chat)
         chat.press_forged(f"a-set:{mark}")

@@ -152,8 +152,7 @@ def test_plan_that_ends_in_three_days_is_announced_with_a_button_to_buy_it_again
     telegram, tmp_path
 ):
     settings = selling_settings(tmp_path, telegram)
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
+    with Buyer.of_running_bot(telegram, settings) as buyer:
         buyer.order("Plus")
         buyer.pay()
     soon = iso(utc_now() + timedelta(days=2, hours=23))

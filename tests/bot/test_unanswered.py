@@ -13,10 +13,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    RunningBot,
-    add_live_model,
     add_media,
-    bot_settings,
     count_charged,
     read_questions,
     russian_text,
@@ -38,11 +35,9 @@ REFUSAL = {"known": False, "confidence": 0.2, "nearest": OFFERS}
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    with_media = add_media(bot_settings(tmp_path, telegram, provider))
-    add_live_model(with_media, "stand-in-base")
+def settings(settings, provider):
     provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
-    return with_media
+    return add_media(settings)
 
 
 def test_suggested_question_is_asked_as_if_typed(anna, provider, settings):
@@ -124,8 +119,9 @@ def teach_course(settings):
 
 def test_answer_is_composed_from_the_course_with_its_source(telegram, settings):
     teach_course(settings)
-    with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
-        talk = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, grounding=("chat", "stand-in-chat"))
+    ) as talk:
         composed = talk.say("Как двоичный поиск делит массив?")
         assert "делит упорядоченный массив пополам" in composed.text
         assert "лекция 2 «Двоичный поиск», абзац 1" in composed.text

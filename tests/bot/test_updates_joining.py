@@ -238,8 +238,7 @@ def test_unknown_kind_of_message_gets_a_sentence_and_an_event_none(
 
 
 def test_edit_of_a_question_changes_nothing(telegram, provider, media):
-    with RunningBot(media):
-        anna = ChatUser(telegram, media)
+    with ChatUser.of_running_bot(telegram, media) as anna:
         anna.say("Что такое лоб?")
         edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
         telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
