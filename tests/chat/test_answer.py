@@ -485,7 +485,7 @@ class AdvanceableLoop(asyncio.SelectorEventLoop):
         return super().time() + self.later_s
 
 
-def ask_at(model, *moments_s, choices=(choice(),), policy=QUICK):
+def ask_at(model, *moments_s, choices=(), policy=QUICK):
     """Return the replies of one service to a question at each moment."""
 
     async def run():
@@ -494,7 +494,8 @@ def ask_at(model, *moments_s, choices=(choice(),), policy=QUICK):
             service = AnswerService({"chat": model}, policy)
             for at_s in moments_s:
                 asyncio.get_running_loop().later_s = at_s
-                asking = service.reply(route(*choices), TALK, RecordingObserver())
+                chain = route(*(choices or [choice()]))
+                asking = service.reply(chain, TALK, RecordingObserver())
                 replies.append(await asking)
         return replies
 

@@ -237,15 +237,6 @@ def test_message_is_claimed_once_and_its_text_deleted_when_sent(outbox, database
     assert database.sql("SELECT body FROM outgoing") == [("",)]
 
 
-def test_unconfirmed_message_is_tried_at_most_twice(outbox):
-    (row,) = outbox.put(make_messages("a"))
-    for _ in range(2):
-        assert outbox.begin(row.outgoing_id, ME)
-        outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
-    assert not outbox.begin(row.outgoing_id, ME)
-    assert outbox.list_of_update(1)[0].is_over
-
-
 def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, database):
     rows = outbox.put([*make_messages("a"), *make_messages("notice", update_id=None)])
     for _ in range(2):  # the process is killed twice while sending
@@ -258,11 +249,12 @@ def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, datab
     for key in ("c", "d"):
         (row,) = outbox.put(make_messages(key))
         for _ in range(2):  # the connection breaks while sending
-            assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [
-                ("",)
-            ]
-            outbox.begin(row.outgoing_id, ME)
+            text = database.sql("SELECT body FROM outgoing WHERE key = ?", key)
+            assert text != [("",)]
+            assert outbox.begin(row.outgoing_id, ME)
             outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
+        assert not outbox.begin(row.outgoing_id, ME)
+    assert all(row.is_over for row in outbox.list_of_update(1))
     assert database.sql(
         "SELECT COUNT(*) FROM outgoing WHERE body = '' AND settled_at <> ''"
     ) == [(4,)]

@@ -24,11 +24,6 @@ def turns(database, clock):
     return Turns(database, BOT, clock)
 
 
-@pytest.fixture
-def views(database):
-    return Turns(database, BOT)
-
-
 def store_turn(
     turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **options
 ):
@@ -46,7 +41,7 @@ def store_turn(
     return turn
 
 
-def test_costs_are_summed_by_currency_per_session_and_day(turns, views, clock):
+def test_costs_are_summed_by_currency_per_session_and_day(turns, clock):
     since = clock()
     store_turn(turns, 1, 1500, "USD")
     store_turn(turns, 2, 500, "USD")
@@ -54,17 +49,17 @@ def test_costs_are_summed_by_currency_per_session_and_day(turns, views, clock):
     store_turn(turns, 4, 7, "USD", session=2)
     store_turn(turns, 5, 7, "USD", user=1002, session=3)
     store_turn(turns, 6)
-    assert views.session_costs(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
-    assert views.costs_since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
-    assert views.costs_since(1001, since + timedelta(days=1)) is None
-    assert views.session_costs(9) is None
+    assert turns.session_costs(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
+    assert turns.costs_since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
+    assert turns.costs_since(1001, since + timedelta(days=1)) is None
+    assert turns.session_costs(9) is None
 
 
-def test_newest_answered_turn_shows_its_usage(turns, views):
-    assert views.find_newest(1) is None
+def test_newest_answered_turn_shows_its_usage(turns):
+    assert turns.find_newest(1) is None
     store_turn(turns, 1, tokens=5)
     second = store_turn(turns, 2)
     turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
-    newest = views.find_newest(1)
+    newest = turns.find_newest(1)
     assert (newest.turn_id, newest.written.usage) == (second.turn_id, Usage())
-    assert views.count(1) == 2
+    assert turns.count(1) == 2
