@@ -31,16 +31,6 @@ def run_stand_in(folder):
         yield process, YooKassaClient(address_and_key)
 
 
-def test_payments_are_the_same_after_a_restart(tmp_path):
-    with YooKassaStandIn(folder=tmp_path) as shop:
-        paid = YooKassaClient(shop).pay("p1", key="one")
-        shop.choose("p1", "paid")
-    with YooKassaStandIn(folder=tmp_path) as shop:
-        client = YooKassaClient(shop)
-        assert client.pay("p1", key="one") == paid
-        assert shop.payment("p1")["status"] == "succeeded"
-
-
 def test_refund_that_waits_may_be_refused(client):
     client.shop.behave(refund="pending")
     paid = client.pay("p1")
