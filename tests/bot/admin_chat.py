@@ -15,7 +15,6 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.tables import PERSON
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import bot_settings, select_rows
 from tests.support.config import make_config
@@ -79,16 +78,6 @@ class StaffUser(ChatUser):
     @property
     def alert(self):
         return self.telegram.calls("answerCallbackQuery")[-1].body.get("text", "")
-
-    def send(self, name, content, *, kind="document", caption=""):
-        """Send a file; return the bot's newest message."""
-        upload = Upload(
-            name, TEXT, content.encode() if isinstance(content, str) else content
-        )
-        return self._act(self.telegram.send_file, upload, kind=kind, caption=caption)
-
-
-TEXT = "text/plain"
 
 
 def example_yaml(question, answer):

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.running_bot import RunningBot, count_updates_by_state
 from tests.support.waiting import DEADLINE_S
@@ -38,6 +39,12 @@ class ChatUser:
     def say(self, text, **options):
         """Send a text or a command; return the bot's newest message."""
         return self._act(self.telegram.say, text, **options)
+
+    def send(self, content, name="a.txt", mime="text/plain", **options):
+        """Send a file; return the bot's newest message."""
+        return self._act(
+            self.telegram.send_file, Upload(name, mime, content), **options
+        )
 
     def start(self, payload=""):
         """Follow a deep link; return the bot's newest message."""

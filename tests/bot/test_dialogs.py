@@ -10,7 +10,6 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import PHOTO, RunningBot, select_rows, wait_until_ended
 
@@ -98,8 +97,7 @@ def test_unknown_command_ends_a_dialog(anna):
 def test_caption_of_a_file_is_the_reply_to_a_dialog_and_the_file_is_not_read(anna):
     anna.say("/lang")
     anna.press("zone")
-    photo = Upload("a.png", "image/png", PHOTO)
-    answer = anna._act(anna.telegram.send_file, photo, kind="photo", caption="berlin")
+    answer = anna.send(PHOTO, "a.png", "image/png", kind="photo", caption="berlin")
     dropped, saved = answer.text.split("\n\n", 1)
     assert dropped == text("ru", "bot-file-dropped")
     assert "Europe/Berlin" in saved

@@ -3,7 +3,6 @@
 import pytest
 
 from merlin.bot.menu import short_hash
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import SOUND, select_rows
 from tests.support.faults import Fault, FaultKind
 
@@ -12,8 +11,7 @@ pytestmark = pytest.mark.functional
 
 def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer):
     def speak():
-        voice = Upload("voice.oga", "audio/ogg", SOUND)
-        return buyer._act(buyer.telegram.send_file, voice, kind="voice", seconds=3).text
+        return buyer.send(SOUND, "v.oga", "audio/ogg", kind="voice", seconds=3).text
 
     assert "part of your plan" in speak()
     buyer.press(buyer.button_data("plan"))

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from merlin.chat.sessions import PAIR_LENGTH, PROMPT_LENGTH
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     PHOTO,
@@ -103,8 +102,7 @@ def test_too_long_prompt_is_refused(anna):
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
     assert read_session(anna.settings) == []
-    photo = Upload("a.png", "image/png", PHOTO)
-    refusal = anna._act(anna.telegram.send_file, photo, kind="photo").text
+    refusal = anna.send(PHOTO, "a.png", "image/png", kind="photo").text
     assert refusal.startswith("Здесь подходит только текст.")
     # The prompt that was asked for instead is no question.
     assert anna.say("Другая.").text.startswith("Сохранено")

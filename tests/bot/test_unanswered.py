@@ -18,8 +18,6 @@ from tests.bot.running_bot import (
     read_questions,
     russian_text,
     select_rows,
-    send_document,
-    wait_until_ended,
 )
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 
@@ -185,10 +183,8 @@ def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(
 
 
 def test_answer_to_a_document_says_that_the_next_question_is_for_the_course(
-    anna, telegram
+    anna,
 ):
-    send_document(
-        telegram, b"# A lecture", "lecture.md", "text/markdown", caption="О чём?"
-    )
-    wait_until_ended(telegram, anna.settings, 1)
-    assert russian_text("media-next") in anna.last.text
+    lecture = {"name": "lecture.md", "mime": "text/markdown", "caption": "О чём?"}
+    answer = anna.send(b"# A lecture", **lecture)
+    assert russian_text("media-next") in answer.text

@@ -72,28 +72,36 @@ def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
     assert not is_continuation(second, message(1, "ы" * 400))
 
 
+def forwarded(number, *content, **fields):
+    return message(number, *content, forward_origin=HIDDEN_AUTHOR, **fields)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_part"),
     [
         (
             message(1, "Что это?"),
-            message(2, "стек", forward_origin=HIDDEN_AUTHOR),
+            forwarded(2, "стек"),
             True,
         ),
-        (message(1, "Что это?"), message(2, "", forward_origin=HIDDEN_AUTHOR), True),
+        (message(1, "Что это?"), forwarded(2, ""), True),
         (
             message(1, "Что это?"),
-            message(2, "стек", 160, forward_origin=HIDDEN_AUTHOR),
+            forwarded(2, "стек", 160),
             False,
         ),
         (
             message(1, "Что?"),
-            message(2, "стек", user_id=2, forward_origin=HIDDEN_AUTHOR),
+            forwarded(2, "стек", user_id=2),
             False,
         ),
-        (message(1, "/new"), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
-        (message(1, ""), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
+        (message(1, "/new"), forwarded(2, "стек"), False),
+        (message(1, ""), forwarded(2, "стек"), False),
         (message(1, "Что это?"), message(2, "А это?"), False),
+        (forwarded(1, "слово"), forwarded(2, "/new"), True),
+        (forwarded(1, "слово"), forwarded(2, "слово", 160), False),
+        (forwarded(1, "слово"), forwarded(2), False),
+        (forwarded(1, "слово"), message(2, "слово"), False),
     ],
 )
 def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
@@ -179,6 +187,7 @@ OLD_POLL = {
     "options": [{"text": "A", "voter_count": 0}],
     "type": "x",
 }
+VIDEO = {"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1, "duration": 1}
 LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/стек"}
 
 
@@ -227,6 +236,7 @@ def test_what_can_be_read_of_a_message_is_asked(
             ["media-other"],
         ),
         ({"poll": OLD_POLL}, ["media-other"]),
+        ({"video": VIDEO}, ["media-other"]),
         ({"hologram": {"file_id": "of 2030"}}, ["media-other"]),
         ({"pinned_message": message_body(ANNA, "стек")}, []),
     ],
