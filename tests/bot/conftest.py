@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, add_media, bot_settings
 from tests.bot.stars_buyer import Buyer, run_selling_bot
+from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
@@ -54,6 +55,12 @@ def anna(telegram, settings):
     """Return anna, who talks to a running bot."""
     with RunningBot(settings):
         yield ChatUser(telegram, settings)
+
+
+@pytest.fixture(scope="module")
+def make_lab(tmp_path_factory):
+    """Return a function that makes a lab, each beginning once for a file."""
+    return lab_maker(tmp_path_factory.mktemp("labs"))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.bot.admin_chat import (
     read_changes,
 )
 from tests.bot.running_bot import answer_texts, select_rows
-from tests.support.pipeline_lab import fetch_dataset, lab_maker
+from tests.support.pipeline_lab import fetch_dataset
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
@@ -31,11 +31,6 @@ D = short_hash("trial")
 def provider():
     with ProviderStandIn(key="stand-in") as stand_in:
         yield stand_in
-
-
-@pytest.fixture(scope="module")
-def make_lab(tmp_path_factory):
-    return lab_maker(tmp_path_factory.mktemp("labs"))
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """Notices: to the right users, in their language, once."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from merlin.account.accounts import FIRST_ID
 from merlin.account.users import Roles
-from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, Target
 from merlin.config.credentials import bot_id
-from merlin.core.clock import utc_now
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
@@ -149,31 +146,6 @@ def test_messages_refused_with_a_revoked_token_outlast_kills(
     with RunningBot(settings):
         telegram.wait_for(lambda: count_notices(telegram) == (1, 1))
     assert count_notices(telegram) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("sender", "began_ago"),
-    [
-        ({"pid": 2**22 - 1, "started": 1}, timedelta()),
-        ({"host": "pod-1"}, timedelta(minutes=11)),
-    ],
-    ids=["of this host", "of a container that is gone"],
-)
-def test_message_of_a_dead_process_is_repeated_with_a_mark(
-    telegram, settings, sender, began_ago
-):
-    add_notices(settings)
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        outbox = Outbox(database, bot_id(settings.token), lambda: utc_now() - began_ago)
-        (row,) = outbox.put(
-            [OutgoingMessage("left", VERA, FormattedMessage("осталось"))]
-        )
-        assert outbox.begin(row.outgoing_id, replace(read_owner(), **sender))
-    with RunningBot(settings):
-        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
-    assert answer_texts(telegram, "vera")[0].endswith("осталось")
-    assert answer_texts(telegram, "vera")[0].startswith("↻")
 
 
 def test_notice_whose_end_cannot_be_stored_is_in_doubt_and_repeated_with_a_mark(

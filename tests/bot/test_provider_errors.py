@@ -33,23 +33,20 @@ def test_unavailable_provider_is_reported_to_the_user(telegram, provider, settin
     assert count_updates_by_state(settings) == {"failed": 1}
 
 
-def test_heartbeat_counts_rate_limit_responses(telegram, provider, settings):
+def test_heartbeat_counts_rate_limit_responses(telegram, provider, bot):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
     telegram.faults.add(
         Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0)
     )
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "вопрос", 1)
+    say_and_wait(telegram, bot, "вопрос", 1)
 
-        def told():
-            ((counters,),) = select_rows(settings, "SELECT counters FROM heartbeat")
-            return {
-                name: n
-                for name, n in json.loads(counters).items()
-                if name.endswith("_429")
-            }
+    def told():
+        ((counters,),) = select_rows(bot, "SELECT counters FROM heartbeat")
+        return {
+            name: n for name, n in json.loads(counters).items() if name.endswith("_429")
+        }
 
-        telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
+    telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
 
 
 def test_interrupted_stream_keeps_its_text_with_a_mark(telegram, provider, settings):
@@ -106,8 +103,6 @@ def test_slow_model_shows_a_waiting_message(telegram, provider, settings):
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    assert [version["text"] for version in answer.versions][:2] == [
-        "…",
-        russian_text("bot-waiting"),
-    ]
+    first, second, *_ = (version["text"] for version in answer.versions)
+    assert (first, second) == ("…", russian_text("bot-waiting"))
     assert "«вопрос»" in answer.text

@@ -17,7 +17,6 @@ from tests.bot.running_bot import (
     read_questions,
     run_and_wait,
     russian_text,
-    say_and_wait,
     wait_until_ended,
 )
 from tests.support.forked_processes import start_bot, wait_for_exit
@@ -112,6 +111,7 @@ def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
     ("update", "wait_s"),
     [
         (message(1, "ы" * 4000), WAIT_S),
+        (forwarded(1, "слово"), WAIT_S),
         (message(1, "Поясни, пожалуйста:"), COMMENT_WAIT_S),
         (message(1, "What does this mean?"), COMMENT_WAIT_S),
         (message(1, "О чём этот текст?"), COMMENT_WAIT_S),
@@ -253,22 +253,14 @@ def test_edit_of_a_question_changes_nothing(telegram, provider, media):
         edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
         telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
         anna.say("Что такое нос?")
-    assert [
-        call.body["messages"][-1]["content"] for call in provider.calls("chat.create")
-    ] == [
-        "Что такое лоб?",
-        "Что такое нос?",
-    ]
+    assert read_questions(provider) == ["Что такое лоб?", "Что такое нос?"]
 
 
 def test_reply_includes_the_quoted_message(telegram, provider, media):
-    with RunningBot(media):
-        say_and_wait(telegram, media, "Что такое лоб?", 1)
-        answer = telegram.answers("anna")[0].message_id
-        telegram.say("anna", "Почему?", reply_to=answer)
-        say_and_wait(
-            telegram, media, "А это?", 3, reply_to=answer, quote="«Что такое лоб?»"
-        )
+    with ChatUser.of_running_bot(telegram, media) as anna:
+        answer = anna.say("Что такое лоб?").message_id
+        anna.say("Почему?", reply_to=answer)
+        anna.say("А это?", reply_to=answer, quote="«Что такое лоб?»")
     _, prompt, picked = read_questions(provider)
     assert prompt.startswith("> Я демо-модель")
     assert prompt.endswith("\n\nПочему?")
