@@ -14,16 +14,14 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.db.tables import PERSON
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import bot_settings, select_rows
+from tests.bot.running_bot import bot_settings
 from tests.support.config import make_config
 from tests.support.pipeline_lab import DATASET
 
 ANNA = 1001
 BORIS = 1002
 VERA = 1003
-USER_IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}
 AT = "2026-11-01T08:00:00.000000Z"
 CHAT = {"name": "chat", "base_url": "http://127.0.0.1:1/v1"}
 
@@ -47,28 +45,11 @@ def grant_role(settings, user_id, role, scope=None):
         Roles(database).grant(user_id, role, "test", scope)
 
 
-def add_users(settings, ids, **columns):
-    """Add users who have written before."""
-    base = {"language_code": "ru", "first_seen_at": AT}
-    with open_database(settings.database) as database:
-        migrate(database)
-        with database.atomic():
-            for user_id in ids:
-                row = {"user_id": user_id, **base, **columns}
-                database.put(PERSON.insert(row).on_conflict_ignore())
-
-
 class StaffUser(ChatUser):
-    """A chat with the bot beside other chats: waits for this user's updates only."""
+    """A chat of an admin or an editor with the bot."""
 
     def __init__(self, telegram, settings, who="vera"):
         super().__init__(telegram, settings, who)
-
-    def _count_ended(self):
-        query = (
-            f"SELECT state FROM telegram_update WHERE user_id = {USER_IDS[self.who]}"  # noqa: S608 - a number
-        )
-        return sum(state != "waiting" for (state,) in select_rows(self.settings, query))
 
     def press_forged(self, data):
         """Press a button that no message has; return the alert."""
@@ -132,19 +113,10 @@ def read_changes(settings, by):
 class ExampleEditor(StaffUser):
     """An editor's chat with the bot about examples."""
 
-    def find_action(self, action):
-        """Return the callback data of the first button with this action."""
-        callback_data = [key["callback_data"] for row in self.last.keys for key in row]
-        return next(data for data in callback_data if data.startswith(f"ex:{action}"))
-
     def save(self):
         """Save the shown example; return the newest change."""
-        self.press(self.find_action("save"))
+        self.press("💾 Сохранить")
         return read_changes(self.settings, self.user_id)[-1]
-
-    @property
-    def user_id(self):
-        return USER_IDS[self.who]
 
     def write(self, question="Где новое?", answer="Здесь.", dataset="trial"):
         """Write an example up to its preview, without tags."""

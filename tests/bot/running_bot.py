@@ -12,7 +12,6 @@ from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.core.i18n import text
 from merlin.db.database import open_database
-from merlin.sandbox.telegram.arguments import Upload
 from tests.support.migrated_databases import fresh_database, table_names
 from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
@@ -235,10 +234,6 @@ def run_and_wait(telegram, settings, act, count=1, who="anna"):
         act()
         wait_until_ended(telegram, settings, count)
     return answer_texts(telegram, who)
-
-
-def send_document(telegram, content, name="a.txt", mime="text/plain", **options):
-    return telegram.send_file("anna", Upload(name, mime, content), **options)
 
 
 def read_questions(provider):

@@ -92,16 +92,6 @@ class Buyer(ChatUser):
     def __init__(self, telegram, settings, who=0):
         super().__init__(telegram, settings, str(who or next(_user_ids)))
 
-    @property
-    def user_id(self):
-        """Return the user id."""
-        return int(self.who)
-
-    def _count_ended(self):
-        of_user = f"user_id = {self.user_id} AND state <> 'waiting'"
-        query = f"SELECT COUNT(*) FROM telegram_update WHERE {of_user}"  # noqa: S608 - a number
-        return select_rows(self.settings, query)[0][0]
-
     def open_plan(self, part):
         """Open /plan and press the button with this text; return the bot's newest message."""
         self.say("/plan")
@@ -144,12 +134,6 @@ class Buyer(ChatUser):
         """Return this user's purchases, newest first."""
         return query_billing(
             self.settings, lambda billing: billing.purchases.list_of_user(self.user_id)
-        )
-
-    def terms(self):
-        """Return this user's plan terms."""
-        return query_billing(
-            self.settings, lambda billing: billing.terms.list_of_user(self.user_id)
         )
 
 

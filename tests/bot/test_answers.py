@@ -8,9 +8,9 @@ from tests.bot.conversation import ChatUser, user_messages
 from tests.bot.running_bot import (
     RunningBot,
     answer_texts,
+    ask,
     count_updates_by_state,
     russian_text,
-    say_and_wait,
     select_rows,
     wait_for_windows,
 )
@@ -96,10 +96,7 @@ def test_exhausted_plan_offers_plans_and_does_not_call_the_model(
 
 def test_failed_question_is_returned_to_the_quota(telegram, provider, limited):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
-    with RunningBot(limited):
-        say_and_wait(telegram, limited, "Первый", 1)
-        say_and_wait(telegram, limited, "Второй", 2)
-    assert "«Второй»" in answer_texts(telegram)[1]
+    assert "«Второй»" in ask(telegram, limited, "Первый", "Второй")[1]
     assert select_rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
         ("returned",),
         ("charged",),

@@ -6,11 +6,9 @@ from merlin.account.users import Users
 from merlin.db.database import open_database
 from tests.bot.admin_chat import (
     ANNA,
-    BORIS,
     VERA,
     StaffUser,
     add_admin,
-    add_users,
 )
 from tests.bot.running_bot import select_rows
 
@@ -19,9 +17,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def settings(settings):
-    with_vera = add_admin(settings, public_url="https://merlin.example")
-    add_users(with_vera, [ANNA, BORIS])
-    return with_vera
+    return add_admin(settings)
 
 
 @pytest.fixture

@@ -16,10 +16,8 @@ from tests.bot.running_bot import (
     count_charged,
     count_updates_by_state,
     read_questions,
-    run_and_wait,
     russian_text,
     select_rows,
-    send_document,
     wait_for_windows,
 )
 from tests.support.faults import Fault, FaultKind
@@ -215,23 +213,18 @@ def test_photo_is_not_stored(anna, tmp_path):
 )
 def test_disabled_format_is_refused_uncharged(telegram, media, kind, mime, expected):
     off = replace(media, transcription=None, vision=None)
-    content = PHOTO if kind == "photo" else SOUND
-    (answer,) = run_and_wait(
-        telegram, off, lambda: send_document(telegram, content, "a", mime, kind=kind)
-    )
-    assert answer.startswith(expected)
+    with ChatUser.of_running_bot(telegram, off) as anna:
+        answer = anna.send(PHOTO if kind == "photo" else SOUND, "a", mime, kind=kind)
+    assert answer.text.startswith(expected)
     assert count_charged(off) == {}
     assert count_updates_by_state(off) == {"refused": 1}
 
 
 def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     closed = make_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
-    (answer,) = run_and_wait(
-        telegram,
-        replace(media, plans=(closed,)),
-        lambda: send_document(telegram, b"Text."),
-    )
-    assert answer.startswith("Документы не входят в ваш тариф")
+    with ChatUser.of_running_bot(telegram, replace(media, plans=(closed,))) as anna:
+        answer = anna.send(b"Text.")
+    assert answer.text.startswith("Документы не входят в ваш тариф")
     assert not telegram.calls("getFile")
 
 
