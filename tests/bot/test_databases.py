@@ -9,7 +9,7 @@ from tests.bot.running_bot import (
     add_live_model,
     answer_texts,
     bot_settings,
-    count_updates_by_state,
+    wait_until_ended,
 )
 from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.waiting import longest
@@ -27,16 +27,6 @@ def settings(request, tmp_path, telegram, provider):
         base = replace(base, database=server.reset())
     add_live_model(base, "stand-in-base")
     return base
-
-
-def wait_until_ended(telegram, settings, count):
-    telegram.wait_for(
-        lambda: (
-            "waiting" not in (states := count_updates_by_state(settings))
-            and sum(states.values()) == count
-        ),
-        20,
-    )
 
 
 def test_killed_bot_sends_one_whole_answer_after_the_restart(

@@ -7,13 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 
-from merlin.billing.quota import Allowance, Format
-from merlin.bot.application import register
-from merlin.bot.context import BotContext, BotData
+from merlin.bot.application import _HANDLERS
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
+    FIFTY_A_DAY,
     RunningBot,
     answer_texts,
     count_updates_by_state,
@@ -25,47 +23,11 @@ from tests.bot.running_bot import (
 )
 from tests.support.ending import end
 from tests.support.forked_processes import start_bot, wait_for_exit
-from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 ANNA = 1001
-
-
-def with_quota(settings, **changes):
-    """Return settings with a plan that has limits."""
-    plan = make_plan(
-        "free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)}
-    )
-    return replace(settings, plans=(plan,), **changes)
-
-
-def count_uses(settings):
-    return [
-        state
-        for (state,) in select_rows(
-            settings, "SELECT state FROM quota_use ORDER BY update_id"
-        )
-    ]
-
-
-def button_verbs():
-    """Return the verb of every button of the bot."""
-    context_types = ContextTypes(context=BotContext, bot_data=BotData)
-    application = (
-        Application.builder().token("1:a").context_types(context_types).build()
-    )
-    register(application)
-    handlers = [
-        handler
-        for handler in application.handlers[0]
-        if isinstance(handler, CallbackQueryHandler)
-    ]
-    patterns = [
-        handler.pattern.pattern for handler in handlers if handler.pattern is not None
-    ]
-    return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
 
 
 def test_dialog_reply_is_not_a_question_after_a_kill(
@@ -86,7 +48,7 @@ def test_dialog_reply_is_not_a_question_after_a_kill(
 def test_second_press_on_regenerate_does_not_call_the_model_again(
     telegram, provider, settings
 ):
-    limited = with_quota(settings)
+    limited = replace(settings, plans=(FIFTY_A_DAY,))
     with ChatUser.of_running_bot(telegram, limited) as talk:
         talk.say("Первый")
         again = talk.button_data("again")
@@ -98,32 +60,36 @@ def test_second_press_on_regenerate_does_not_call_the_model_again(
         wait_until_ended(telegram, limited, 3)
     assert len(provider.calls("chat.create")) == 2
     assert russian_text("bot-again-done") in talk.alerts()
-    assert count_uses(limited) == ["charged", "charged"]
+    assert select_rows(limited, "SELECT state FROM quota_use") == [("charged",)] * 2
 
 
 def test_invalid_button_data_breaks_no_handler(telegram, settings):
     nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
     # Verbs that call a model or delete data are tested elsewhere.
-    verbs = sorted(button_verbs() - {"again", "forget"})
-    presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
+    verbs = {verb for handlers in _HANDLERS for verb in handlers.buttons}
+    presses = [
+        f"{verb}{rest}"
+        for verb in sorted(verbs - {"again", "forget"})
+        for rest in nonsense
+    ]
     with ChatUser.of_running_bot(telegram, settings) as talk:
         talk.say("Первый")
-        message = {"message_id": talk.last.message_id, "date": 1}
-        message["chat"] = {"id": ANNA, "type": "private"}
-        sender = {
-            "id": ANNA,
-            "is_bot": False,
-            "first_name": "\u202e{$x}<b>*_[",
-            "language_code": "xx",
+        query = {
+            "message": {
+                "message_id": talk.last.message_id,
+                "date": 1,
+                "chat": {"id": ANNA, "type": "private"},
+            },
+            "from": {
+                "id": ANNA,
+                "is_bot": False,
+                "first_name": "\u202e{$x}<b>*_[",
+                "language_code": "xx",
+            },
         }
         for number, data in enumerate(presses):
-            query = {
-                "id": str(number),
-                "from": sender,
-                "data": data,
-                "message": message,
-            }
-            telegram.act(partial(_add, query))
+            press = {**query, "id": str(number), "data": data}
+            telegram.act(partial(_add, press))
         wait_until_ended(telegram, settings, len(presses) + 1)
     assert "failed" not in count_updates_by_state(settings)
 

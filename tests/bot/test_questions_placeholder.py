@@ -6,25 +6,22 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.ask import run_both
-from merlin.billing.quota import Allowance, Format
 from merlin.bot.answers import PLACEHOLDER
-from tests.bot.running_bot import RunningBot, ask, select_rows, wait_until_ended
+from tests.bot.running_bot import (
+    FIFTY_A_DAY,
+    RunningBot,
+    ask,
+    select_rows,
+    wait_until_ended,
+)
 from tests.support.faults import Fault, FaultKind
-from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
 
-def limited(settings):
-    plan = make_plan(
-        "free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)}
-    )
-    return replace(settings, plans=(plan,))
-
-
 def test_unreachable_user_is_not_charged(telegram, provider, settings):
     provider.behave(think_s=3600.0)
-    settings = limited(settings)
+    settings = replace(settings, plans=(FIFTY_A_DAY,))
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
     assert ask(telegram, settings, "вопрос") == []
     assert select_rows(settings, "SELECT state, reason FROM telegram_update") == [

@@ -19,6 +19,7 @@ from tests.bot.running_bot import (
     bot_settings,
     count_updates_by_state,
     select_rows,
+    wait_until_ended,
 )
 from tests.support.ending import kill
 from tests.support.forked_processes import start
@@ -113,16 +114,6 @@ def start_replicas(tmp_path, telegram, provider, postgresql):
     return partial(Replicas, tmp_path, telegram, provider, postgresql.reset())
 
 
-def wait_until_ended(replicas, count, within_s=90):
-    replicas.telegram.wait_for(
-        lambda: (
-            "waiting" not in (states := count_updates_by_state(replicas.settings))
-            and sum(states.values()) == count
-        ),
-        within_s,
-    )
-
-
 def whole_answers(telegram, user):
     """Return the answers of a chat, without placeholders left by a killed bot."""
     return [message.text for message in telegram.answers(user) if message.text != "…"]
@@ -141,13 +132,11 @@ def test_each_question_is_answered_once_and_in_order_despite_a_killed_bot(
                 telegram.say(person, f"вопрос {person}-{number}")
         telegram.wait_for(lambda: all(telegram.answers(person) for person in people))
         replicas.first.kill()
-        wait_until_ended(replicas, 2 * len(people))
+        wait_until_ended(telegram, replicas.settings, 2 * len(people))
     for person in people:
         answers = whole_answers(telegram, person)
-        assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(answers)] == [
-            True,
-            True,
-        ]
+        found = [f"«вопрос {person}-{n}»" in text for n, text in enumerate(answers)]
+        assert found == [True, True]
     assert count_updates_by_state(replicas.settings) == {"answered": 32}
 
 
@@ -171,7 +160,7 @@ def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
             telegram.press(
                 person, telegram.answers(person)[0].keys[0][0]["callback_data"]
             )
-        wait_until_ended(replicas, 3 * len(people))
+        wait_until_ended(telegram, replicas.settings, 3 * len(people))
     for person in people:
         story, help_ = whole_answers(telegram, person)
         assert "слово399" not in story
