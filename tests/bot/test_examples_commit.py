@@ -73,12 +73,7 @@ def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
     lab.until_serving("trial-1")
     # A notice during the dialog would become the newest message.
     chat.wait_for_text("теперь отвечает trial-1")
-    chat.say("/admin")
-    chat.press("📚 Примеры")
-    chat.press("Проба · 12 примеров")
-    chat.press("➕ Добавить")
-    chat.say("Где живёт новый вопрос?")
-    proof = chat.say("В новом примере.")
+    proof = chat.write("Где живёт новый вопрос?", "В новом примере.")
     assert "Вопрос\nГде живёт новый вопрос?\n\nОтвет\nВ новом примере." in proof.text
     chat.press("💾 Сохранить")
     assert "Сохраняю" in chat.last.text

@@ -144,38 +144,40 @@ def test_interrupted_stream_keeps_its_text(provider):
 
 
 class ScriptedModel:
-    """A model that sends these answers, or fails by an error; counts how often it was asked."""
+    """A model that sends these answers, waits, or fails by an error.
+
+    `calls` is how often it was asked, `is_left` whether its stream was closed.
+    """
 
     def __init__(self, *answers):
         self.answers = answers
         self.calls = 0
+        self.is_left = False
 
     async def stream(self, *_):
         self.calls += 1
-        for each in self.answers:
-            if isinstance(each, Exception):
-                raise each
-            yield each
+        try:
+            for each in self.answers:
+                if isinstance(each, Exception):
+                    raise each
+                if callable(each):
+                    await each()
+                else:
+                    yield each
+        finally:
+            self.is_left = True
 
     async def aclose(self):
         """Close nothing."""
 
 
-class EndlessModel:
-    """A model that sends one word and then nothing; `is_left` is whether the stream was closed."""
-
-    is_left = False
-
-    async def stream(self, *_):
-        try:
-            yield Answer("слово")
-            await asyncio.Event().wait()
-        finally:
-            self.is_left = True
+def endless_model():
+    """Return a model that sends one word and then nothing."""
+    return ScriptedModel(Answer("слово"), asyncio.Event().wait)
 
 
 def test_endless_answer_is_cut():
-    endless = EndlessModel()
+    endless = endless_model()
     reply = ask_model(endless, policy=RetryPolicy(answer_s=0.1))
     assert (reply.ending, reply.text) == (Ending.CUT, "слово")
     assert endless.is_left
@@ -241,7 +243,7 @@ def test_stop_before_the_question_asks_no_model():
 
 
 def test_answer_of_a_cancelled_caller_is_no_stopped_one():
-    endless = EndlessModel()
+    endless = endless_model()
     asking = AnswerService({"chat": endless}).reply(
         route(choice()), TALK, RecordingObserver()
     )

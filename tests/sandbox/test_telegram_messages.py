@@ -39,23 +39,6 @@ def test_keyboard_that_telegram_refuses_is_refused(call, markup, message):
     assert message.lower() in refusal.lower()
 
 
-def test_sent_files_are_described_and_can_be_downloaded(telegram, call):
-    picture = b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\x03\0\0\0\x02"
-    sent = call(lambda bot: bot.send_photo(1001, picture, "Моё"))
-    (photo,) = sent.photo
-    assert (sent.caption, photo.width, photo.height) == ("Моё", 3, 2)
-    document = call(
-        lambda bot: bot.send_document(1001, b"abc", filename="a.txt")
-    ).document
-    assert (document.file_name, document.file_size) == ("a.txt", 3)
-
-    async def download(bot):
-        file = await bot.get_file(document.file_id)
-        return bytes(await file.download_as_bytearray())
-
-    assert call(download) == telegram.download(document.file_id) == b"abc"
-
-
 def test_edit_replaces_the_text_and_the_keyboard_and_must_change_something(
     telegram, call
 ):
