@@ -15,6 +15,8 @@ from tests.bot.conversation import ChatUser
 
 pytestmark = pytest.mark.functional
 
+OVER = "больше не действует"
+
 
 @pytest.fixture
 def logins(anna):
@@ -56,15 +58,20 @@ def test_refused_login_does_not_sign_in(anna, logins):
     assert logins.take(started.browser) is None
 
 
-def test_login_of_another_or_one_that_expired_is_not_confirmed(anna, logins, telegram):
+def test_login_of_another_person_is_refused(anna, logins, telegram):
     started = begin_login(logins)
-    over = "больше не действует"
     anna.start(f"login_{started.key}")
     boris = ChatUser(telegram, anna.settings, "boris")
-    assert over in boris.start(f"login_{started.key}").text
+    assert OVER in boris.start(f"login_{started.key}").text
+
+
+def test_expired_login_link_and_button_are_refused(anna, logins):
+    started = begin_login(logins)
+    anna.start(f"login_{started.key}")
     expired_at = utc_now() - timedelta(seconds=1)
     logins.db.sql("UPDATE login_code SET expires_at = ?", expired_at.isoformat())
-    assert over in anna.press("Это я, войти").text
+    assert OVER in anna.press("Это я, войти").text
+    assert OVER in anna.start(f"login_{started.key}").text
     assert logins.of_browser(started.browser) is None
 
 
