@@ -44,6 +44,13 @@ def media(settings, provider):
 
 
 @pytest.fixture
+def media_bot(media):
+    """Run a bot that reads voice, photos and documents; return its settings."""
+    with RunningBot(media):
+        yield media
+
+
+@pytest.fixture
 def bot(settings):
     """Run a bot; return its settings."""
     with RunningBot(settings):

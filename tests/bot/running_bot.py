@@ -7,8 +7,11 @@ import threading
 from dataclasses import replace
 from functools import lru_cache
 
+from telegram import Bot
+
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import Pace
+from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import RetryPolicy
 from merlin.core.i18n import text
 from merlin.db.database import open_database
@@ -154,6 +157,22 @@ def run_jumping(coroutine):
     """Run a coroutine on a jumping clock; return its result."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(coroutine)
+
+
+def run_with_bot(base_url, token, story, **options):
+    """Run `story(bot)` with the library's bot on our transport; return its result."""
+
+    async def run():
+        transport = AiohttpRequest(**options)
+        requests = {"request": transport, "get_updates_request": transport}
+        bot = Bot(token, base_url, f"{base_url[:-3]}file/bot", **requests)
+        await transport.initialize()
+        try:
+            return await story(bot)
+        finally:
+            await transport.shutdown()
+
+    return asyncio.run(run())
 
 
 VERA = 1003

@@ -7,7 +7,6 @@ from tests.bot.hostile_texts import check_hostile_documents
 from tests.bot.running_bot import (
     PHOTO,
     SOUND,
-    RunningBot,
     answer_texts,
     count_charged,
     count_updates_by_state,
@@ -102,47 +101,45 @@ def test_unusable_input_is_refused_with_an_explanation_and_not_charged(
     assert not read_questions(provider)
 
 
-def test_naughty_strings_are_answered_as_questions(telegram, provider, media):
+def test_naughty_strings_are_answered_as_questions(telegram, provider, media_bot):
     provider.behave(fixed_answer="Ответ.")
-    with RunningBot(media):
-        for number, string in enumerate(STRINGS):
-            telegram.say(3000 + number, string)
-        wait_until_ended(telegram, media, len(STRINGS))
+    for number, string in enumerate(STRINGS):
+        telegram.say(3000 + number, string)
+    wait_until_ended(telegram, media_bot, len(STRINGS))
     assert sorted(read_questions(provider)) == sorted(STRINGS)
-    assert count_updates_by_state(media) == {"answered": len(STRINGS)}
+    assert count_updates_by_state(media_bot) == {"answered": len(STRINGS)}
 
 
 def test_invisible_question_is_refused_with_an_explanation_and_no_model_call(
-    telegram, provider, media
+    telegram, provider, media_bot
 ):
-    with RunningBot(media):
-        say_and_wait(telegram, media, "\u2800\u200b", 1, who=1001)
+    say_and_wait(telegram, media_bot, "\u2800\u200b", 1, who=1001)
     assert answer_texts(telegram, 1001) == [russian_text("media-other")]
-    assert (count_updates_by_state(media), count_charged(media)) == ({"refused": 1}, {})
+    assert count_updates_by_state(media_bot) == {"refused": 1}
+    assert count_charged(media_bot) == {}
     assert not read_questions(provider)
 
 
-def test_buttons_of_other_users_do_nothing(telegram, provider, media):
+def test_buttons_of_other_users_do_nothing(telegram, provider, media_bot):
     provider.behave(think_s=3600.0)
-    with RunningBot(media):
-        telegram.say("anna", "Вопрос Анны")
-        telegram.wait_for(lambda: telegram.answers("anna"))
-        ((update_id,),) = select_rows(media, "SELECT update_id FROM telegram_update")
-        telegram.say("boris", "/help")
-        telegram.wait_for(lambda: telegram.answers("boris"))
-        for data in (
-            f"stop:{update_id}",
-            "again:1",
-            "sum:1",
-            "again:x",
-            "again:",
-            "",
-            "🦔:1",
-        ):
-            telegram.press("boris", data or ":", forged=True)
-        telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, media, 9)
+    telegram.say("anna", "Вопрос Анны")
+    telegram.wait_for(lambda: telegram.answers("anna"))
+    ((update_id,),) = select_rows(media_bot, "SELECT update_id FROM telegram_update")
+    telegram.say("boris", "/help")
+    telegram.wait_for(lambda: telegram.answers("boris"))
+    for data in (
+        f"stop:{update_id}",
+        "again:1",
+        "sum:1",
+        "again:x",
+        "again:",
+        "",
+        "🦔:1",
+    ):
+        telegram.press("boris", data or ":", forged=True)
+    telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
+    provider.behave(think_s=0.0)
+    wait_until_ended(telegram, media_bot, 9)
     (answer,) = answer_texts(telegram, "anna")
     assert "«Вопрос Анны»" in answer
     assert "[" not in answer

@@ -6,7 +6,6 @@ import pytest
 
 from merlin.bot.updates import COMMENT_WAIT_S, WAIT_S, get_wait_s, is_continuation
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.conversation import ChatUser
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
     PHOTO,
@@ -27,15 +26,16 @@ pytestmark = pytest.mark.functional
 PASTE = "\n".join(f"Строка {n}: {'слово ' * 12}конец." for n in range(430))
 
 
-def test_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
-    with RunningBot(media):
-        parts = telegram.paste("anna", PASTE)
-        wait_until_ended(telegram, media, len(parts))
+def test_paste_of_ten_parts_is_one_question_with_one_answer(
+    telegram, provider, media_bot
+):
+    parts = telegram.paste("anna", PASTE)
+    wait_until_ended(telegram, media_bot, len(parts))
     assert len(parts) == 10
     assert len(answer_texts(telegram, "anna")) == 1
     (question,) = read_questions(provider)
     assert question.split() == PASTE.split()
-    assert count_charged(media) == {"text": 1}
+    assert count_charged(media_bot) == {"text": 1}
 
 
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
@@ -247,20 +247,18 @@ def test_unknown_kind_of_message_gets_a_sentence_and_an_event_none(
     assert run_after(telegram, media, fields) == [russian_text(key) for key in answers]
 
 
-def test_edit_of_a_question_changes_nothing(telegram, provider, media):
-    with ChatUser.of_running_bot(telegram, media) as anna:
-        anna.say("Что такое лоб?")
-        edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
-        telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
-        anna.say("Что такое нос?")
+def test_edit_of_a_question_changes_nothing(telegram, provider, anna):
+    anna.say("Что такое лоб?")
+    edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
+    telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
+    anna.say("Что такое нос?")
     assert read_questions(provider) == ["Что такое лоб?", "Что такое нос?"]
 
 
-def test_reply_includes_the_quoted_message(telegram, provider, media):
-    with ChatUser.of_running_bot(telegram, media) as anna:
-        answer = anna.say("Что такое лоб?").message_id
-        anna.say("Почему?", reply_to=answer)
-        anna.say("А это?", reply_to=answer, quote="«Что такое лоб?»")
+def test_reply_includes_the_quoted_message(provider, anna):
+    answer = anna.say("Что такое лоб?").message_id
+    anna.say("Почему?", reply_to=answer)
+    anna.say("А это?", reply_to=answer, quote="«Что такое лоб?»")
     _, prompt, picked = read_questions(provider)
     assert prompt.startswith("> Я демо-модель")
     assert prompt.endswith("\n\nПочему?")
@@ -277,10 +275,9 @@ def test_forwarded_command_is_a_question(telegram, provider, media):
     assert "/clear everything" in answer
 
 
-def test_forwarded_chat_is_one_question(telegram, provider, media):
+def test_forwarded_chat_is_one_question(telegram, provider, media_bot):
     messages = [("boris", f"Часть {number}?") for number in range(12)]
-    with RunningBot(media):
-        telegram.forward_words("anna", messages)
-        wait_until_ended(telegram, media, 12)
+    telegram.forward_words("anna", messages)
+    wait_until_ended(telegram, media_bot, 12)
     assert read_questions(provider)[-1] == "\n".join(text for _, text in messages)
-    assert count_updates_by_state(media) == {"answered": 12}
+    assert count_updates_by_state(media_bot) == {"answered": 12}
