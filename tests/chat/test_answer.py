@@ -69,33 +69,48 @@ def choice(model_id=MODEL, kind=CandidateKind.SERVING, provider="chat"):
     return Candidate(kind, provider, model_id, (Message("system", "Коротко."),))
 
 
-def ask_model(model, asked=None, *stop, observer=None, policy=None, ground=None):
-    """Return the reply of a model without a server, by default of the one that serves."""
-    answer_service = AnswerService({"chat": model}, policy or RetryPolicy())
-    observer = observer or RecordingObserver()
-    asked = asked or choice()
-    return asyncio.run(
-        answer_service.reply(route(asked), TALK, observer, *stop, ground=ground)
-    )
+class AdvanceableLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be advanced."""
+
+    later_s = 0.0
+
+    def time(self):
+        return super().time() + self.later_s
 
 
-def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1, ground=None):
-    """Return the last reply and what the observer saw."""
+def ask_at(model, *moments_s, choices=(), messages=TALK, policy=QUICK, **options):
+    """Return the replies of one service to a question at each moment."""
+    observer = options.pop("observer", None) or RecordingObserver()
 
     async def run():
-        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        answer_service = AnswerService({"chat": answerer}, retry_policy)
-        observer = RecordingObserver()
-        try:
-            for _ in range(times):
-                reply = await answer_service.reply(
-                    route(*(choices or (choice(),))), messages, observer, ground=ground
+        replies = []
+        async with aclosing(model):
+            service = AnswerService({"chat": model}, policy)
+            for at_s in moments_s:
+                asyncio.get_running_loop().later_s = at_s
+                chain = route(*(choices or [choice()]))
+                replies.append(
+                    await service.reply(chain, messages, observer, **options)
                 )
-        finally:
-            await answerer.aclose()
-        return reply, observer
+        return replies
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
+        return runner.run(run())
+
+
+def ask_model(model, *choices, policy=None, **options):
+    """Return the reply of a model without a server, by default of the one that serves."""
+    policy = policy or RetryPolicy()
+    (reply,) = ask_at(model, 0, choices=choices, policy=policy, **options)
+    return reply
+
+
+def ask(provider, *choices, retry_policy=QUICK, **options):
+    """Return the reply of a server and what the observer saw."""
+    observer = RecordingObserver()
+    answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
+    options |= {"observer": observer, "policy": retry_policy}
+    return ask_model(answerer, *choices, **options), observer
 
 
 def test_answer_is_whole_streams_and_has_its_usage(provider):
@@ -191,10 +206,11 @@ def test_too_long_answer_is_cut(provider):
     assert reply.ending is Ending.CUT
 
 
-class StoppedModel:
+class StoppedModel(ScriptedModel):
     """A model that does not know; the model `last` presses `stop` and stays silent."""
 
     def __init__(self, last):
+        super().__init__()
         self.last = last
         self.stop = Stop()
 
@@ -214,7 +230,7 @@ def ask_until_stopped(last):
     async def find_source():
         return composer, [Source(1, "Лоб.")]
 
-    return composer, ask_model(model, None, model.stop, ground=find_source)
+    return composer, ask_model(model, stop=model.stop, ground=find_source)
 
 
 def test_stop_while_the_model_still_writes_that_it_does_not_know_asks_no_other():
@@ -238,7 +254,7 @@ def test_stop_before_the_question_asks_no_model():
     model = ScriptedModel()
     stop = Stop()
     stop.press()
-    assert ask_model(model, None, stop).ending is Ending.STOPPED
+    assert ask_model(model, stop=stop).ending is Ending.STOPPED
     assert model.calls == 0
 
 
@@ -324,18 +340,12 @@ def test_silent_model_is_busy_and_shows_a_waiting_message(provider, ground):
 
 
 def test_answer_that_may_be_a_refusal_is_shown_once_it_takes_long():
-    class SlowModel:
-        async def stream(self, *_):
-            yield Answer("Лоб")
-            asyncio.get_running_loop().later_s = 60
-            yield Answer(" — верх лица.")
+    async def pause():
+        asyncio.get_running_loop().later_s = 60
 
+    slow = ScriptedModel(Answer("Лоб"), pause, Answer(" — верх лица."))
     observer = RecordingObserver()
-    asking = AnswerService({"chat": SlowModel()}).reply(
-        route(choice()), TALK, observer, ground=find_no_source
-    )
-    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
-        runner.run(asking)
+    ask_model(slow, observer=observer, ground=find_no_source)
     assert observer.texts == ["Лоб — верх лица."]
 
 
@@ -476,33 +486,6 @@ def test_conversation_beyond_the_window_is_asked_again_without_its_history(provi
 def empty_account():
     """Return a model of an account without money."""
     return ScriptedModel(ProviderError("no money", code=NO_CREDIT, status=429))
-
-
-class AdvanceableLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock can be advanced."""
-
-    later_s = 0.0
-
-    def time(self):
-        return super().time() + self.later_s
-
-
-def ask_at(model, *moments_s, choices=(), policy=QUICK):
-    """Return the replies of one service to a question at each moment."""
-
-    async def run():
-        replies = []
-        async with aclosing(model):
-            service = AnswerService({"chat": model}, policy)
-            for at_s in moments_s:
-                asyncio.get_running_loop().later_s = at_s
-                chain = route(*(choices or [choice()]))
-                asking = service.reply(chain, TALK, RecordingObserver())
-                replies.append(await asking)
-        return replies
-
-    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
-        return runner.run(run())
 
 
 def test_exhausted_account_is_reported_and_not_called_again():
