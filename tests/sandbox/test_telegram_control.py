@@ -105,7 +105,8 @@ def test_keys_of_messages_call_the_bot_or_begin_a_payment(telegram, call):
     assert asked["pre_checkout_query"]["invoice_payload"] == "pack"
 
 
-PICTURE = ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")
+SIZE = b"\0\0\0\x03\0\0\0\x02"
+PICTURE = ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(8) + SIZE, "image/png")
 NOTES = ("b.txt", "Заметки".encode(), "text/plain")
 
 
@@ -124,6 +125,7 @@ def test_sent_files_are_shown_only_if_they_are_pictures(telegram):
     assert photo.text == "Моё"
     assert len({each.message["media_group_id"] for each in album}) == 1
     kept = [photo.message["photo"][0], album[1].message["document"]]
+    assert (kept[0]["width"], kept[0]["height"]) == (3, 2)
     for file, (_, content, mime) in zip(kept, (PICTURE, NOTES), strict=True):
         page = open_page(telegram, f"/control/files/{file['file_id']}")
         assert page.content == content

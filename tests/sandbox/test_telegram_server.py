@@ -100,6 +100,19 @@ def test_payment_is_declined_with_a_reason_only(telegram):
     assert telegram.stars("anna") == 5000
 
 
+def test_stars_go_back_to_their_payer_only(telegram):
+    call_api(telegram, "sendInvoice", **INVOICE)
+    telegram.pay("anna")
+    asked = telegram.pending()[-1]["pre_checkout_query"]["id"]
+    allowed = {"pre_checkout_query_id": asked, "ok": True}
+    call_api(telegram, "answerPreCheckoutQuery", **allowed)
+    paid = telegram.pending()[-1]["message"]["successful_payment"]
+    payment = {"telegram_payment_charge_id": paid["telegram_payment_charge_id"]}
+    refused = call_api(telegram, "refundStarPayment", user_id=1002, **payment)
+    assert refused == (400, "Bad Request: CHARGE_NOT_FOUND")
+    assert telegram.stars("anna") == 4999
+
+
 def test_pressed_key_is_answered_once(telegram):
     keys = {"inline_keyboard": [[{"text": "Да", "callback_data": "yes"}]]}
     call_api(telegram, "sendMessage", chat_id=1001, text="?", reply_markup=keys)
