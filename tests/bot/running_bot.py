@@ -15,6 +15,7 @@ from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import RetryPolicy
 from merlin.core.i18n import text
 from merlin.db.database import open_database
+from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.migrated_databases import fresh_database, table_names
 from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
@@ -92,6 +93,12 @@ class RunningBot:
         assert not self._thread.is_alive()
         if self.error is not None:
             raise self.error
+
+
+def kill_bot_at(point, settings, log):
+    """Run a bot as a process until it is killed at this point."""
+    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
+    assert wait_for_exit(child) == 137, log.read_text()
 
 
 @lru_cache(maxsize=1)

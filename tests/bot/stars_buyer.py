@@ -111,6 +111,11 @@ class Buyer(ChatUser):
         self.telegram.wait_for(lambda: self._count_ended() > before + 1, 40)
         return self.wait_for_text("Paid", 40)
 
+    def buy(self, part):
+        """Order the plan whose button has this text, and pay; return the bot's thanks."""
+        self.order(part)
+        return self.pay()
+
     def try_to_pay(self, message_id=0, **options):
         """Try to pay; return the bot's reason for the refusal."""
         self._act(lambda who: self.telegram.pay(who, message_id, **options))

@@ -6,10 +6,10 @@ from tests.bot.running_bot import (
     RunningBot,
     find_answer,
     find_traces,
+    kill_bot_at,
     say_and_wait,
     wait_until_ended,
 )
-from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.kill_points import POINTS
 
 pytestmark = pytest.mark.integration
@@ -26,9 +26,7 @@ def test_erasure_is_complete_after_a_kill_at(telegram, settings, tmp_path, point
         telegram.press("anna", "forget:1")
         wait_until_ended(telegram, settings, 3)
     telegram.press("anna", "forget:2")
-    log = tmp_path / "log"
-    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
-    assert wait_for_exit(child) == 137, log.read_text()
+    kill_bot_at(point, settings, tmp_path / "log")
     assert find_traces(settings)
     with RunningBot(settings):
         # The dead bot's polling lease lasts for some seconds.

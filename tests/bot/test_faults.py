@@ -15,6 +15,7 @@ from tests.bot.running_bot import (
     RunningBot,
     answer_texts,
     count_updates_by_state,
+    kill_bot_at,
     russian_text,
     say_and_wait,
     select_rows,
@@ -22,7 +23,7 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.ending import end
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.forked_processes import start_bot
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -37,8 +38,7 @@ def test_dialog_reply_is_not_a_question_after_a_kill(
         ChatUser(telegram, settings).say("/system")
         ChatUser(telegram, settings).press("system:set")
     telegram.say("anna", "Отвечай стихами")
-    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
-    assert wait_for_exit(child) == 137
+    kill_bot_at("answer.sent", settings, tmp_path / "log")
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
     assert not provider.calls("chat.create")

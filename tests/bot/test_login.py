@@ -27,18 +27,19 @@ def logins(anna):
         yield Logins(database)
 
 
-def begin_login(logins):
+def begin_login(anna, logins):
+    """Start a sign-in in a browser, and let anna open its link."""
     login, key, browser = logins.start()
-    return SimpleNamespace(login=login, key=key, browser=browser)
+    question = anna.start(f"login_{key}")
+    return SimpleNamespace(login=login, key=key, browser=browser, question=question)
 
 
 def test_login_question_shows_the_code_and_confirmation_signs_in(anna, logins):
-    started = begin_login(logins)
-    question = anna.start(f"login_{started.key}")
-    assert f"Код на странице: {started.login.number}" in question.text
+    started = begin_login(anna, logins)
+    assert f"Код на странице: {started.login.number}" in started.question.text
     assert anna.labels == ["Это я, войти", "Это не я"]
     answered = anna.press("Это я, войти")
-    assert answered.message_id == question.message_id
+    assert answered.message_id == started.question.message_id
     assert (
         "Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства»"
         in answered.text
@@ -48,8 +49,7 @@ def test_login_question_shows_the_code_and_confirmation_signs_in(anna, logins):
 
 
 def test_refused_login_does_not_sign_in(anna, logins):
-    started = begin_login(logins)
-    anna.start(f"login_{started.key}")
+    started = begin_login(anna, logins)
     assert (
         "Вход отклонён. Никому не пересылайте ссылки для входа"
         in anna.press("Это не я").text
@@ -59,15 +59,13 @@ def test_refused_login_does_not_sign_in(anna, logins):
 
 
 def test_login_of_another_person_is_refused(anna, logins, telegram):
-    started = begin_login(logins)
-    anna.start(f"login_{started.key}")
+    started = begin_login(anna, logins)
     boris = ChatUser(telegram, anna.settings, "boris")
     assert OVER in boris.start(f"login_{started.key}").text
 
 
 def test_expired_login_link_and_button_are_refused(anna, logins):
-    started = begin_login(logins)
-    anna.start(f"login_{started.key}")
+    started = begin_login(anna, logins)
     expired_at = utc_now() - timedelta(seconds=1)
     logins.db.sql("UPDATE login_code SET expires_at = ?", expired_at.isoformat())
     assert OVER in anna.press("Это я, войти").text

@@ -44,8 +44,7 @@ def test_plan_without_a_price_in_stars_is_offered_on_the_site_alone(buyer):
 
 
 def test_bought_plan_is_shown_with_its_end_and_what_is_left(buyer):
-    buyer.order("Plus")
-    assert "The plan is yours until" in buyer.pay().text
+    assert "The plan is yours until" in buyer.buy("Plus").text
     plan = buyer.say("/plan").text
     assert plan.startswith("Plan “Plus” until ")
     assert "• Questions: 100 of 100 left\n" in plan
@@ -54,8 +53,7 @@ def test_bought_plan_is_shown_with_its_end_and_what_is_left(buyer):
 
 
 def test_smaller_plan_follows_a_bigger_one(buyer):
-    buyer.order("Course")
-    buyer.pay()
+    buyer.buy("Course")
     bigger_first = "While “Course” lasts, questions come from it: it's bigger."
     assert bigger_first in buyer.open_plan("Plus").text
     buyer.press(buyer.find_button("Buy for"))

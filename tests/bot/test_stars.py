@@ -44,8 +44,7 @@ def resend_payment(buyer, **changes):
 
 
 def test_pack_is_paid_and_usable_at_once(buyer):
-    buyer.order("Twenty voices")
-    thanks_message = buyer.pay()
+    thanks_message = buyer.buy("Twenty voices")
     assert "“Twenty voices”, 50 ⭐. You can ask now." in thanks_message.text
     assert "20 voice questions" in buyer.say("/plan").text
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
@@ -87,8 +86,7 @@ def test_invoice_of_no_order_is_not_paid(buyer):
 
 
 def test_repeated_payment_update_is_granted_and_thanked_once(buyer):
-    buyer.order("Twenty voices")
-    buyer.pay()
+    buyer.buy("Twenty voices")
     for _ in range(5):
         resend_payment(buyer)
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
@@ -107,8 +105,7 @@ def test_repeated_payment_update_is_granted_and_thanked_once(buyer):
 def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
     buyer, wrong, notice_key
 ):
-    buyer.order("Plus")
-    buyer.pay()
+    buyer.buy("Plus")
     charge = f"odd-{buyer.user_id}"
     resend_payment(buyer, telegram_payment_charge_id=charge, **wrong)
     assert len(buyer.payments()) == 1
@@ -142,8 +139,7 @@ def test_billing_buttons_of_another_user_do_nothing(buyer, other):
 
 
 def test_refund_by_telegram_revokes_the_grant(buyer):
-    buyer.order("Twenty voices")
-    buyer.pay()
+    buyer.buy("Twenty voices")
     buyer.telegram.take_back(buyer.who, buyer.payments()[0][3])
     buyer.wait_for_text("Refunded")
     assert "voice questions" not in buyer.say("/plan").text
@@ -155,8 +151,7 @@ def test_plan_that_ends_in_three_days_is_announced_with_a_button_to_buy_it_again
 ):
     settings = selling_settings(tmp_path, telegram)
     with Buyer.of_running_bot(telegram, settings) as buyer:
-        buyer.order("Plus")
-        buyer.pay()
+        buyer.buy("Plus")
     soon = iso(utc_now() + timedelta(days=2, hours=23))
     change_rows(settings, "UPDATE plan_term SET ends_at = ?", soon)
     # The bot reminds by itself: it needs no api.
@@ -239,8 +234,7 @@ def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(
     buyer, vera, is_payer_gone
 ):
     telegram, settings = buyer.telegram, buyer.settings
-    buyer.order("Twenty voices")
-    buyer.pay()
+    buyer.buy("Twenty voices")
     (purchase,) = buyer.purchases()
     if is_payer_gone:
         telegram.faults.add(Fault("refundStarPayment", FaultKind.STATUS, status=403))
@@ -261,8 +255,7 @@ def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(
 
 def test_payment_question_shows_the_users_orders(buyer, vera):
     vera.say("/admin")
-    buyer.order("Twenty voices")
-    buyer.pay()
+    buyer.buy("Twenty voices")
     buyer.say("/lang")
     buyer.press("Time zone")
     buyer.say("Vladivostok")

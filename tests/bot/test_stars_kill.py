@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import RunningBot, kill_bot_at, select_rows
 from tests.bot.stars_buyer import (
     buyer_with_invoice,
     change_rows,
@@ -49,8 +49,7 @@ def test_stars_are_refunded_once_after_a_kill_at(telegram, settings, tmp_path, p
     with RunningBot(settings):
         buyer.pay()
     request_refund(settings, buyer.purchases()[0].purchase_id)
-    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
+    kill_bot_at(point, settings, tmp_path / "log")
     # Half a minute passes until the lease expires.
     change_rows(
         settings,

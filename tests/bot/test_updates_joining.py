@@ -13,12 +13,12 @@ from tests.bot.running_bot import (
     answer_texts,
     count_charged,
     count_updates_by_state,
+    kill_bot_at,
     read_questions,
     run_and_wait,
     russian_text,
     wait_until_ended,
 )
-from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional
 
@@ -41,8 +41,7 @@ def test_paste_of_ten_parts_is_one_question_with_one_answer(
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
 def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path, point):
     parts = telegram.paste("anna", PASTE)
-    child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
+    kill_bot_at(point, replace(media, plans=()), tmp_path / "log")
     with RunningBot(media):
         wait_until_ended(telegram, media, len(parts))
     assert len([text for text in answer_texts(telegram, "anna") if text != "…"]) == 1
