@@ -8,13 +8,11 @@ from tests.bot.conversation import ChatUser, user_messages
 from tests.bot.running_bot import (
     RunningBot,
     answer_texts,
-    ask,
     count_updates_by_state,
     russian_text,
     select_rows,
     wait_for_windows,
 )
-from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
@@ -92,12 +90,3 @@ def test_exhausted_plan_offers_plans_and_does_not_call_the_model(
     assert anna.labels == [russian_text("bot-button-plan")]
     assert len(provider.calls("chat.create")) == 1
     assert count_updates_by_state(limited) == {"answered": 1, "refused": 1}
-
-
-def test_failed_question_is_returned_to_the_quota(telegram, provider, limited):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
-    assert "«Второй»" in ask(telegram, limited, "Первый", "Второй")[1]
-    assert select_rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
-        ("returned",),
-        ("charged",),
-    ]
