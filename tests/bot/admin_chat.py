@@ -10,21 +10,18 @@ from merlin.bot.handlers.example_proof import EditedFile
 from merlin.bot.menu import short_hash
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.db.tables import PERSON
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import bot_settings, select_rows
+from tests.bot.running_bot import bot_settings
 from tests.support.config import make_config
 from tests.support.pipeline_lab import DATASET
-from tests.support.waiting import DEADLINE_S
 
 ANNA = 1001
 BORIS = 1002
 VERA = 1003
-USER_IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}
 AT = "2026-11-01T08:00:00.000000Z"
 CHAT = {"name": "chat", "base_url": "http://127.0.0.1:1/v1"}
 
@@ -48,28 +45,11 @@ def grant_role(settings, user_id, role, scope=None):
         Roles(database).grant(user_id, role, "test", scope)
 
 
-def add_users(settings, ids, **columns):
-    """Add users who have written before."""
-    base = {"language_code": "ru", "first_seen_at": AT}
-    with open_database(settings.database) as database:
-        migrate(database)
-        with database.atomic():
-            for user_id in ids:
-                row = {"user_id": user_id, **base, **columns}
-                database.put(PERSON.insert(row).on_conflict_ignore())
-
-
 class StaffUser(ChatUser):
-    """A chat with the bot beside other chats: waits for this user's updates only."""
+    """A chat of an admin or an editor with the bot."""
 
     def __init__(self, telegram, settings, who="vera"):
         super().__init__(telegram, settings, who)
-
-    def _count_ended(self):
-        query = (
-            f"SELECT state FROM telegram_update WHERE user_id = {USER_IDS[self.who]}"  # noqa: S608 - a number
-        )
-        return sum(state != "waiting" for (state,) in select_rows(self.settings, query))
 
     def press_forged(self, data):
         """Press a button that no message has; return the alert."""
@@ -79,25 +59,6 @@ class StaffUser(ChatUser):
     @property
     def alert(self):
         return self.telegram.calls("answerCallbackQuery")[-1].body.get("text", "")
-
-    def send(self, name, content, *, kind="document", caption=""):
-        """Send a file; return the bot's newest message."""
-        upload = Upload(
-            name, TEXT, content.encode() if isinstance(content, str) else content
-        )
-        return self._act(self.telegram.send_file, upload, kind=kind, caption=caption)
-
-    def wait_for_text(self, part, within_s=DEADLINE_S):
-        """Wait until the last message contains this text."""
-        newest = self.telegram.answers
-        self.telegram.wait_for(
-            lambda: any(part in message.text for message in newest(self.who)[-1:]),
-            within_s,
-        )
-        return self.last
-
-
-TEXT = "text/plain"
 
 
 def example_yaml(question, answer):
@@ -130,6 +91,16 @@ def store_dataset(settings, dataset="trial", count=12, **extra_texts):
     return blobs
 
 
+def add_proposal(
+    settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", **more
+):
+    """Let anna propose an example; return the proposal's id."""
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        draft = Draft(question, answer, dataset, **more)
+        return Proposals(database).add(ANNA, draft)
+
+
 def read_changes(settings, by):
     """Return a user's requested changes, oldest first."""
     cipher = load_or_make_key(settings.state_dir, None)
@@ -142,19 +113,10 @@ def read_changes(settings, by):
 class ExampleEditor(StaffUser):
     """An editor's chat with the bot about examples."""
 
-    def find_action(self, action):
-        """Return the callback data of the first button with this action."""
-        callback_data = [key["callback_data"] for row in self.last.keys for key in row]
-        return next(data for data in callback_data if data.startswith(f"ex:{action}"))
-
     def save(self):
         """Save the shown example; return the newest change."""
-        self.press(self.find_action("save"))
+        self.press("💾 Сохранить")
         return read_changes(self.settings, self.user_id)[-1]
-
-    @property
-    def user_id(self):
-        return USER_IDS[self.who]
 
     def write(self, question="Где новое?", answer="Здесь.", dataset="trial"):
         """Write an example up to its preview, without tags."""

@@ -11,6 +11,8 @@ from tests.bot.running_bot import (
     bot_settings,
     close_reader,
 )
+from tests.bot.stars_buyer import Buyer, run_selling_bot
+from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
@@ -55,6 +57,13 @@ def media(settings, provider):
 
 
 @pytest.fixture
+def media_bot(media):
+    """Run a bot that reads voice, photos and documents; return its settings."""
+    with RunningBot(media):
+        yield media
+
+
+@pytest.fixture
 def bot(settings):
     """Run a bot; return its settings."""
     with RunningBot(settings):
@@ -66,3 +75,22 @@ def anna(telegram, settings):
     """Return anna, who talks to a running bot."""
     with RunningBot(settings):
         yield ChatUser(telegram, settings)
+
+
+@pytest.fixture(scope="module")
+def make_lab(tmp_path_factory):
+    """Return a function that makes a lab, each beginning once for a file."""
+    return lab_maker(tmp_path_factory.mktemp("labs"))
+
+
+@pytest.fixture(scope="module")
+def selling_bot(tmp_path_factory):
+    """One bot for all tests of a file about payments; every buyer is a new user."""
+    with run_selling_bot(tmp_path_factory.mktemp("selling")) as running:
+        yield running
+
+
+@pytest.fixture
+def buyer(selling_bot):
+    telegram, settings, _ = selling_bot
+    return Buyer(telegram, settings)

@@ -1,23 +1,39 @@
 """Users who talk to a running bot, in private chats and in groups."""
 
+from contextlib import contextmanager
+
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import BOT_NAME
-from tests.bot.running_bot import count_updates_by_state
+from tests.bot.running_bot import RunningBot, select_rows
+from tests.support.waiting import DEADLINE_S
+
+USER_IDS = {"anna": 1001, "boris": 1002, "vera": 1003}
 
 
 class ChatUser:
-    """A user's actions; each method waits until the bot has processed the update."""
+    """A user's actions; each method waits until the bot has processed this user's update."""
 
     def __init__(self, telegram, settings, who="anna"):
         self.telegram = telegram
         self.settings = settings
         self.who = who
 
+    @classmethod
+    @contextmanager
+    def of_running_bot(cls, telegram, settings, *who):
+        """Run a bot; yield a person who talks to it, anna if no other is named."""
+        with RunningBot(settings):
+            yield cls(telegram, settings, *who)
+
+    @property
+    def user_id(self):
+        name, _, _ = self.who.partition("@")
+        return USER_IDS.get(name) or int(name)
+
     def _count_ended(self):
-        return sum(
-            many
-            for state, many in count_updates_by_state(self.settings).items()
-            if state != "waiting"
-        )
+        of_user = f"user_id = {self.user_id} AND state <> 'waiting'"
+        query = f"SELECT COUNT(*) FROM telegram_update WHERE {of_user}"  # noqa: S608 - a number
+        return select_rows(self.settings, query)[0][0]
 
     def _act(self, act, *arguments, count=1, **options):
         before = self._count_ended()
@@ -28,6 +44,12 @@ class ChatUser:
     def say(self, text, **options):
         """Send a text or a command; return the bot's newest message."""
         return self._act(self.telegram.say, text, **options)
+
+    def send(self, content, name="a.txt", mime="text/plain", **options):
+        """Send a file; return the bot's newest message."""
+        return self._act(
+            self.telegram.send_file, Upload(name, mime, content), **options
+        )
 
     def start(self, payload=""):
         """Follow a deep link; return the bot's newest message."""
@@ -42,6 +64,15 @@ class ChatUser:
         self._act(self.telegram.press, data, message_id, **options)
         self.telegram.wait_for(
             lambda: len(self.telegram.calls("answerCallbackQuery")) > before
+        )
+        return self.last
+
+    def wait_for_text(self, part, within_s=DEADLINE_S):
+        """Wait until the bot's newest message contains this text; return it."""
+        newest = self.telegram.answers
+        self.telegram.wait_for(
+            lambda: any(part in message.text for message in newest(self.who)[-1:]),
+            within_s,
         )
         return self.last
 

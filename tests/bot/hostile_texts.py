@@ -64,12 +64,8 @@ def check_hostile_documents(telegram, provider, settings, documents):
     assert all(len(texts) == 1 for texts in answers)
     shown = "\n".join(text for texts in answers for text in texts)
     assert not [secret for secret in _secrets(settings, telegram) if secret in shown]
-    _check_requests(provider, len(documents))
-
-
-def _check_requests(provider, count):
     calls = provider.calls("chat.create")
-    assert len(calls) == count
+    assert len(calls) == len(documents)
     for call in calls:
         (message,) = call.body["messages"]
         assert message["role"] == "user"

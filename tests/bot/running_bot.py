@@ -1,17 +1,21 @@
 """A running bot between stand-ins: settings, database rows, messages and files sent to it."""
 
 import asyncio
+import re
 import selectors
 import threading
 from dataclasses import replace
 
+from telegram import Bot
+
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import Pace
+from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import RetryPolicy
 from merlin.core.i18n import text
 from merlin.db.database import open_database
-from merlin.sandbox.telegram.arguments import Upload
-from tests.support.migrated_databases import fresh_database
+from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.migrated_databases import fresh_database, table_names
 from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import ProcessSettings, Provider, serve_bot
@@ -39,6 +43,13 @@ def bot_settings(tmp_path, telegram, provider=None, **changes):
         retry_policy=RetryPolicy(first_pause_s=0.1, busy_notice_s=3600.0),
     )
     return replace(base, **changes)
+
+
+def hook(settings):
+    """Return the settings of a bot in webhook mode, at an address where nothing listens."""
+    url = "http://127.0.0.1:9/hooks/telegram"
+    secret = "a-secret-of-the-tests"
+    return replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
 
 
 class RunningBot:
@@ -83,6 +94,12 @@ class RunningBot:
             raise self.error
 
 
+def kill_bot_at(point, settings, log):
+    """Run a bot as a process until it is killed at this point."""
+    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
+    assert wait_for_exit(child) == 137, log.read_text()
+
+
 # One connection per test: tests poll until a row appears.
 _readers = {}
 
@@ -124,40 +141,50 @@ def count_updates_by_state(settings):
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """A selector that never waits: it adds the timeout to the loop's clock instead."""
+    """A selector that never waits: it adds the timeout to its clock instead."""
 
-    loop = None
+    now_s = 0.0
 
     def select(self, timeout=None):
         ready = super().select(0)
         if not ready and timeout:
-            self.loop.jumped_s += timeout
+            self.now_s += timeout
         return ready
 
 
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock skips every wait; for code without sockets."""
-
-    def __init__(self):
-        self.jumped_s = 0.0
-        selector = _JumpingSelector()
-        selector.loop = self
-        super().__init__(selector)
-
-    def time(self):
-        return self.jumped_s
+def make_jumping_loop():
+    """Return an event loop whose clock skips every wait; for code without sockets."""
+    selector = _JumpingSelector()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now_s
+    return loop
 
 
 async def advance_clock(seconds):
-    """Advance the jumping clock inside `run_jumping`; takes no real time."""
-    assert isinstance(asyncio.get_running_loop(), JumpingLoop)
+    """Advance the clock of a jumping loop; takes no real time in `run_jumping`."""
     await asyncio.sleep(seconds)
 
 
 def run_jumping(coroutine):
     """Run a coroutine on a jumping clock; return its result."""
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+    with asyncio.Runner(loop_factory=make_jumping_loop) as runner:
         return runner.run(coroutine)
+
+
+def run_with_bot(base_url, token, story, **options):
+    """Run `story(bot)` with the library's bot on our transport; return its result."""
+
+    async def run():
+        transport = AiohttpRequest(**options)
+        requests = {"request": transport, "get_updates_request": transport}
+        bot = Bot(token, base_url, f"{base_url[:-3]}file/bot", **requests)
+        await transport.initialize()
+        try:
+            return await story(bot)
+        finally:
+            await transport.shutdown()
+
+    return asyncio.run(run())
 
 
 VERA = 1003
@@ -214,16 +241,30 @@ def add_media(settings, **changes):
     return replace(settings, **switched_on | changes)
 
 
+def find_answer(telegram, message_id, who="anna"):
+    """Return a message of the bot as it is now."""
+    messages = telegram.answers(who)
+    return next(each for each in messages if each.message_id == message_id)
+
+
+def find_traces(settings, user_id=1001):
+    """Return the tables that contain the id of a user, anna's if no other is given."""
+    alone = re.compile(rf"(?<!\d){user_id}(?!\d)")
+    with open_database(settings.database, read_only=True) as database:
+        return [
+            name
+            for name in table_names(database)
+            for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+            if any(alone.search(str(value)) for value in row)
+        ]
+
+
 def run_and_wait(telegram, settings, act, count=1, who="anna"):
     """Let a bot process the `count` updates that `act` sends; return its messages in the chat."""
     with RunningBot(settings):
         act()
         wait_until_ended(telegram, settings, count)
     return answer_texts(telegram, who)
-
-
-def send_document(telegram, content, name="a.txt", mime="text/plain", **options):
-    return telegram.send_file("anna", Upload(name, mime, content), **options)
 
 
 def read_questions(provider):

@@ -1,15 +1,27 @@
 """A bot that sells plans for Telegram Stars, buyers, and queries of its billing tables."""
 
 import itertools
+from contextlib import contextmanager
 
+from structlog.testing import capture_logs
+
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.world import VERA
 from tests.billing.repositories import open_billing
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, bot_settings, select_rows
+from tests.bot.running_bot import (
+    TRANSCRIPTION,
+    RunningBot,
+    add_live_model,
+    answer_texts,
+    bot_settings,
+    select_rows,
+)
 from tests.support.plan_config import make_plans
+from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 PLANS = {
     "free": {
@@ -38,6 +50,15 @@ PLANS = {
         "pack": {"voice": 20},
     },
 }
+# What the site sells too, or alone.
+COURSE = {
+    "title": {"ru": "Курс", "en": "Course"},
+    "text": 9,
+    "voice": 0,
+    "price": {"stars": 10, "rub": 99},
+    "days": 30,
+}
+SITE_ONLY = {"title": {"en": "Site", "ru": "Сайт"}, "price": {"rub": 5}, "days": 30}
 _user_ids = itertools.count(6001)
 
 
@@ -47,21 +68,29 @@ def selling_settings(tmp_path, telegram, provider=None, **options):
     return bot_settings(tmp_path, telegram, provider, **settings)
 
 
+@contextmanager
+def run_selling_bot(folder):
+    """Run a bot that sells in the chat and on its site; yield it and its stand-ins."""
+    with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
+        settings = selling_settings(
+            folder,
+            telegram,
+            provider,
+            plans=make_plans({**PLANS, "site": SITE_ONLY, "course": COURSE}),
+            transcription=TRANSCRIPTION,
+            selling=PaymentsConfig(yookassa=YooKassaConfig(bot_button=True)),
+            public_url="https://merlin.example",
+        )
+        add_live_model(settings, "stand-in-base")
+        with RunningBot(settings):
+            yield telegram, settings, provider
+
+
 class Buyer(ChatUser):
     """A new user who buys; in English, as new users are by default."""
 
     def __init__(self, telegram, settings, who=0):
         super().__init__(telegram, settings, str(who or next(_user_ids)))
-
-    @property
-    def user_id(self):
-        """Return the user id."""
-        return int(self.who)
-
-    def _count_ended(self):
-        of_user = f"user_id = {self.user_id} AND state <> 'waiting'"
-        query = f"SELECT COUNT(*) FROM telegram_update WHERE {of_user}"  # noqa: S608 - a number
-        return select_rows(self.settings, query)[0][0]
 
     def open_plan(self, part):
         """Open /plan and press the button with this text; return the bot's newest message."""
@@ -80,17 +109,12 @@ class Buyer(ChatUser):
         self.telegram.pay(self.who, message_id, **options)
         # The pre-checkout query, then the message of the successful payment.
         self.telegram.wait_for(lambda: self._count_ended() > before + 1, 40)
-        return self.wait_for_text("Paid")
+        return self.wait_for_text("Paid", 40)
 
-    def wait_for_text(self, part):
-        """Wait until the newest message contains this text."""
-
-        def is_shown():
-            newest = self.telegram.answers(self.who)[-1:]
-            return newest and part in newest[0].text
-
-        self.telegram.wait_for(is_shown, 40)
-        return self.last
+    def buy(self, part):
+        """Order the plan whose button has this text, and pay; return the bot's thanks."""
+        self.order(part)
+        return self.pay()
 
     def try_to_pay(self, message_id=0, **options):
         """Try to pay; return the bot's reason for the refusal."""
@@ -98,6 +122,10 @@ class Buyer(ChatUser):
         return self.telegram.calls("answerPreCheckoutQuery")[-1].body.get(
             "error_message", ""
         )
+
+    def count_messages(self, part):
+        """Return how many messages of the bot contain this text."""
+        return sum(part in text for text in answer_texts(self.telegram, self.who))
 
     def payments(self):
         """Return this user's payments in the ledger."""
@@ -111,12 +139,6 @@ class Buyer(ChatUser):
         """Return this user's purchases, newest first."""
         return query_billing(
             self.settings, lambda billing: billing.purchases.list_of_user(self.user_id)
-        )
-
-    def terms(self):
-        """Return this user's plan terms."""
-        return query_billing(
-            self.settings, lambda billing: billing.terms.list_of_user(self.user_id)
         )
 
 
@@ -148,9 +170,24 @@ def change_rows(settings, sql, *values):
         database.transact(lambda: database.sql(sql, *values))
 
 
+def change_purchase(settings, purchase_id, change):
+    """Change a purchase's columns, as an UPDATE names them."""
+    query = f"UPDATE purchase SET {change} WHERE id = ?"  # noqa: S608 - our own words
+    change_rows(settings, query, purchase_id)
+
+
+def request_refund(settings, purchase_id, reason="x"):
+    """Request a refund of all of a purchase, as an admin does on the page."""
+
+    def work(books):
+        grant = books.ledger.entries(purchase_id)[1]
+        books.refunds.request(grant.entry_id, grant.amount, reason, "user:1003")
+
+    query_billing(settings, work)
+
+
 def buyer_with_invoice(telegram, settings, part="Twenty voices"):
     """Return a buyer with an open invoice."""
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
+    with Buyer.of_running_bot(telegram, settings) as buyer:
         buyer.order(part)
     return buyer

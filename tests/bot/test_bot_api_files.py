@@ -1,17 +1,14 @@
 """Files of users, downloaded over real HTTP: complete, limited in size, token never shown."""
 
-import asyncio
-
 import pytest
 from telegram.error import NetworkError
-from telegram.ext import ExtBot
 
 from merlin.bot.bot_api import FileDownloader
-from merlin.bot.transport import AiohttpRequest
 from merlin.config.settings import MEGABYTE
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.running_bot import run_with_bot
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -25,24 +22,11 @@ def send_file(telegram, content, name="лекция.pdf"):
 
 
 def fetch_file(telegram, file_id, limit=MEGABYTE, *, patience=QUICK):
-    async def run():
-        transport = AiohttpRequest()
-        await transport.initialize()
-        try:
-            address = telegram.base_url.removesuffix("/bot")
-            bot = ExtBot(
-                telegram.token,
-                base_url=f"{address}/bot",
-                base_file_url=f"{address}/file/bot",
-                request=transport,
-                get_updates_request=transport,
-            )
-            files = FileDownloader(bot, **patience)
-            return await files.fetch(file_id, limit)
-        finally:
-            await transport.shutdown()
-
-    return asyncio.run(run())
+    return run_with_bot(
+        telegram.base_url,
+        telegram.token,
+        lambda bot: FileDownloader(bot, **patience).fetch(file_id, limit),
+    )
 
 
 def fetch_error(telegram, file_id, limit=MEGABYTE):

@@ -23,6 +23,7 @@ from tests.bot.running_bot import (
     answer_texts,
     ask,
     count_updates_by_state,
+    hook,
     russian_text,
     say_and_wait,
     select_rows,
@@ -51,16 +52,15 @@ FAULTS = (
 )
 
 
-def test_one_whole_answer_is_sent_despite_telegram_errors(telegram, settings):
-    with RunningBot(settings):
-        for number, fault in enumerate(FAULTS, 1):
-            telegram.faults.add(fault)
-            say_and_wait(telegram, settings, f"вопрос {number}", number)
-            answers = answer_texts(telegram)
-            assert (len(answers), f"«вопрос {number}»" in answers[-1]) == (
-                number,
-                True,
-            ), fault
+def test_one_whole_answer_is_sent_despite_telegram_errors(telegram, bot):
+    for number, fault in enumerate(FAULTS, 1):
+        telegram.faults.add(fault)
+        say_and_wait(telegram, bot, f"вопрос {number}", number)
+        answers = answer_texts(telegram)
+        assert (len(answers), f"«вопрос {number}»" in answers[-1]) == (
+            number,
+            True,
+        ), fault
 
 
 @pytest.mark.parametrize(
@@ -116,42 +116,41 @@ def test_rate_limited_chat_does_not_delay_others(telegram, settings):
     assert "«вопрос»" in answer_texts(telegram)[0]
 
 
-def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(
-    telegram, settings
-):
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "первый", 1)
-        telegram.block("anna")
-        say_and_wait(telegram, settings, "второй", 3)
-        telegram.block("anna", blocked=False)
-        say_and_wait(telegram, settings, "третий", 5)
+def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(telegram, bot):
+    say_and_wait(telegram, bot, "первый", 1)
+    telegram.block("anna")
+    say_and_wait(telegram, bot, "второй", 3)
+    telegram.block("anna", blocked=False)
+    say_and_wait(telegram, bot, "третий", 5)
     assert select_rows(
-        settings, "SELECT reason FROM telegram_update WHERE state = 'failed'"
+        bot, "SELECT reason FROM telegram_update WHERE state = 'failed'"
     ) == [("unreachable",)]
     assert "«третий»" in answer_texts(telegram)[-1]
 
 
-def test_deleted_placeholder_is_replaced_by_a_new_message(telegram, provider, settings):
+def test_deleted_placeholder_is_replaced_by_a_new_message(telegram, provider, bot):
     provider.behave(think_s=3600.0)
-    with RunningBot(settings):
-        telegram.say("anna", "вопрос")
-        (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
-        telegram.delete("anna", placeholder.message_id)
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, settings, 1)
+    telegram.say("anna", "вопрос")
+    (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
+    telegram.delete("anna", placeholder.message_id)
+    provider.behave(think_s=0.0)
+    wait_until_ended(telegram, bot, 1)
     (answer,) = answer_texts(telegram)
     assert "«вопрос»" in answer
 
 
+def read_step(settings):
+    """Return what the bot's heartbeat says that it does, "" before the first."""
+    steps = select_rows(settings, "SELECT step FROM heartbeat WHERE process = 'bot'")
+    return steps[0][0] if steps else ""
+
+
 def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
     telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=None))
-    step = "SELECT step FROM heartbeat WHERE process = 'bot'"
     with RunningBot(replace(settings, admins=(VERA,))):
-        telegram.wait_for(
-            lambda: select_rows(settings, step) == [("updates go elsewhere",)]
-        )
+        telegram.wait_for(lambda: read_step(settings) == "updates go elsewhere")
         telegram.faults.clear()
-        telegram.wait_for(lambda: select_rows(settings, step) == [("serving",)])
+        telegram.wait_for(lambda: read_step(settings) == "serving")
         say_and_wait(telegram, settings, "вопрос", 1)
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     (text,) = answer_texts(telegram, "vera")
@@ -160,21 +159,16 @@ def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
 
 
 def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
-    url = "http://127.0.0.1:9/hooks/telegram"
-    secret = "a-secret-of-the-tests"
-    hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
-    step = "SELECT step FROM heartbeat WHERE process = 'bot'"
+    hooked = hook(settings)
     with RunningBot(replace(hooked, admins=(VERA,))):
         telegram.wait_for(lambda: telegram.calls("getWebhookInfo"))
-        assert select_rows(settings, step) == [("serving",)]
+        assert read_step(settings) == "serving"
         call_bot_api(telegram, "deleteWebhook")
-        telegram.wait_for(
-            lambda: select_rows(settings, step) == [("updates go elsewhere",)]
-        )
+        telegram.wait_for(lambda: read_step(settings) == "updates go elsewhere")
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         assert len(telegram.calls("setWebhook")) == 1
-        call_bot_api(telegram, f"setWebhook?url={url}")
-        telegram.wait_for(lambda: select_rows(settings, step) == [("serving",)])
+        call_bot_api(telegram, f"setWebhook?url={hooked.webhook_url}")
+        telegram.wait_for(lambda: read_step(settings) == "serving")
     (text,) = answer_texts(telegram, "vera")
     assert "перезапустите бота" in text
 
@@ -182,16 +176,14 @@ def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
 def test_polling_after_own_webhook_deletes_it_and_keeps_the_messages(
     telegram, settings
 ):
-    url = "http://127.0.0.1:9/hooks/telegram"
-    secret = "a-secret-of-the-tests"
-    hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
+    hooked = hook(settings)
     with RunningBot(hooked):
         telegram.wait_for(lambda: telegram.calls("setWebhook"))
     telegram.say("anna", "вопрос")
     with RunningBot(replace(settings, admins=(VERA,))):
         wait_until_ended(telegram, settings, 1)
         # Another program's webhook stays.
-        call_bot_api(telegram, f"setWebhook?url={url}/other")
+        call_bot_api(telegram, f"setWebhook?url={hooked.webhook_url}/other")
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert "«вопрос»" in answer_texts(telegram)[-1]
     assert len(telegram.calls("deleteWebhook")) == 1
@@ -202,23 +194,22 @@ def call_bot_api(telegram, call):
     urllib.request.urlopen(f"{telegram.base_url}{telegram.token}/{call}").close()  # noqa: S310
 
 
-def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, settings, logs):
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "до", 1)
-        telegram.stop()
-        telegram.say("anna", "во время")
-        telegram.wait_for(
-            lambda: any(log["event"] == "telegram does not answer" for log in logs)
-        )
-        telegram.start()
-        wait_until_ended(telegram, settings, 2)
+def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, bot, logs):
+    say_and_wait(telegram, bot, "до", 1)
+    telegram.stop()
+    telegram.say("anna", "во время")
+    telegram.wait_for(
+        lambda: any(log["event"] == "telegram does not answer" for log in logs)
+    )
+    telegram.start()
+    wait_until_ended(telegram, bot, 2)
     events = [log["event"] for log in logs]
     assert events.count("telegram does not answer") == 1
     assert events.count("telegram answers again") == 1
     assert "«во время»" in answer_texts(telegram)[-1]
 
 
-def test_invalid_token_stops_the_bot_with_a_config_error(telegram, settings):
+def test_invalid_token_stops_the_bot_with_a_config_error(settings):
     wrong = replace(settings, token="123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
     with pytest.raises(ConfigError, match="token"), RunningBot(wrong):
         pass
@@ -284,7 +275,12 @@ def test_handler_that_fails_twice_sends_an_apology(telegram, settings):
 def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(
     telegram, settings
 ):
-    _store_undecryptable(settings, telegram)
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        bot_id = int(telegram.token.partition(":")[0])
+        update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
+        Inbox(database, bot_id).store([update], None)
+        database.sql("UPDATE telegram_update SET body = body || 'A'")
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
         say_and_wait(telegram, settings, "второй", 2)
@@ -292,17 +288,7 @@ def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(
     assert "«второй»" in answer_texts(telegram)[-1]
 
 
-def _store_undecryptable(settings, telegram):
-    """Store an update that no bot has processed, and change its encrypted content."""
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        bot_id = int(telegram.token.partition(":")[0])
-        update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
-        Inbox(database, bot_id).store([update], None)
-        database.sql("UPDATE telegram_update SET body = body || 'A'")
-
-
-def test_log_contains_no_token(telegram, provider, settings, capfd):
+def test_log_contains_no_token(telegram, settings, capfd):
     before = logging.getLogger().handlers[:]
     try:
         set_up_logging("bot", logging.DEBUG)
@@ -321,8 +307,7 @@ def test_log_contains_no_token(telegram, provider, settings, capfd):
 
 
 def test_locked_database_loses_no_update(telegram, settings):
-    quick = replace(settings, pace=replace(QUICK, longest_pause_s=0.1))
-    with RunningBot(quick), open_database(settings.database) as other:
+    with RunningBot(settings), open_database(settings.database) as other:
         with other.atomic():
             telegram.say("anna", "вопрос")
             telegram.wait_for(lambda: telegram.calls("getUpdates"))
@@ -334,7 +319,6 @@ def test_bot_to_which_telegram_does_not_tell_its_name_serves_and_learns_it_later
     telegram, settings
 ):
     telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
-    name = "SELECT value FROM setting WHERE name = 'bot.name'"
     with RunningBot(settings):
         say_and_wait(telegram, settings, "вопрос", 1)
         # In a group its name decides who is asked.
@@ -342,7 +326,8 @@ def test_bot_to_which_telegram_does_not_tell_its_name_serves_and_learns_it_later
         wait_until_ended(telegram, settings, 2)
         assert telegram.answers("study") == []
         telegram.faults.clear()
-        telegram.wait_for(lambda: select_rows(settings, name) == [(BOT_NAME,)])
+        told = "SELECT value FROM setting WHERE name = 'bot.name'"
+        telegram.wait_for(lambda: select_rows(settings, told))
         telegram.say("boris@study", f"@{BOT_NAME} вопрос")
         wait_until_ended(telegram, settings, 3)
     assert "«вопрос»" in answer_texts(telegram)[0]

@@ -32,5 +32,3 @@ def test_reached_spending_cap_stops_all_users(telegram, provider, settings):
     assert len(provider.calls("chat.create")) == 1
     assert count_updates_by_state(guarded) == {"answered": 1, "refused": 2}
     assert select_rows(guarded, "SELECT COUNT(*) FROM quota_use") == [(1,)]
-    ((to, key),) = {*select_rows(guarded, "SELECT to_whom, key FROM notice")}
-    assert (to, key) == ("admins", "notice-answers-day")

@@ -7,7 +7,6 @@ from merlin.db.database import open_database
 from merlin.db.tables import BUILD, COURSE
 from tests.bot.conversation import ChatUser, user_messages
 from tests.bot.running_bot import (
-    RunningBot,
     add_live_model,
     bot_settings,
     russian_text,
@@ -47,10 +46,7 @@ def settings(tmp_path, telegram, provider):
 
 
 def session_datasets(settings):
-    return [
-        row[0]
-        for row in select_rows(settings, "SELECT dataset FROM chat_session ORDER BY id")
-    ]
+    return select_rows(settings, "SELECT dataset FROM chat_session ORDER BY id")
 
 
 def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_one(
@@ -61,8 +57,7 @@ def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_o
     courses = [course_row(1, "everything", "Азы"), course_row(2, "graphs", "Графы")]
     with open_database(settings.database) as database:
         database.add_many(COURSE, courses)
-    with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
         assert "Сейчас разговор о курсе «Азы»." in anna.say("/course").text
         assert anna.labels == ["✓ Азы", "Графы"]
         anna.press("course:open:2")
@@ -81,8 +76,8 @@ def test_course_starts_a_new_session_answered_by_its_model(anna, provider):
     assert "О курсе Питон." in text
     anna.say("Что такое список?")
     assert provider.asked_models() == ["stand-in-base", "stand-in-chat"]
-    assert len(provider.calls("chat.create")[-1].body["messages"]) == 2
-    assert session_datasets(anna.settings) == [None, "python"]
+    assert user_messages(provider) == ["Что такое список?"]
+    assert session_datasets(anna.settings) == [(None,), ("python",)]
 
 
 def test_all_topics_button_starts_a_new_general_session(anna, provider):
@@ -106,7 +101,7 @@ def test_new_session_keeps_the_course_and_says_so(anna):
     anna.press(anna.find_button("Питон"))
     anna.say("Что такое список?")
     assert "Питон" in anna.say("/new").text
-    assert session_datasets(anna.settings) == ["python", "python"]
+    assert session_datasets(anna.settings) == [("python",), ("python",)]
 
 
 def test_link_to_a_course_that_is_over_offers_the_others(anna):
@@ -121,16 +116,15 @@ def test_inactive_or_unknown_course_cannot_be_opened(anna, data):
     anna.say("/course")
     anna.press(data, forged=True)
     assert anna.alerts()
-    assert session_datasets(anna.settings) == [None]
+    assert session_datasets(anna.settings) == [(None,)]
 
 
 def test_start_link_names_the_course_and_offers_questions(anna, provider, settings):
     example = "messages:\n- user: Что такое список?\n- assistant: Ряд значений.\n"
     with open_database(settings.database) as database:
         files = FileIndex(database)
-        there = {"examples/list.yaml": "b" * 40}
         files.add({"b" * 40: example})
-        files.keep("python", "tree", there)
+        files.keep("python", "tree", {"examples/list.yaml": "b" * 40})
         turns = ("Что такое список?", "Ряд значений.")
         insert_example(database, "list", dataset="python", turns=turns)
         mine = BUILD.select(BUILD.id).where(BUILD.dataset == "python")
@@ -140,17 +134,11 @@ def test_start_link_names_the_course_and_offers_questions(anna, provider, settin
     assert "по курсу «Питон»" in started.text
     assert anna.labels == ["Что такое список?"]
     assert "Что такое список?" in anna.press("Что такое список?").text
-    document = provider.calls("chat.create")[-1].body["messages"][-1]
-    assert document["content"] == "Что такое список?"
-    again = anna.button_data("again")
-    assert "Что такое список?" in anna.press(again).text
-    # The new answer replaces the first one, and a second press calls no model.
     assert user_messages(provider) == ["Что такое список?"]
-    anna.press(again)
+    # The new answer replaces the first one.
+    assert "Что такое список?" in anna.press("🔁").text
+    assert user_messages(provider) == ["Что такое список?"]
     # A forged press has no message, so there is no question.
     anna.press("starter:9", started.message_id, forged=True)
-    assert anna.alerts() == [
-        russian_text("bot-again-done"),
-        "Эта кнопка больше не действует.",
-    ]
+    assert anna.alerts() == ["Эта кнопка больше не действует."]
     assert len(provider.calls("chat.create")) == 2

@@ -9,9 +9,10 @@ from tests.bot.running_bot import (
     add_live_model,
     answer_texts,
     bot_settings,
-    count_updates_by_state,
+    kill_bot_at,
+    wait_until_ended,
 )
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.forked_processes import start_bot
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
@@ -29,24 +30,11 @@ def settings(request, tmp_path, telegram, provider):
     return base
 
 
-def wait_until_ended(telegram, settings, count):
-    telegram.wait_for(
-        lambda: (
-            "waiting" not in (states := count_updates_by_state(settings))
-            and sum(states.values()) == count
-        ),
-        20,
-    )
-
-
 def test_killed_bot_sends_one_whole_answer_after_the_restart(
     telegram, settings, tmp_path
 ):
     telegram.say("anna", QUESTION)
-    child = start_bot(
-        settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded"
-    )
-    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
+    kill_bot_at("placeholder.recorded", settings, tmp_path / "log")
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
     (answer,) = answer_texts(telegram)

@@ -1,22 +1,26 @@
 """Basic commands: /info, language, time zone, the end of a dialog, menus."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from merlin.bot.commands import MENU
 from merlin.sandbox.telegram.world import VERA
-from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.running_bot import (
+    RunningBot,
+    bot_settings,
+    russian_text,
+    select_rows,
+)
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider, admins=(VERA.person_id,))
-    add_live_model(settings, "stand-in-base")
-    return settings
+def settings(settings):
+    return replace(settings, admins=(VERA.person_id,))
 
 
 def test_info_shows_model_session_and_times_in_the_users_zone(anna):
@@ -27,6 +31,10 @@ def test_info_shows_model_session_and_times_in_the_users_zone(anna):
     assert "Обучена 20 ноября, 18:30" in text
     assert "отвечает с 20 ноября, 18:30" in text
     assert "• отвечает neurotypology-1" in text
+    own = russian_text("bot-info-session-own", name="yes")
+    assert own not in text
+    anna.say("/system Говори стихами")
+    assert own in anna.say("/info").text
 
 
 def test_chosen_language_applies_at_once_and_overrides_the_client(anna):
@@ -55,30 +63,15 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(anna, provider):
-    anna.say("/lang")
-    anna.press("Часовой пояс")
-    anna.say("/new")
-    anna.say("Что такое лоб?")
-    assert len(provider.calls("chat.create")) == 1
-
-
-def commands(menu):
-    return [command["command"] for command in menu]
-
-
 def test_command_menus_are_set_in_each_language_for_chats_and_groups(anna, telegram):
     telegram.wait_for(lambda: len(telegram.calls("setMyCommands")) >= 6)
-    assert commands(telegram.menu("anna")) == list(MENU)
-    in_group = commands(telegram.menu("anna@study"))
+    russian, english, in_group = (
+        {each["command"]: each["description"] for each in telegram.menu(who)}
+        for who in ("anna", 5001, "anna@study")
+    )
+    assert list(russian) == list(MENU)
     assert "help" in in_group
     assert "privacy" not in in_group
-    russian = {
-        command["command"]: command["description"] for command in telegram.menu("anna")
-    }
-    english = {
-        command["command"]: command["description"] for command in telegram.menu(5001)
-    }
     assert russian["new"] == "новый разговор"
     assert english["new"] == "a new conversation"
 

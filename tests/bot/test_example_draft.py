@@ -6,7 +6,6 @@ from yaml import safe_dump
 from merlin.bot.handlers.example_draft import reword_draft
 from merlin.bot.handlers.example_proof import EditedFile
 from merlin.bot.menu import card, code_block
-from merlin.bot.updates import is_continuation, may_continue
 from merlin.core.formatted_text import utf16_length
 from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
@@ -15,7 +14,6 @@ from merlin.dataset.example_file import parse_example
 from merlin.dataset.example_rewording import free_example_id
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends
-from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.support.naughty_strings import STRINGS
 from tests.support.pipeline_lab import DATASET
 
@@ -78,18 +76,3 @@ def test_card_escapes_code_blocks_and_removes_invalid_characters():
     assert (bold.kind, bold.length, pre.kind, pre.value) == ("bold", 4, "pre", "yaml")
     assert pre.offset == utf16_length("😀 Т\n\nслово\n\n")
     assert cut("слово", 4) == "сло…"
-
-
-def forwarded(number, text="слово", date=100):
-    body = message_body(1, text, date=date, forward_origin=HIDDEN_AUTHOR)
-    return received(number, **body)
-
-
-def test_messages_forwarded_together_are_joined():
-    first = forwarded(1)
-    not_forwarded = received(2, **message_body(1, "слово", date=100))
-    assert may_continue(first)
-    assert is_continuation(forwarded(2, "/new"), first)
-    assert not is_continuation(forwarded(2, date=160), first)
-    assert not is_continuation(forwarded(2, ""), first)
-    assert not is_continuation(not_forwarded, first)

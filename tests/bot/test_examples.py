@@ -8,21 +8,19 @@ from merlin.bot.menu import short_hash
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.example_file import parse_example
-from merlin.dataset.proposals import DISTIL, Draft, Proposals
-from merlin.db.database import open_database
-from merlin.db.encryption import load_or_make_key
+from merlin.dataset.proposals import DISTIL
 from tests.bot.admin_chat import (
-    ANNA,
     BORIS,
     VERA,
     ExampleEditor,
     add_admin,
+    add_proposal,
     example_yaml,
     grant_role,
     read_changes,
     store_dataset,
 )
-from tests.bot.running_bot import RunningBot, russian_text, select_rows
+from tests.bot.running_bot import russian_text, select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -38,8 +36,7 @@ def settings(settings):
 
 @pytest.fixture
 def chat(telegram, settings):
-    with RunningBot(settings):
-        chat = ExampleEditor(telegram, settings)
+    with ExampleEditor.of_running_bot(telegram, settings) as chat:
         chat.say("/examples")
         yield chat
 
@@ -59,12 +56,9 @@ def test_draft_is_dropped_with_a_word_by_what_opens_something_else(chat, telegra
 def test_message_without_text_keeps_the_draft(chat):
     chat.press_forged(f"ex:add:{D}")
     chat.say("Вопрос?")
-    for name, content, kind in (
-        ("a.jpg", b"\xff\xd8\xff", "photo"),
-        ("a.txt", "а", "document"),
-    ):
-        refusal = "Пришлите текст. Всё, что вы написали раньше, сохранено"
-        assert refusal in chat.send(name, content, kind=kind).text
+    refusal = "Пришлите текст. Всё, что вы написали раньше, сохранено"
+    assert refusal in chat.send(b"\xff\xd8\xff", "a.jpg", kind="photo").text
+    assert refusal in chat.send(b"a").text
     assert "Вопрос\nВопрос?\n\nОтвет\nОтвет." in chat.say("Ответ.").text
 
 
@@ -129,12 +123,6 @@ def test_edit_that_changes_nothing_or_is_too_long_is_not_saved(chat, telegram):
     assert read_changes(chat.settings, VERA) == []
 
 
-def add_draft(settings, draft):
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        return Proposals(database).add(ANNA, draft)
-
-
 def test_correction_of_many_examples_lists_some_and_counts_the_others(chat, settings):
     same = {
         f"lips{n}": example_yaml(f"Что говорят губы человека {n}?", "Губы.")
@@ -142,17 +130,17 @@ def test_correction_of_many_examples_lists_some_and_counts_the_others(chat, sett
     }
     store_dataset(settings, **same)
     question = "Что говорят губы человека?"
-    draft = Draft(question, "Рот.", "trial", turn_id=1, known_answer="Губы.")
-    chat.press_forged(f"ex:prop:{add_draft(settings, draft)}")
+    known = {"turn_id": 1, "known_answer": "Губы."}
+    number = add_proposal(settings, question, "Рот.", **known)
+    chat.press_forged(f"ex:prop:{number}")
     assert russian_text("page-proposal-changes", count=8) in chat.last.text
     assert russian_text("examples-more", count=2) in chat.last.text
 
 
 def test_draft_of_a_teacher_model_names_it_and_its_source(chat, settings):
-    draft = Draft(
-        "Что за лоб?", "Верх.", "trial", 1, "teacher-1", DISTIL, "Лоб — верх лица."
-    )
-    chat.press_forged(f"ex:prop:{add_draft(settings, draft)}")
+    teacher = {"turn_id": 1, "model_id": "teacher-1", "origin": DISTIL}
+    number = add_proposal(settings, note="Лоб — верх лица.", **teacher)
+    chat.press_forged(f"ex:prop:{number}")
     assert russian_text("examples-drafted", teacher="teacher-1") in chat.last.text
     assert "Лоб — верх лица." in chat.last.text
 
@@ -167,37 +155,24 @@ def test_deletion_requires_a_confirmation(chat):
     assert (change.kind, change.path) == (ChangeKind.DELETE, "trial/examples/q5.yaml")
 
 
-def test_example_list_has_pages_of_eight_and_reports_no_results(chat):
-    chat.press_forged(f"ex:list:{D}:0")
-    assert len([label for label in chat.labels if label.startswith("Что")]) == 8
-    chat.press("›")
-    assert len([label for label in chat.labels if label.startswith("Что")]) == 4
+def count_found(chat):
+    return sum(label.startswith("Что") for label in chat.labels)
+
+
+def test_found_examples_have_pages_and_a_search_without_results_says_so(chat):
     chat.press_forged(f"ex:find:{D}")
     nothing = chat.say("\U0001fa77 нет\u202e такого\nслова").text
     assert "По словам «\U0001fa77 нет\\u202e такого слова» ничего не нашлось" in nothing
-    assert (
-        len(
-            [
-                label
-                for label in (chat.say("понятие"), chat.labels)[1]
-                if label.startswith("Что")
-            ]
-        )
-        == 8
-    )
+    chat.say("понятие")
+    assert count_found(chat) == 8
     chat.press("›")
-    assert len([label for label in chat.labels if label.startswith("Что")]) == 4
+    assert count_found(chat) == 4
 
 
 def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
     anna = ExampleEditor(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        proposals = Proposals(database)
-        number = proposals.add(
-            ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1)
-        )
+    number = add_proposal(settings, "Мой телефон [телефон]?", "Какой?", turn_id=1)
     chat.press_forged(f"ex:prop:{number}")
     assert "Сейчас" in chat.last.text
     assert "[телефон]" in chat.last.text
@@ -208,8 +183,7 @@ def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
 def test_teacher_can_edit_only_their_own_datasets(telegram, settings):
     store_dataset(settings, "other")
     grant_role(settings, BORIS, Role.TEACHER, "other")
-    with RunningBot(settings):
-        boris = ExampleEditor(telegram, settings, "boris")
+    with ExampleEditor.of_running_bot(telegram, settings, "boris") as boris:
         boris.say("/examples")
         assert [label for label in boris.labels if "примеров" in label] == [
             "other · 12 примеров"

@@ -6,20 +6,19 @@ import pytest
 
 from merlin.bot.menu import short_hash
 from merlin.core.permissions import Role
-from merlin.dataset.proposals import Draft, Proposals
+from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
-from merlin.db.encryption import load_or_make_key
 from tests.bot.admin_chat import (
-    ANNA,
     BORIS,
     VERA,
     ExampleEditor,
+    add_proposal,
     grant_role,
     lab_settings,
     read_changes,
 )
-from tests.bot.running_bot import RunningBot, select_rows
-from tests.support.pipeline_lab import fetch_dataset, lab_maker
+from tests.bot.running_bot import answer_texts, select_rows
+from tests.support.pipeline_lab import fetch_dataset
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
@@ -34,11 +33,6 @@ def provider():
         yield stand_in
 
 
-@pytest.fixture(scope="module")
-def make_lab(tmp_path_factory):
-    return lab_maker(tmp_path_factory.mktemp("labs"))
-
-
 @pytest.fixture
 def lab(make_lab, tmp_path, provider):
     return make_lab(fetch_dataset, tmp_path / "lab", provider.base_url)
@@ -47,10 +41,16 @@ def lab(make_lab, tmp_path, provider):
 @pytest.fixture
 def chat(telegram, lab):
     settings = lab_settings(lab, telegram)
-    with RunningBot(settings):
-        chat = ExampleEditor(telegram, settings)
+    with ExampleEditor.of_running_bot(telegram, settings) as chat:
         chat.say("/examples")
         yield chat
+
+
+def edit_answer(chat, name):
+    """Save another answer of an example."""
+    chat.press_forged(f"ex:edit:{D}:{short_hash(name)}:a")
+    chat.say("Моё.")
+    chat.press("💾 Сохранить")
 
 
 def read_example(lab, name):
@@ -73,12 +73,7 @@ def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
     lab.until_serving("trial-1")
     # A notice during the dialog would become the newest message.
     chat.wait_for_text("теперь отвечает trial-1")
-    chat.say("/admin")
-    chat.press("📚 Примеры")
-    chat.press("Проба · 12 примеров")
-    chat.press("➕ Добавить")
-    chat.say("Где живёт новый вопрос?")
-    proof = chat.say("В новом примере.")
+    proof = chat.write("Где живёт новый вопрос?", "В новом примере.")
     assert "Вопрос\nГде живёт новый вопрос?\n\nОтвет\nВ новом примере." in proof.text
     chat.press("💾 Сохранить")
     assert "Сохраняю" in chat.last.text
@@ -96,18 +91,13 @@ def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
 
 def test_notices_of_an_edit_and_of_its_refusal_lead_to_its_page(telegram, lab):
     settings = replace(lab_settings(lab, telegram), public_url="https://merlin.example")
-    with RunningBot(settings):
-        chat = ExampleEditor(telegram, settings)
+    with ExampleEditor.of_running_bot(telegram, settings) as chat:
         chat.say("/examples")
-        chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
-        chat.say("Моё.")
-        chat.press("💾 Сохранить")
+        edit_answer(chat, "q2")
         (change,) = read_changes(settings, VERA)
         page = f"https://merlin.example/changes/{change.change_id}"
         assert wait_for_commit(chat, lab).keys[0][0]["url"] == page
-        chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
-        chat.say("Моё.")
-        chat.press("💾 Сохранить")
+        edit_answer(chat, "q1")
         lab.repository.commit_example("trial", 1, answer="Чужое.")
         lab.tick("changes", "fetch")
         message = chat.wait_for_text("другая правка")
@@ -117,20 +107,14 @@ def test_notices_of_an_edit_and_of_its_refusal_lead_to_its_page(telegram, lab):
 
 def version_messages(chat, user):
     """Return a user's messages about the second version."""
-    return [
-        message.text
-        for message in chat.telegram.answers(user)
-        if "trial-2" in message.text
-    ]
+    return [text for text in answer_texts(chat.telegram, user) if "trial-2" in text]
 
 
 def test_admin_who_made_the_edit_gets_each_verdict_once(chat, lab):
     grant_role(chat.settings, BORIS, Role.ADMIN)
     lab.until_serving("trial-1")
     chat.wait_for_text("теперь отвечает trial-1")
-    chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
-    chat.say("Моё.")
-    chat.press("💾 Сохранить")
+    edit_answer(chat, "q1")
     wait_for_commit(chat, lab)
     lab.until_serving("trial-2")
     chat.telegram.wait_for(lambda: version_messages(chat, "boris"))
@@ -145,19 +129,24 @@ def test_admin_who_made_the_edit_gets_each_verdict_once(chat, lab):
     assert "слово номер 1" in text, "it is told in words of the edit"
 
 
-def add_proposal(
-    settings,
-    question="Что за лоб?",
-    answer="Верх лица.",
-    dataset="trial",
-    turn=0,
-    **before,
-):
-    """Let anna propose an example; return the proposal's id."""
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        proposals = Proposals(database)
-        return proposals.add(ANNA, Draft(question, answer, dataset, turn, **before))
+def open_correction(chat, question):
+    """Open a correction that waits; return what is shown."""
+    chat.press_forged("ex:queue:0")
+    return chat.press(question).text
+
+
+def accept(chat, lab):
+    """Accept the open correction; return what was shown of it."""
+    shown = chat.last.text
+    chat.press("✅ Принять")
+    wait_for_commit(chat, lab)
+    return shown
+
+
+def commit_q20(lab, question, answer):
+    """Add an example to the dataset, as another editor does."""
+    lab.repository.commit_example("trial", 20, question=question, answer=answer)
+    lab.tick("fetch")
 
 
 def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, lab):
@@ -169,65 +158,47 @@ def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, l
     assert "Вопрос\nЧто за лоб?\n\nОтвет\nВерх лица." in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Верхняя часть лица.")
-    chat.press("✅ Принять")
-    wait_for_commit(chat, lab)
+    accept(chat, lab)
     assert "Верхняя часть лица." in read_example(lab, "from-chat/что-за-лоб")
     assert commit_subject(lab) == "Вера: Новый пример «Что за лоб?»"
 
 
 def test_correction_with_a_masked_answer_is_accepted_once_it_is_written(chat, lab):
     add_proposal(chat.settings, "Куда звонить?", "Звоните: [телефон].")
-    chat.press_forged("ex:queue:0")
-    chat.press("Куда звонить?")
-    assert "⛔" in chat.last.text
-    assert "«[телефон]» стоит на месте" in chat.last.text
+    shown = open_correction(chat, "Куда звонить?")
+    assert "⛔" in shown
+    assert "«[телефон]» стоит на месте" in shown
     assert "✅ Принять" not in chat.labels
     chat.press("✏️ Ответ")
     chat.say("Звоните куратору.")
-    chat.press("✅ Принять")
-    wait_for_commit(chat, lab)
+    accept(chat, lab)
     assert "Звоните куратору." in read_example(lab, "from-chat/куда-звонить")
 
 
 def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(
     chat, lab
 ):
-    def conversation(answer):
-        return add_proposal(
-            chat.settings,
-            "А самокат?",
-            answer,
-            turn=1,
-            before_question="Сколько стоит велосипед?",
-            before_answer="Тысячу.",
-        )
-
-    def open_proposal():
-        chat.press_forged("ex:queue:0")
-        return chat.press("А самокат?").text
-
-    def approve():
-        text = chat.last.text
-        chat.press("✅ Принять")
-        wait_for_commit(chat, lab)
-        return text
-
+    before = {
+        "turn_id": 1,
+        "before_question": "Сколько стоит велосипед?",
+        "before_answer": "Тысячу.",
+    }
     add_proposal(chat.settings, "А самокат?", "Какой?")
-    open_proposal()
-    approve()
-    conversation("Две тысячи.")
+    open_correction(chat, "А самокат?")
+    accept(chat, lab)
+    add_proposal(chat.settings, "А самокат?", "Две тысячи.", **before)
     add_proposal(chat.settings, "Что за лоб?")
-    open_proposal()
-    assert "Сколько стоит велосипед?\n\n— Тысячу.\n\nА самокат?" in chat.last.text
+    shown = open_correction(chat, "А самокат?")
+    assert "Сколько стоит велосипед?\n\n— Тысячу.\n\nА самокат?" in shown
     chat.press("✏️ Ответ")
     chat.say("Три тысячи.")
-    assert "Сейчас" not in approve()
+    assert "Сейчас" not in accept(chat, lab)
     path = "from-chat/сколько-стоит-велосипед"
     assert read_example(lab, path).count("- user:") == 2
     assert "Три тысячи." in read_example(lab, path)
-    conversation("Четыре тысячи.")
-    open_proposal()
-    assert "Сейчас\nТри тысячи.\n\nНовый ответ\nЧетыре тысячи." in approve()
+    add_proposal(chat.settings, "А самокат?", "Четыре тысячи.", **before)
+    open_correction(chat, "А самокат?")
+    assert "Сейчас\nТри тысячи.\n\nНовый ответ\nЧетыре тысячи." in accept(chat, lab)
     assert "Четыре тысячи." in read_example(lab, path)
     assert read_example(lab, "from-chat/а-самокат") is not None
 
@@ -235,25 +206,19 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
 def test_correction_of_known_examples_names_them_and_may_change_only_its_question(
     chat, lab
 ):
-    lab.repository.commit_example("trial", 20, question="Где лоб?", answer="Внизу.")
-    lab.tick("fetch")
+    commit_q20(lab, "Где лоб?", "Внизу.")
     for turn, question in enumerate(("А лоб-то где?", "Где у нас лоб?"), 1):
-        add_proposal(
-            chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу."
-        )
-    chat.press_forged("ex:queue:0")
-    shown = chat.press("А лоб-то где?").text
+        known = {"turn_id": turn, "known_answer": "Внизу."}
+        add_proposal(chat.settings, question, "Наверху.", **known)
+    shown = open_correction(chat, "А лоб-то где?")
     assert "Сейчас\nВнизу." in shown
     assert "Изменит ответ примера:\n• Где лоб? · examples/q20.yaml" in shown
     assert "✏️ Вопрос" not in chat.labels
     assert "examples/q20" not in chat.press("Другой ответ только на этот вопрос").text
-    chat.press("✅ Принять")
-    wait_for_commit(chat, lab)
+    accept(chat, lab)
     assert "Внизу." in read_example(lab, "q20")
-    chat.press_forged("ex:queue:0")
-    chat.press("Где у нас лоб?")
-    chat.press("✅ Принять")
-    wait_for_commit(chat, lab)
+    open_correction(chat, "Где у нас лоб?")
+    accept(chat, lab)
     assert "Наверху." in read_example(lab, "q20")
     assert commit_subject(lab) == "Вера: Исправление ответа: «Где лоб?» и ещё 1"
 
@@ -269,11 +234,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
 def test_near_question_is_shown_before_a_new_example_is_saved(
     chat, lab, pressed, answers
 ):
-    lab.repository.example(
-        "trial", 20, question="Пароль от Wi-Fi?", answer="Пароль 2222."
-    )
-    lab.repository.commit()
-    lab.tick("fetch")
+    commit_q20(lab, "Пароль от Wi-Fi?", "Пароль 2222.")
     shown = chat.write("Какой пароль у сети?", "Пароль 1111.").text
     near = "1. Пароль от Wi-Fi?\n\nОтвет\nПароль 2222.\n\nНовый ответ\nПароль 1111."
     assert near in shown
@@ -295,12 +256,9 @@ def test_near_question_is_shown_before_a_new_example_is_saved(
 def test_correction_without_a_known_answer_shows_what_it_may_be_about(
     chat, lab, pressed, answers
 ):
-    lab.repository.example("trial", 20, question="Цена проезда?", answer="25 р.")
-    lab.repository.commit()
-    lab.tick("fetch")
-    add_proposal(chat.settings, "Почём автобус?", "30 р.", turn=1)
-    chat.press_forged("ex:queue:0")
-    assert "1. Цена проезда?" in chat.press("Почём автобус?").text
+    commit_q20(lab, "Цена проезда?", "25 р.")
+    add_proposal(chat.settings, "Почём автобус?", "30 р.", turn_id=1)
+    assert "1. Цена проезда?" in open_correction(chat, "Почём автобус?")
     chat.press(pressed)
     wait_for_commit(chat, lab)
     saved = [read_example(lab, name) for name in ("from-chat/почём-автобус", "q20")]
@@ -310,20 +268,15 @@ def test_correction_without_a_known_answer_shows_what_it_may_be_about(
 
 
 def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab):
-    lab.repository.commit_example(
-        "trial", 20, question="Пухлые губы, что о них говорят?", answer="Губы."
-    )
-    lab.tick("fetch")
+    commit_q20(lab, "Пухлые губы, что о них говорят?", "Губы.")
     question = "Что говорят о тонких бровях?"
-    add_proposal(chat.settings, question, "Брови.", turn=1, known_answer="Губы.")
-    chat.press_forged("ex:queue:0")
-    shown = chat.press(question).text
+    add_proposal(chat.settings, question, "Брови.", turn_id=1, known_answer="Губы.")
+    shown = open_correction(chat, question)
     assert "Похоже, в примерах с этим ответом спрашивают о другом" in shown
     assert "examples/q20" not in shown
     assert "examples/q20" in chat.press("Изменить и те примеры").text
     chat.press("Другой ответ только на этот вопрос")
-    chat.press("✅ Принять")
-    wait_for_commit(chat, lab)
+    accept(chat, lab)
     assert "Губы." in read_example(lab, "q20")
     assert "Брови." in read_example(lab, "from-chat/что-говорят-о-тонких-бровях")
 
@@ -332,8 +285,7 @@ def test_correction_is_declined_only_once(chat):
     number = add_proposal(chat.settings)
     with open_database(chat.settings.database) as database:
         Proposals(database).mark_editor(number, BORIS)
-    chat.press_forged("ex:queue:0")
-    assert f"Сейчас это правит {BORIS}" in chat.press("Что за лоб?").text
+    assert f"Сейчас это правит {BORIS}" in open_correction(chat, "Что за лоб?")
     save = chat.last.message_id
     chat.press("❌ Отклонить")
     assert chat.press("❌ Отклонить").text == "Отклонено, текст удалён."

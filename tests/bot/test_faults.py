@@ -7,16 +7,15 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 
-from merlin.billing.quota import Allowance, Format
-from merlin.bot.application import register
-from merlin.bot.context import BotContext, BotData
+from merlin.bot.application import _HANDLERS
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
+    FIFTY_A_DAY,
     RunningBot,
     answer_texts,
     count_updates_by_state,
+    kill_bot_at,
     russian_text,
     say_and_wait,
     select_rows,
@@ -24,48 +23,12 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.ending import end
-from tests.support.forked_processes import start_bot, wait_for_exit
-from tests.support.plan_config import make_plan
+from tests.support.forked_processes import start_bot
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 ANNA = 1001
-
-
-def with_quota(settings, **changes):
-    """Return settings with a plan that has limits."""
-    plan = make_plan(
-        "free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)}
-    )
-    return replace(settings, plans=(plan,), **changes)
-
-
-def count_uses(settings):
-    return [
-        state
-        for (state,) in select_rows(
-            settings, "SELECT state FROM quota_use ORDER BY update_id"
-        )
-    ]
-
-
-def button_verbs():
-    """Return the verb of every button of the bot."""
-    context_types = ContextTypes(context=BotContext, bot_data=BotData)
-    application = (
-        Application.builder().token("1:a").context_types(context_types).build()
-    )
-    register(application)
-    handlers = [
-        handler
-        for handler in application.handlers[0]
-        if isinstance(handler, CallbackQueryHandler)
-    ]
-    patterns = [
-        handler.pattern.pattern for handler in handlers if handler.pattern is not None
-    ]
-    return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
 
 
 def test_dialog_reply_is_not_a_question_after_a_kill(
@@ -75,8 +38,7 @@ def test_dialog_reply_is_not_a_question_after_a_kill(
         ChatUser(telegram, settings).say("/system")
         ChatUser(telegram, settings).press("system:set")
     telegram.say("anna", "Отвечай стихами")
-    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
-    assert wait_for_exit(child) == 137
+    kill_bot_at("answer.sent", settings, tmp_path / "log")
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
     assert not provider.calls("chat.create")
@@ -86,9 +48,8 @@ def test_dialog_reply_is_not_a_question_after_a_kill(
 def test_second_press_on_regenerate_does_not_call_the_model_again(
     telegram, provider, settings
 ):
-    limited = with_quota(settings)
-    with RunningBot(limited):
-        talk = ChatUser(telegram, limited)
+    limited = replace(settings, plans=(FIFTY_A_DAY,))
+    with ChatUser.of_running_bot(telegram, limited) as talk:
         talk.say("Первый")
         again = talk.button_data("again")
         provider.behave(think_s=3600.0)
@@ -99,33 +60,36 @@ def test_second_press_on_regenerate_does_not_call_the_model_again(
         wait_until_ended(telegram, limited, 3)
     assert len(provider.calls("chat.create")) == 2
     assert russian_text("bot-again-done") in talk.alerts()
-    assert count_uses(limited) == ["charged", "charged"]
+    assert select_rows(limited, "SELECT state FROM quota_use") == [("charged",)] * 2
 
 
 def test_invalid_button_data_breaks_no_handler(telegram, settings):
     nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
     # Verbs that call a model or delete data are tested elsewhere.
-    verbs = sorted(button_verbs() - {"again", "forget"})
-    presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
+    verbs = {verb for handlers in _HANDLERS for verb in handlers.buttons}
+    presses = [
+        f"{verb}{rest}"
+        for verb in sorted(verbs - {"again", "forget"})
+        for rest in nonsense
+    ]
+    with ChatUser.of_running_bot(telegram, settings) as talk:
         talk.say("Первый")
-        message = {"message_id": talk.last.message_id, "date": 1}
-        message["chat"] = {"id": ANNA, "type": "private"}
-        sender = {
-            "id": ANNA,
-            "is_bot": False,
-            "first_name": "\u202e{$x}<b>*_[",
-            "language_code": "xx",
+        query = {
+            "message": {
+                "message_id": talk.last.message_id,
+                "date": 1,
+                "chat": {"id": ANNA, "type": "private"},
+            },
+            "from": {
+                "id": ANNA,
+                "is_bot": False,
+                "first_name": "\u202e{$x}<b>*_[",
+                "language_code": "xx",
+            },
         }
         for number, data in enumerate(presses):
-            query = {
-                "id": str(number),
-                "from": sender,
-                "data": data,
-                "message": message,
-            }
-            telegram.act(partial(_add, query))
+            press = {**query, "id": str(number), "data": data}
+            telegram.act(partial(_add, press))
         wait_until_ended(telegram, settings, len(presses) + 1)
     assert "failed" not in count_updates_by_state(settings)
 
@@ -135,7 +99,7 @@ def _add(query, acting):
 
 
 def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
-    telegram, provider, settings, tmp_path
+    telegram, settings, tmp_path
 ):
     child = start_bot(settings, tmp_path / "log")
     say_and_wait(telegram, settings, "Первый", 1)
@@ -147,20 +111,3 @@ def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
     wait_until_ended(telegram, settings, 11)
     end(child)
     assert count_updates_by_state(settings) == {"answered": 11}
-
-
-def test_person_is_told_how_many_messages_of_a_flood_were_refused(
-    telegram, provider, settings
-):
-    provider.behave(think_s=3600.0)
-    with RunningBot(settings):
-        telegram.say("anna", "Первый")
-        wait_until(lambda: provider.calls("chat.create"))
-        # Of a time to come: on a busy machine these would be late.
-        send_at(
-            telegram, time.time() + 3600, *(f"Вопрос {number}" for number in range(7))
-        )
-        wait_until(lambda: count_updates_by_state(settings).get("refused") == 2)
-        # Those of a later poll are told when the queue is empty.
-        told = {russian_text("bot-queue-full", count=count) for count in (1, 2)}
-        wait_until(lambda: told & set(answer_texts(telegram)))

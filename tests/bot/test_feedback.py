@@ -1,11 +1,8 @@
 """Ratings, corrections and lineage in conversations with a running bot."""
 
-from functools import partial
-
 import pytest
 
 from merlin.account.users import Consents
-from merlin.core.i18n import text
 from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -13,8 +10,8 @@ from merlin.db.tables import PROPOSAL
 from tests.bot.admin_chat import ANNA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    RunningBot,
     add_live_model,
+    find_answer,
     russian_text,
     select_rows,
 )
@@ -25,17 +22,28 @@ pytestmark = pytest.mark.functional
 
 QUESTION = "Что такое лоб? Меня зовут Анна Ёлкина, мой телефон +7 999 123-45-67"
 BETTER = "Лоб — это верх лица. Пишите на anna@mail.ru"
+YES = russian_text("consent-yes")
 RATINGS = "SELECT value FROM rating ORDER BY turn_id"
 PROPOSALS = "SELECT state, user_id, dataset, model_id FROM proposal"
 
 
+def begin_correction(anna):
+    """Ask, and press the pencil of the answer; return the answer."""
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    return answer
+
+
+def correct_answer(anna):
+    """Write a correction and agree to its use, without sending it."""
+    begin_correction(anna)
+    anna.say(BETTER)
+    anna.press(YES)
+
+
 def label(telegram, message_id, data):
     """Return the current label of a button, "" without it."""
-    (message,) = [
-        message_
-        for message_ in telegram.answers("anna")
-        if message_.message_id == message_id
-    ]
+    message = find_answer(telegram, message_id)
     keys = [key for row in message.keys for key in row]
     return next((key["text"] for key in keys if key.get("callback_data") == data), "")
 
@@ -59,8 +67,7 @@ def test_negative_rating_is_stored_and_asks_for_a_better_answer(anna, settings):
     anna.press("rate:up:1", answer.message_id)
     anna.press("rate:down:1", answer.message_id)
     assert select_rows(settings, RATINGS) == [("down",)]
-    request = anna.last
-    assert russian_text("rating-how-better") in request.text
+    assert russian_text("rating-how-better") in anna.last.text
     # The next message is a question, because the pencil was not pressed.
     assert "«А что дальше?»" in anna.say("А что дальше?").text
 
@@ -98,11 +105,9 @@ def test_answer_of_another_user_cannot_be_rated_or_corrected(anna, settings, tel
 
 
 def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settings):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
+    answer = begin_correction(anna)
     assert "учить модель" in anna.last.text
-    anna.press(russian_text("consent-yes"))
-    assert "правильный ответ" in anna.last.text
+    assert "правильный ответ" in anna.press(YES).text
     message = anna.say(BETTER).text
     assert select_rows(settings, PROPOSALS) == []
     assert "Меня зовут [имя], мой телефон [телефон]" in message
@@ -132,7 +137,7 @@ def test_correction_of_a_question_that_continues_a_conversation_has_the_turn_bef
     anna.say("Сколько стоит велосипед?")
     answer = anna.say("А самокат?")
     anna.press("fix:2", answer.message_id)
-    anna.press(russian_text("consent-yes"))
+    anna.press(YES)
     preview = anna.say("Две тысячи.").text
     assert (
         "👤 Сколько стоит велосипед?\n🤖 Тысячу. Звоните [телефон]\n👤 А самокат?"
@@ -162,27 +167,17 @@ def read_proposals(settings):
 
 def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):
     menu = anna.say("/lang").message_id
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    anna.press(russian_text("consent-yes"))
-    commands = (partial(anna.say, command) for command in ("/plan", "/new"))
-    for leave in (partial(anna.press, "lang:auto", menu), *commands):
+    answer = begin_correction(anna)
+    anna.press(YES)
+    for leave, *where in (
+        (anna.press, "lang:auto", menu),
+        (anna.say, "/plan"),
+        (anna.say, "/new"),
+    ):
         anna.say(BETTER)
-        leave()
-        telegram.wait_for(lambda: anna.last.text == text("ru", "bot-form-left"))
+        leave(*where)
+        telegram.wait_for(lambda: anna.last.text == russian_text("bot-form-left"))
         anna.press("fix:1", answer.message_id)
-
-
-def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(
-    telegram, settings
-):
-    add_live_model(settings, "stand-in-base", number=2, method="dpo")
-    with RunningBot(settings):
-        correct_answer(anna := ChatUser(telegram, settings))
-        anna.press("fix-send")
-    assert select_rows(
-        settings, "SELECT count(*) FROM proposal WHERE rejected <> ''"
-    ) == [(1,)]
 
 
 def test_without_consent_only_the_rating_is_stored(anna, settings):
@@ -210,10 +205,7 @@ def test_without_consent_only_the_rating_is_stored(anna, settings):
     ],
 )
 def test_typed_correction_outlives_a_detour_to_the_consent(anna, settings, detour):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    anna.press(russian_text("consent-yes"))
-    anna.say(BETTER)
+    correct_answer(anna)
     # In another chat or place, the consent was withdrawn meanwhile.
     with open_database(settings.database) as database, database.atomic():
         Consents(database).revoke(ANNA)
@@ -221,7 +213,7 @@ def test_typed_correction_outlives_a_detour_to_the_consent(anna, settings, detou
     assert russian_text("consent-text-kept") in anna.last.text
     for data in ["consent:show", *detour]:
         anna.press(data)
-    anna.press(russian_text("consent-yes"))
+    anna.press(YES)
     assert "Лоб — это верх лица" in anna.last.text
     anna.press("fix-send")
     assert len(select_rows(settings, PROPOSALS)) == 1
@@ -229,18 +221,16 @@ def test_typed_correction_outlives_a_detour_to_the_consent(anna, settings, detou
 
 def test_typed_correction_outlives_a_look_at_the_consent_in_an_older_message(anna):
     older = anna.say("/privacy").message_id
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
+    begin_correction(anna)
     anna.say(BETTER)
     anna.press("consent:show", older)
-    assert "Лоб — это верх лица" in anna.press(russian_text("consent-yes")).text
+    assert "Лоб — это верх лица" in anna.press(YES).text
 
 
 def test_typed_correction_of_a_declined_consent_is_kept_until_it_is_cancelled(
     anna, settings
 ):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
+    answer = begin_correction(anna)
     anna.say(BETTER)
     anna.press("consent:no")
     assert "«Следующий вопрос»" in anna.say("Следующий вопрос").text
@@ -248,43 +238,29 @@ def test_typed_correction_of_a_declined_consent_is_kept_until_it_is_cancelled(
     anna.press(russian_text("button-cancel"))
     anna.press("fix:1", answer.message_id)
     anna.press("consent:show")
-    assert russian_text("fix-ask") in anna.press(russian_text("consent-yes")).text
+    assert russian_text("fix-ask") in anna.press(YES).text
     assert select_rows(settings, PROPOSALS) == []
 
 
-def correct_answer(anna):
-    """Write a correction and agree to its use, without sending it; return the answer."""
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    anna.say(BETTER)
-    anna.press(russian_text("consent-yes"))
-    return answer
-
-
-def add_trained_correction(settings, example_id="from-chat/lob"):
-    """Add anna's correction as an example to the newest model's build."""
-    with open_database(settings.database) as database:
-        insert_example(database, example_id, number=2)
-        database.change(
-            PROPOSAL.update({"state": "committed", "example_ids": example_id})
-        )
+def read_models(settings):
+    """Return the model of each answer, oldest first."""
+    rows = select_rows(settings, "SELECT model_id FROM turn ORDER BY id")
+    return [model_id for (model_id,) in rows]
 
 
 def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notified(
     telegram, settings
 ):
     add_live_model(settings, "stand-in-chat", number=2)
-    with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
-        answer = anna.say(QUESTION)
-        assert select_rows(settings, "SELECT model_id FROM turn") == [
-            ("stand-in-chat",)
-        ]
-        anna.press("fix:1", answer.message_id)
-        anna.say(BETTER)
-        anna.press(russian_text("consent-yes"))
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        correct_answer(anna)
+        assert read_models(settings) == ["stand-in-chat"]
         anna.press("fix-send")
-        add_trained_correction(settings)
+        # It becomes an example of the newest model's build.
+        with open_database(settings.database) as database:
+            insert_example(database, "from-chat/lob", number=2)
+            committed = {"state": "committed", "example_ids": "from-chat/lob"}
+            database.change(PROPOSAL.update(committed))
         anna.press("consent:show")
         anna.press("consent:revoke")
         anna.press("consent:revoke:sure")
@@ -296,13 +272,9 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notifi
         anna.say("Что такое подбородок?")
     serves = "SELECT model_id FROM serving JOIN model ON model.id = serving.model_row"
     assert select_rows(settings, serves) == [("stand-in-base",)]
-    assert select_rows(settings, "SELECT model_id FROM turn ORDER BY id")[-1] == (
-        "stand-in-base",
-    )
-    (row,) = select_rows(
-        settings, "SELECT arguments FROM notice WHERE key = 'notice-revoked-switched'"
-    )
-    assert "neurotypology-2" in row[0]
+    assert read_models(settings) == ["stand-in-chat", "stand-in-base"]
+    told = "SELECT arguments FROM notice WHERE key = 'notice-revoked-switched'"
+    assert "neurotypology-2" in str(select_rows(settings, told))
 
 
 def test_info_button_of_an_answer_shows_its_origin(anna):
@@ -320,8 +292,7 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
 
 
 def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
+    begin_correction(anna)
     message = anna.say("А что такое подбородок?").text
     assert "«А что такое подбородок?»" not in message
     anna.press("fix-ask")

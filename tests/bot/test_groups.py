@@ -1,4 +1,4 @@
-"""Groups: messages for the bot, who asks, migration to a supergroup."""
+"""Groups: messages for the bot, who asks, links to the private chat, migration to a supergroup."""
 
 from dataclasses import replace
 
@@ -9,15 +9,18 @@ from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.arguments import typed_fields
-from merlin.sandbox.telegram.world import STUDY
+from merlin.sandbox.telegram.world import BOT_NAME, STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
+    answer_texts,
     bot_settings,
     count_updates_by_state,
     russian_text,
+    say_and_wait,
     select_rows,
+    wait_for_windows,
 )
 from tests.bot.test_courses import course_row
 from tests.support.faults import Fault, FaultKind
@@ -41,14 +44,13 @@ def skip_reasons(settings):
     ]
 
 
-def say_unanswered(telegram, settings, user, text, **options):
+def say_unanswered(telegram, settings, user, text):
     """Send a message that the bot must ignore; return the stored reason."""
     before = len(telegram.answers("study"))
-    telegram.say(user, text, **options)
-    telegram.wait_for(lambda: telegram.pending() == [])
-    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
+    ended = len(skip_reasons(settings))
+    say_and_wait(telegram, settings, text, ended + 1, who=user)
     assert len(telegram.answers("study")) == before
-    return skip_reasons(settings)[-1] if skip_reasons(settings) else ""
+    return skip_reasons(settings)[-1]
 
 
 def test_mention_is_answered_as_a_reply_and_removed_from_the_question(
@@ -83,18 +85,9 @@ def test_mention_without_text_asks_about_the_message_it_replies_to(
 
 def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, provider):
     telegram.turn_privacy_off()
-    assert (
-        say_unanswered(telegram, bot, "boris@study", "Кто идёт обедать?")
-        == "not for the bot"
-    )
-    assert (
-        say_unanswered(telegram, bot, "boris@study", "/new@other_bot")
-        == "not for the bot"
-    )
-    assert (
-        say_unanswered(telegram, bot, "boris@study", "@other_bot что такое лоб?")
-        == "not for the bot"
-    )
+    for said in ("Кто идёт обедать?", "/new@other_bot", "@other_bot что такое лоб?"):
+        reason = say_unanswered(telegram, bot, "boris@study", said)
+        assert reason == "not for the bot"
     assert select_rows(bot, "SELECT COUNT(*) FROM person") == [(0,)]
     assert select_rows(bot, "SELECT body FROM telegram_update WHERE body <> ''") == []
     assert provider.calls("chat.create") == []
@@ -114,7 +107,8 @@ def test_blocked_user_gets_no_answer_in_a_group(anna, telegram, bot):
     assert reason == "blocked"
 
 
-def test_message_on_behalf_of_the_group_is_refused_in_words(telegram, bot, provider):
+@pytest.mark.usefixtures("bot")
+def test_message_on_behalf_of_the_group_is_refused_in_words(telegram, provider):
     content = {**typed_fields(f"{MENTION} лоб?"), "sender_chat": STUDY.as_chat()}
     telegram.send(telegram.place("boris@study"), content)
     (refusal,) = telegram.wait_for(lambda: telegram.answers("study"))
@@ -196,20 +190,16 @@ def test_anybody_starts_a_conversation_about_a_course(telegram, settings, provid
 def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     vera = join_group_chat(telegram, bot, "vera@study")
 
-    def greetings():
-        return [
-            message
-            for message in telegram.answers("study")
-            if "упомяните" in message.text
-        ]
+    def count_greetings():
+        texts = answer_texts(telegram, "study")
+        return sum("упомяните" in text for text in texts)
 
     telegram.set_bot("vera@study", "kicked")
     telegram.wait_for(lambda: count_updates_by_state(bot) == {"answered": 1})
-    assert select_rows(
-        bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
-    ) == [(1,)]
+    gone = "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
+    assert select_rows(bot, gone) == [(1,)]
     telegram.set_bot("vera@study", "member")
-    telegram.wait_for(lambda: len(greetings()) == 1)
+    telegram.wait_for(lambda: count_greetings() == 1)
     telegram.set_bot("vera@study", "administrator")
     telegram.wait_for(
         lambda: (
@@ -217,10 +207,8 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
         )
     )
     vera.say(f"{MENTION} лоб?")
-    assert len(greetings()) == 1
-    assert select_rows(
-        bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
-    ) == [(0,)]
+    assert count_greetings() == 1
+    assert select_rows(bot, gone) == [(0,)]
 
 
 def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(
@@ -252,3 +240,73 @@ def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):
     assert rows == [(STUDY.group_id, new_id), (new_id, 0)]
     join_group_chat(telegram, bot).say(f"{MENTION} а виски?")
     assert user_messages(provider) == ["что такое лоб?", "а виски?"]
+
+
+def read_linked_payload(telegram):
+    """Return the payload of the private chat's link that the pressed button opens."""
+    (call,) = [
+        answered
+        for answered in telegram.calls("answerCallbackQuery")
+        if "url" in answered.body
+    ]
+    _, _, payload = call.body["url"].partition(f"/{BOT_NAME}?start=")
+    return payload
+
+
+def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
+    anna.say(f"{MENTION} что такое лоб?")
+    anna.press("✏️")
+    payload = read_linked_payload(telegram)
+    alone = join_group_chat(telegram, bot, "anna")
+    assert alone.start(payload).text.startswith("Можно ли учить модель")
+    assert (
+        "Напишите правильный ответ одним сообщением"
+        in alone.press(russian_text("consent-yes")).text
+    )
+    # The same link does nothing for another user.
+    refusal = join_group_chat(telegram, bot, "boris").start(payload).text
+    assert refusal == "Этот ответ не ваш или уже удалён."
+
+
+def test_group_chat_offers_no_private_features(telegram, provider, settings):
+    """Sessions are listed, reopened and get another model only in the private chat."""
+    provider.behave(context_window=150)
+    with RunningBot(settings):
+        wait_for_windows(telegram, settings)
+        anna = join_group_chat(telegram, settings)
+        assert anna.say("/t").keys == []
+        anna.say(f"{MENTION} {'что такое лоб ' * 12}")
+        assert [label for label in anna.labels if len(label) > 2] == ["Новый разговор"]
+        anna.say("/t")
+        assert "Все разговоры" not in anna.labels
+        assert "/sessions" not in "".join(
+            message.text for message in telegram.answers("study")
+        )
+        assert "больше не помню" in anna.say("/new").text
+
+
+def test_personal_commands_in_a_group_link_to_the_private_chat(anna, telegram):
+    message = anna.say("/export")
+    (button,) = [key for row in message.keys for key in row]
+    assert button["url"] == f"https://t.me/{BOT_NAME}?start=go_export"
+    assert not message.message.get("document")
+    private = join_group_chat(telegram, anna.settings, "anna")
+    assert "document" in private.start("go_export").message
+    assert "Здравствуйте" in private.start("go_clear").text
+
+
+def test_plan_is_shown_in_the_private_chat(anna, telegram):
+    answer = anna.say(f"{MENTION} что такое лоб?")
+    anna.press("plan", answer.message_id, forged=True)
+    payload = read_linked_payload(telegram)
+    private = join_group_chat(telegram, anna.settings, "anna")
+    assert private.start(payload).text == russian_text("plan-unlimited")
+
+
+def test_forged_personal_buttons_do_nothing_in_a_group(anna):
+    answer = anna.say(f"{MENTION} что такое лоб?")
+    for data in ("session-drop:1", "forget:2", "cancel", "lang:en"):
+        anna.press(data, answer.message_id, forged=True)
+        assert anna.alerts()[-1] == "Это доступно только в личном чате со мной."
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
+    assert anna.last.text == answer.text

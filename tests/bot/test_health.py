@@ -9,9 +9,16 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from tests.bot.admin_chat import BORIS, StaffUser, add_admin, grant_role
-from tests.bot.running_bot import RunningBot
+from tests.bot.running_bot import RunningBot, answer_texts
 
 pytestmark = pytest.mark.functional
+
+
+GONE = {
+    "dataset": "neurotypology",
+    "version": "neurotypology-1",
+    "provider": "chat",
+}
 
 
 @pytest.fixture
@@ -25,36 +32,26 @@ def add_notices(settings, *notices):
             Notices(database).notify(ADMINS, key, arguments)
 
 
-def texts(telegram, user="vera"):
-    return [message.text for message in telegram.answers(user)]
-
-
 def failure_notice(job):
     return ("notice-failed", {"dataset": "neurotypology", "job": job, "reason": "нет"})
 
 
-def test_alarms_of_one_kind_are_grouped_with_their_number(telegram, settings):
-    add_notices(settings, *(failure_notice(job) for job in (1, 2, 3)))
-    with RunningBot(settings):
-        telegram.wait_for(lambda: texts(telegram))
-    assert texts(telegram)[0].startswith("3 сообщения об одном и том же:")
-    assert all(f"обучение {job}" in texts(telegram)[0] for job in (1, 2, 3))
-
-
-def test_of_many_alarms_the_first_are_listed_and_the_others_counted(telegram, settings):
+def test_of_alarms_of_one_kind_the_first_are_listed_and_the_others_counted(
+    telegram, settings
+):
     add_notices(settings, *(failure_notice(job) for job in range(1, 11)))
     with RunningBot(settings):
-        telegram.wait_for(lambda: texts(telegram))
-    (alarm,) = texts(telegram)
-    assert "обучение 8" in alarm
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    (alarm,) = answer_texts(telegram, "vera")
+    assert alarm.startswith("10 сообщений об одном и том же:")
+    assert all(f"обучение {job}" in alarm for job in range(1, 9))
     assert "обучение 9" not in alarm
     assert text("ru", "admin-grouped-more", count=2) in alarm
 
 
 def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     add_notices(settings, failure_notice(1))
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         alarm = chat.wait_for_text("обучение 1")
         assert chat.labels == ["⚙️ К обучению"]
         chat.press("⚙️ К обучению")
@@ -65,14 +62,11 @@ def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
 def test_notices_of_a_live_model_and_of_withdrawn_consent_lead_to_the_models(
     telegram, settings
 ):
-    revoked = {"count": 1, "models": "neurotypology-1"}
-    for key, arguments in (
-        ("notice-serving", {"dataset": "neurotypology", "version": "neurotypology-2"}),
-        ("notice-revoked", {"dataset": "neurotypology", **revoked}),
-    ):
-        add_notices(settings, (key, arguments))
+    served = {"dataset": "neurotypology", "version": "neurotypology-2"}
+    revoked = {"dataset": "neurotypology", "count": 1, "models": "neurotypology-1"}
+    add_notices(settings, ("notice-serving", served), ("notice-revoked", revoked))
     with RunningBot(settings):
-        telegram.wait_for(lambda: len(texts(telegram)) == 2)
+        telegram.wait_for(lambda: len(answer_texts(telegram, "vera")) == 2)
     buttons = [
         key["text"] for letter in telegram.answers("vera") for key in letter.keys[0]
     ]
@@ -82,37 +76,27 @@ def test_notices_of_a_live_model_and_of_withdrawn_consent_lead_to_the_models(
 def test_alarms_with_one_cause_become_one_message_with_instructions(telegram, settings):
     down = ("notice-provider", {"provider": "chat", "reason": "нет ответа"})
     settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
-    add_notices(settings, failure_notice(1), ("notice-gone", gone()), down)
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
+    add_notices(settings, failure_notice(1), ("notice-gone", GONE), down)
+    with StaffUser.of_running_bot(telegram, settings) as chat:
         alarm = chat.wait_for_text("нет ответа").text
         assert alarm.startswith("3 сообщения об одном и том же:")
         assert chat.labels == ["⚙️ К обучению", "🧠 Модели"]
-        add_notices(
-            settings,
-            (
-                "notice-answer-failing",
-                {"provider": "chat", "model": "m", "reason": "-"},
-            ),
-        )
-        add_notices(settings, ("notice-repository", {"reason": "нет доступа"}))
+        failing = {"provider": "chat", "model": "m", "reason": "-"}
+        repository = ("notice-repository", {"reason": "нет доступа"})
+        add_notices(settings, ("notice-answer-failing", failing), repository)
         chat.wait_for_text("нет доступа")
-        assert "Модель m" not in str(texts(telegram))  # it waits to be grouped
+        assert "Модель m" not in str(
+            answer_texts(telegram, "vera")
+        )  # it waits to be grouped
         assert "merlin doctor" in alarm
         assert "git" in chat.last.text
-
-
-def gone():
-    return {
-        "dataset": "neurotypology",
-        "version": "neurotypology-1",
-        "provider": "chat",
-    }
 
 
 def test_admin_by_role_receives_alarms(telegram, settings):
     grant_role(settings, BORIS, Role.ADMIN)
     add_notices(settings, failure_notice(1))
     with RunningBot(settings):
-        telegram.wait_for(lambda: texts(telegram, "boris") and texts(telegram))
-    assert texts(telegram, "boris") == texts(telegram)
+        telegram.wait_for(
+            lambda: answer_texts(telegram, "boris") and answer_texts(telegram, "vera")
+        )
+    assert answer_texts(telegram, "boris") == answer_texts(telegram, "vera")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.core.i18n import text
-from tests.bot.running_bot import RunningBot, count_updates_by_state
+from tests.bot.running_bot import RunningBot, count_updates_by_state, kill_bot_at
 from tests.support import kill_points
 from tests.support.forked_processes import start_bot, wait_for_exit
 
@@ -22,8 +22,7 @@ def kill_and_restart(telegram, settings, point, log, *questions):
     """Kill a bot at `point` with these questions, and let another one finish."""
     for question in questions:
         telegram.say("anna", question)
-    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
-    assert wait_for_exit(child) == 137, log.read_text()
+    kill_bot_at(point, settings, log)
     with RunningBot(settings):
         telegram.wait_for(
             lambda: (

@@ -13,7 +13,6 @@ from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
-    bot_settings,
     russian_text,
     select_rows,
 )
@@ -27,15 +26,8 @@ VERA = 1003
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider)
-    add_live_model(settings, "stand-in-base")
+def settings(settings):
     return replace(settings, admins=(VERA,))
-
-
-def read_settings(settings, family, work):
-    with open_database(settings.database) as database:
-        return work(family(database))
 
 
 def test_privacy_shows_the_retention_periods(telegram, settings):
@@ -47,8 +39,9 @@ def test_privacy_shows_the_retention_periods(telegram, settings):
 
 def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
     far = Provider("far", "https://models.example.com/v1", "sk-far", "far-1")
-    with RunningBot(replace(settings, providers=(*settings.providers, far))):
-        talk = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, providers=(*settings.providers, far))
+    ) as talk:
         assert "• провайдер far (models.example.com)" in talk.say("/privacy").text
         talk.say("/model")
         talk.press(talk.find_button("far-1"))
@@ -62,26 +55,19 @@ def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
 def test_consent_is_shown_with_a_button_to_change_it(anna):
     assert "не разрешали" in anna.say("/privacy").text
     assert anna.button_data("consent") == "consent:show"
-    read_settings(
-        anna.settings,
-        Consents,
-        lambda consents: consents.give(ANNA, "1"),
-    )
+    with open_database(anna.settings.database) as database:
+        Consents(database).give(ANNA, "1")
     assert "вы разрешили" in anna.say("/privacy").text
     assert anna.button_data("consent") == "consent:revoke"
 
 
 def test_operators_texts_replace_the_defaults(telegram, settings):
     own = {
-        name: {"ru": russian, "en": "-"}
-        for name, russian in (
-            ("info", "Ауд. 305"),
-            ("privacy", "Мы храним мало."),
-            ("terms", "Просто спрашивайте."),
-        )
+        "info": {"ru": "Ауд. 305", "en": "-"},
+        "privacy": {"ru": "Мы храним мало.", "en": "-"},
+        "terms": {"ru": "Просто спрашивайте.", "en": "-"},
     }
-    with RunningBot(replace(settings, texts=own)):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, replace(settings, texts=own)) as anna:
         assert "Ауд. 305" in anna.say("/info").text
         text = anna.say("/privacy").text
         assert text.startswith("Мы храним мало.")
@@ -90,13 +76,9 @@ def test_operators_texts_replace_the_defaults(telegram, settings):
         assert anna.say("/terms").text == "Просто спрашивайте."
 
 
-def ask_about_payment(user, text="Списали дважды"):
-    user.say("/paysupport")
-    return user.say(text)
-
-
 def test_payment_question_reaches_admins_with_a_link_to_the_person(telegram, anna):
-    ask_about_payment(anna)
+    anna.say("/paysupport")
+    anna.say("Списали дважды")
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
     (link,) = letter.entities
@@ -115,7 +97,8 @@ def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
 
 def test_payment_question_without_words_or_too_long_is_asked_for_again(telegram, anna):
     again = russian_text("paysupport-bad", most=MAX_CHARACTERS)
-    assert ask_about_payment(anna, "я" * (MAX_CHARACTERS + 1)).text == again
+    anna.say("/paysupport")
+    assert anna.say("я" * (MAX_CHARACTERS + 1)).text == again
     assert anna.say("Где деньги?").text == russian_text("paysupport-sent")
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Где деньги?" in letter.text
@@ -124,13 +107,10 @@ def test_payment_question_without_words_or_too_long_is_asked_for_again(telegram,
 def test_info_counts_the_models_of_the_courses_beyond_the_first_five(
     telegram, settings
 ):
-    with open_database(settings.database) as database:
-        courses = [
-            course_row(number, f"course-{number}", f"Курс {number}")
-            for number in range(1, 7)
-        ]
-        database.add_many(COURSE, courses)
     for number in range(1, 7):
+        course = course_row(number, f"course-{number}", f"Курс {number}")
+        with open_database(settings.database) as database:
+            database.add(COURSE, course)
         add_live_model(settings, f"ft:{number}", dataset=f"course-{number}")
     with RunningBot(settings):
         told = ChatUser(telegram, settings).say("/info").text

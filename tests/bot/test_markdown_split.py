@@ -42,6 +42,10 @@ MARKS = st.lists(
 )
 
 
+BUTTONS = ((Button("a", data="a"),),)
+FILE = Attachment("a.txt", b"a")
+
+
 def remove_spaces(text):
     return re.sub(r"\s+", "", text)
 
@@ -140,24 +144,20 @@ def test_text_is_split_between_paragraphs_if_one_is_near():
 
 
 def test_buttons_and_file_are_sent_with_the_last_part():
-    buttons = ((Button("a", data="a"),),)
-    file = Attachment("a.txt", b"a")
-    first, last = split(FormattedMessage("слово " * 750, (), buttons, file))
+    first, last = split(FormattedMessage("слово " * 750, (), BUTTONS, FILE))
     assert (first.buttons, first.file) == ((), None)
-    assert (last.buttons, last.file) == (buttons, file)
+    assert (last.buttons, last.file) == (BUTTONS, FILE)
 
 
 def test_file_with_a_too_long_caption_is_sent_separately():
-    buttons = ((Button("a", data="a"),),)
-    file = Attachment("a.txt", b"a")
-    assert split(FormattedMessage("а" * 2000, (), buttons, file)) == [
+    assert split(FormattedMessage("а" * 2000, (), BUTTONS, FILE)) == [
         FormattedMessage("а" * 2000),
-        FormattedMessage("", (), buttons, file),
+        FormattedMessage("", (), BUTTONS, FILE),
     ]
-    assert split(FormattedMessage("", (), (), file)) == [
-        FormattedMessage("", (), (), file)
+    assert split(FormattedMessage("", (), (), FILE)) == [
+        FormattedMessage("", (), (), FILE)
     ]
-    assert len(split(FormattedMessage("а" * 1024, (), (), file))) == 1
+    assert len(split(FormattedMessage("а" * 1024, (), (), FILE))) == 1
 
 
 def test_growing_message_is_cut_to_the_first_part():

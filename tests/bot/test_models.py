@@ -1,15 +1,16 @@
 """/model: choosing and resetting the model, with two providers of different dialects."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    RunningBot,
     add_live_model,
     bot_settings,
     select_rows,
@@ -82,59 +83,56 @@ def settings(tmp_path, telegram, provider, elsewhere):
     return replace(settings, providers=(*settings.providers, other), config=config)
 
 
+@contextmanager
+def talk_to_bot(telegram, settings):
+    """Run a bot that knows the models of both providers; yield anna, who talks to it."""
+    listed = "SELECT COUNT(*) FROM model_window"
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        telegram.wait_for(lambda: select_rows(settings, listed) == [(8,)])
+        yield anna
+
+
 @pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        telegram.wait_for(lambda: len(listed_models(settings)) == 8)
-        yield ChatUser(telegram, settings)
+def anna(telegram, settings):
+    with talk_to_bot(telegram, settings) as anna:
+        yield anna
 
 
-def listed_models(settings):
-    return dict(select_rows(settings, "SELECT model_id, tokens FROM model_window"))
-
-
-def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat):
-    group_chat.say("/model")
-    text = group_chat.press(group_chat.find_button(LARGE)).text
-    assert "другой компании" in text
+def test_model_of_another_company_is_announced_with_a_link_to_privacy_and_not_kept(
+    anna, elsewhere
+):
+    foreign = "другой компании"
+    anna.say("/model")
+    assert foreign not in anna.press(anna.find_button("stand-in-chat")).text
+    anna.say("/model")
+    text = anna.press(anna.find_button(LARGE)).text
+    assert foreign in text
     assert "/privacy" in text
-    group_chat.say("/model")
-    assert (
-        "другой компании"
-        not in group_chat.press(group_chat.find_button("stand-in-chat")).text
-    )
-
-
-def test_new_session_does_not_keep_a_model_of_another_company(group_chat, elsewhere):
-    group_chat.say("/model")
-    group_chat.press(group_chat.find_button(LARGE))
-    group_chat.say("Один")
-    assert f"не перешло: модель {LARGE}" in group_chat.say("/new").text
-    group_chat.say("Два")
+    anna.say("Один")
+    assert f"не перешло: модель {LARGE}" in anna.say("/new").text
+    anna.say("Два")
     assert len(elsewhere.asked) == 1
-    group_chat.say("/model")
-    assert group_chat.labels[0] == "✓ Всегда новейшая"
+    anna.say("/model")
+    assert anna.labels[0] == "✓ Всегда новейшая"
 
 
-def test_full_session_continues_with_a_larger_model(group_chat, elsewhere):
-    group_chat.say("/model")
-    group_chat.press(group_chat.find_button(SMALL))
-    full = group_chat.say("Первый вопрос")
+def test_full_session_continues_with_a_larger_model(anna, elsewhere):
+    anna.say("/model")
+    anna.press(anna.find_button(SMALL))
+    full = anna.say("Первый вопрос")
     assert "92\xa0%" in full.text
-    message = group_chat.press("model")
+    message = anna.press("model")
     assert message.message_id != full.message_id
-    group_chat.press(group_chat.find_button(LARGE))
-    group_chat.say("Второй вопрос")
+    anna.press(anna.find_button(LARGE))
+    anna.say("Второй вопрос")
     assert [len(request["messages"]) for request in elsewhere.asked] == [1, 3]
 
 
 def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, settings):
     free = make_plan("free", models=("stand-in-*",))
-    with RunningBot(replace(settings, plans=(free,))) as bot:
-        telegram.wait_for(lambda: len(listed_models(bot.settings)) == 8)
-        talk = ChatUser(telegram, bot.settings)
+    with talk_to_bot(telegram, replace(settings, plans=(free,))) as talk:
         assert LARGE not in talk.say("/model").text
-        sign = _set_identity("elsewhere", LARGE)
+        sign = Candidate(CandidateKind.GENERAL, "elsewhere", LARGE).sign
         talk.press(f"model:use:{sign}", forged=True)
         assert "тариф" in talk.alerts()[-1]
         assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [
@@ -142,37 +140,30 @@ def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, setting
         ]
 
 
-def _set_identity(provider, model_id):
-    from merlin.chat.model_catalogue import Candidate, CandidateKind
-
-    return Candidate(CandidateKind.GENERAL, provider, model_id).sign
-
-
 def test_chosen_version_stays_until_the_newest_is_chosen_again(
-    telegram, settings, provider
+    anna, settings, provider
 ):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        talk.say("/model")
-        assert "Она останется" in talk.press(talk.find_button("neurotypology-1")).text
-        talk.say("Первый вопрос")
-        with open_database(settings.database) as database:
-            insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
-        talk.say("Второй вопрос")
-        talk.say("/model")
-        assert talk.labels[0] == "Всегда новейшая"
-        assert "neurotypology-2" in talk.press("model:auto").text
-        talk.say("Третий вопрос")
-        talk.say("/model")
-        assert talk.labels[0] == "✓ Всегда новейшая"
+    anna.say("/model")
+    assert "Она останется" in anna.press(anna.find_button("neurotypology-1")).text
+    anna.say("Первый вопрос")
+    with open_database(settings.database) as database:
+        insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
+    anna.say("Второй вопрос")
+    anna.say("/model")
+    assert anna.labels[0] == "Всегда новейшая"
+    assert "neurotypology-2" in anna.press("model:auto").text
+    anna.say("Третий вопрос")
+    anna.say("/model")
+    assert anna.labels[0] == "✓ Всегда новейшая"
     assert provider.asked_models() == ["stand-in-base"] * 2 + ["stand-in-chat"]
 
 
 def test_new_session_does_not_keep_an_instruction_that_another_company_answers(
     telegram, settings, elsewhere
 ):
-    with RunningBot(replace(settings, assistant=("elsewhere", SMALL))):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, assistant=("elsewhere", SMALL))
+    ) as anna:
         assert "другой компании" in anna.say("/system Говори стихами").text
         anna.say("Один")
         assert "не перешло: ваша инструкция (/system)" in anna.say("/new").text
@@ -184,9 +175,7 @@ def test_free_model_says_so_and_a_new_session_shows_the_cost_of_the_day(
     telegram, settings
 ):
     config = make_priced_config(SMALL, input=0, output=0)
-    with RunningBot(replace(settings, config=config)):
-        telegram.wait_for(lambda: len(listed_models(settings)) == 8)
-        anna = ChatUser(telegram, settings)
+    with talk_to_bot(telegram, replace(settings, config=config)) as anna:
         shown = anna.say("/model").text
         assert "бесплатно" in shown.partition(SMALL)[2]
         anna.press(anna.find_button(SMALL))

@@ -1,81 +1,27 @@
 """/plan: the user's plan, plans on sale, courses, and buying a missing format."""
 
 import pytest
-from structlog.testing import capture_logs
 
 from merlin.bot.menu import short_hash
-from merlin.config.shop import PaymentsConfig, YooKassaConfig
-from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.running_bot import (
-    SOUND,
-    TRANSCRIPTION,
-    RunningBot,
-    add_live_model,
-    select_rows,
-)
-from tests.bot.stars_buyer import PLANS, Buyer, selling_settings
+from tests.bot.running_bot import SOUND, select_rows
 from tests.support.faults import Fault, FaultKind
-from tests.support.plan_config import make_plans
-from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 pytestmark = pytest.mark.functional
 
-COURSE = {
-    "title": {"ru": "Курс", "en": "Course"},
-    "text": 9,
-    "voice": 0,
-    "price": {"stars": 10, "rub": 99},
-    "days": 30,
-}
-SITE_ONLY = {"title": {"en": "Site", "ru": "Сайт"}, "price": {"rub": 5}, "days": 30}
-SHOP = PaymentsConfig(yookassa=YooKassaConfig(bot_button=True))
 
+def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer):
+    def speak():
+        return buyer.send(SOUND, "v.oga", "audio/ogg", kind="voice", seconds=3).text
 
-@pytest.fixture(scope="module")
-def selling_bot(tmp_path_factory):
-    """One bot for all tests of this file; every buyer is a new user."""
-    folder = tmp_path_factory.mktemp("plans")
-    with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
-        options = {
-            "transcription": TRANSCRIPTION,
-            "selling": SHOP,
-            "public_url": "https://merlin.example",
-        }
-        plans = make_plans({**PLANS, "site": SITE_ONLY, "course": COURSE})
-        settings = selling_settings(
-            folder, telegram, provider, **{**options, "plans": plans}
-        )
-        add_live_model(settings, "stand-in-base")
-        with RunningBot(settings):
-            yield telegram, settings, provider
-
-
-@pytest.fixture
-def buyer(selling_bot):
-    telegram, settings, _ = selling_bot
-    return Buyer(telegram, settings)
-
-
-def test_closed_format_offers_plans_and_is_answered_after_the_purchase(
-    buyer, selling_bot
-):
-    telegram, settings, _ = selling_bot
-    voice = Upload("voice.oga", "audio/ogg", SOUND)
-    refused = buyer._act(
-        lambda who: telegram.send_file(who, voice, kind="voice", seconds=3)
-    )
-    assert "part of your plan" in refused.text
+    assert "part of your plan" in speak()
     buyer.press(buyer.button_data("plan"))
     buyer.press(buyer.find_button("Twenty voices"))
     assert "20 voice questions" in buyer.last.text
     buyer.press(buyer.find_button("Buy for"))
     buyer.pay()
-    answered = buyer._act(
-        lambda who: telegram.send_file(who, voice, kind="voice", seconds=3)
-    )
-    assert answered.text.startswith("🎙")
+    assert speak().startswith("🎙")
     used = select_rows(
-        settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'"
+        buyer.settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'"
     )
     assert used == [(buyer.user_id, "charged")]
     assert "19 voice questions" in buyer.say("/plan").text
@@ -98,8 +44,7 @@ def test_plan_without_a_price_in_stars_is_offered_on_the_site_alone(buyer):
 
 
 def test_bought_plan_is_shown_with_its_end_and_what_is_left(buyer):
-    buyer.order("Plus")
-    buyer.pay()
+    assert "The plan is yours until" in buyer.buy("Plus").text
     plan = buyer.say("/plan").text
     assert plan.startswith("Plan “Plus” until ")
     assert "• Questions: 100 of 100 left\n" in plan
@@ -108,8 +53,7 @@ def test_bought_plan_is_shown_with_its_end_and_what_is_left(buyer):
 
 
 def test_smaller_plan_follows_a_bigger_one(buyer):
-    buyer.order("Course")
-    buyer.pay()
+    buyer.buy("Course")
     bigger_first = "While “Course” lasts, questions come from it: it's bigger."
     assert bigger_first in buyer.open_plan("Plus").text
     buyer.press(buyer.find_button("Buy for"))

@@ -5,12 +5,10 @@ from dataclasses import replace
 import pytest
 
 from merlin.chat.sessions import PAIR_LENGTH, PROMPT_LENGTH
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     PHOTO,
-    RunningBot,
-    add_live_model,
+    TRANSCRIPTION,
     bot_settings,
     count_updates_by_state,
     russian_text,
@@ -23,26 +21,20 @@ CHAT = "stand-in-chat"
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider)
-    add_live_model(settings, "stand-in-base")
-    hears = ("chat", "stand-in-transcribe")
-    return replace(
-        settings,
-        assistant=("chat", CHAT),
-        transcription=hears,
-    )
+def settings(settings):
+    return replace(settings, assistant=("chat", CHAT), transcription=TRANSCRIPTION)
 
 
 def newest_request(provider):
-    """Return model and messages of the newest request."""
+    """Return the model and the messages' texts of the newest request."""
     body = provider.calls("chat.create")[-1].body
-    return body["model"], body["messages"]
+    return body["model"], [message["content"] for message in body["messages"]]
 
 
-def session_values(settings, column="preset"):
-    asked_for = f"SELECT {column} FROM chat_session WHERE is_open = 1"  # noqa: S608 - our own names
-    return [row[0] for row in select_rows(settings, asked_for)]
+def read_session(settings):
+    """Return the preset and the encrypted instruction of the open session."""
+    query = "SELECT preset, system FROM chat_session WHERE is_open = 1"
+    return select_rows(settings, query)
 
 
 def test_translator_preset_asks_for_languages_and_translates(anna, provider):
@@ -60,10 +52,11 @@ def test_translator_preset_asks_for_languages_and_translates(anna, provider):
         "[not translated, the source text] Good morning"
         in anna.say("Good morning").text
     )
-    model, messages = newest_request(provider)
+    model, (prompt, *_) = newest_request(provider)
     assert model == CHAT
-    assert "русский ↔ английский" in messages[0]["content"]
-    assert session_values(anna.settings) == ["translator"]
+    assert "русский ↔ английский" in prompt
+    ((preset, _),) = read_session(anna.settings)
+    assert preset == "translator"
 
 
 def test_new_session_keeps_earlier_settings_and_lists_them(anna):
@@ -87,7 +80,7 @@ def test_own_system_prompt_is_set_shown_and_removed(anna, provider):
     assert "У этого разговора нет своей инструкции." in anna.say("/system").text
     anna.say("/system Отвечай стихами.\nКоротко.")
     anna.say("Что такое лоб?")
-    assert newest_request(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
+    assert newest_request(provider)[1][0] == "Отвечай стихами.\nКоротко."
     message = anna.say("/system")
     assert message.text.endswith("Отвечай стихами.\nКоротко.")
     assert message.entities[0]["type"] == "expandable_blockquote"
@@ -101,16 +94,15 @@ def test_system_prompt_can_be_typed_after_the_button(anna, provider):
     assert "Паролей и ключей не пишите" in anna.press("system:set").text
     anna.say("Отвечай по-английски.")
     anna.say("Как дела у носа?")
-    assert newest_request(provider)[1][0]["content"] == "Отвечай по-английски."
+    assert newest_request(provider)[1][0] == "Отвечай по-английски."
 
 
 def test_too_long_prompt_is_refused(anna):
     assert "не длиннее 4 000 знаков" in anna.say(
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
-    assert session_values(anna.settings, "system") == []
-    photo = Upload("a.png", "image/png", PHOTO)
-    refusal = anna._act(anna.telegram.send_file, photo, kind="photo").text
+    assert read_session(anna.settings) == []
+    refusal = anna.send(PHOTO, "a.png", "image/png", kind="photo").text
     assert refusal.startswith("Здесь подходит только текст.")
     # The prompt that was asked for instead is no question.
     assert anna.say("Другая.").text.startswith("Сохранено")
@@ -131,25 +123,24 @@ def test_other_pair_of_languages_is_typed(anna, provider):
     assert "не длиннее" in anna.say("я" * (PAIR_LENGTH + 1)).text
     assert "Пресет включён: Переводчик." in anna.say("русский —\nнемецкий").text
     anna.say("Guten Tag")
-    assert "русский — немецкий" in newest_request(provider)[1][0]["content"]
+    assert "русский — немецкий" in newest_request(provider)[1][0]
 
 
 def test_unknown_preset_is_refused(anna):
     anna.say("/preset")
     anna.press("preset:set:poet", forged=True)
     assert anna.alerts() == [russian_text("presets-not-found")]
-    assert session_values(anna.settings) == [""]
+    assert read_session(anna.settings) == [("", "")]
 
 
 def test_without_any_model_nothing_can_be_chosen(tmp_path, telegram):
     settings = bot_settings(tmp_path, telegram)
-    with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
         no_model = russian_text("presets-no-model")
         assert anna.say("/system Говори стихами").text == no_model
         anna.say("/preset")
         anna.press("preset:set:translator")
         assert anna.press("preset:pair:ru-en").text == no_model
-        assert session_values(settings, "system") == [""]
+        assert read_session(settings) == [("", "")]
         assert anna.say("/model").text == russian_text("models-none")
         assert anna.say("/course").text == russian_text("courses-none-yet")

@@ -1,6 +1,5 @@
 """Queues per chat: in order within a chat, concurrent across chats, limited in length."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,8 +26,8 @@ class LaneRecorder:
         self.most_at_once = 0
         self.lanes = ChatProcessor(self.work, self.refuse, USES, **options)
 
-    def add(self, tasks, **how):
-        self.lanes.add(replace(task, **how) for task in tasks)
+    def add(self, tasks):
+        self.lanes.add(tasks)
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
@@ -37,6 +36,19 @@ class LaneRecorder:
 
     async def refuse(self, tasks, is_news):
         self.refused.append(([task.stored.update_id for task in tasks], is_news))
+
+
+def record(*batches, seconds=10, **options):
+    """Return the record of lanes to which these tasks came together, batch by batch."""
+
+    async def run():
+        story = LaneRecorder(**options)
+        for tasks in batches:
+            story.add(tasks)
+        await advance_clock(seconds)
+        return story
+
+    return run_jumping(run())
 
 
 def messages(chat_id, *numbers):
@@ -57,27 +69,15 @@ def membership(chat_id, number):
 
 
 def test_chat_keeps_its_order_and_chats_run_concurrently():
-    async def run():
-        story = LaneRecorder()
-        story.add([*messages(1, 10, 12, 14), *messages(2, 11, 13)])
-        await advance_clock(3.5)
-        return story, asyncio.get_running_loop().time()
-
-    story, took_s = run_jumping(run())
+    story = record([*messages(1, 10, 12, 14), *messages(2, 11, 13)], seconds=3.5)
     assert [number for chat, number in story.done if chat == 1] == [10, 12, 14]
     assert [number for chat, number in story.done if chat == 2] == [11, 13]
     assert story.most_at_once == 2
-    assert took_s == 3.5
 
 
 def test_number_of_concurrent_chats_is_limited():
-    async def run():
-        story = LaneRecorder(at_once=3)
-        story.add([update for chat in range(1, 11) for update in messages(chat, chat)])
-        await advance_clock(5)
-        return story
-
-    story = run_jumping(run())
+    many = [update for chat in range(1, 11) for update in messages(chat, chat)]
+    story = record(many, seconds=5, at_once=3)
     assert story.most_at_once == 3
     assert len(story.done) == 10
 
@@ -107,27 +107,15 @@ def test_refusals_of_a_full_queue_are_told_at_once_and_those_since_when_it_is_em
 
 
 def test_resumed_updates_and_other_kinds_bypass_the_queue_limit():
-    async def run():
-        story = LaneRecorder()
-        story.add(messages(1, *range(8)), is_resumed=True)
-        story.add([membership(1, 8)])
-        await advance_clock(10)
-        return story
-
-    story = run_jumping(run())
+    resumed = [replace(each, is_resumed=True) for each in messages(1, *range(8))]
+    story = record(resumed, [membership(1, 8)])
     assert story.refused == []
     assert len(story.done) == 9
 
 
 def test_updates_that_waited_at_telegram_are_no_flood():
-    async def run():
-        story = LaneRecorder()
-        story.add(messages(1, *range(30)), is_late=True)
-        story.add(messages(1, 30))
-        await advance_clock(40)
-        return story
-
-    story = run_jumping(run())
+    late = [replace(each, is_late=True) for each in messages(1, *range(30))]
+    story = record(late, messages(1, 30), seconds=40)
     assert [number for _, number in story.done] == list(range(30))
     assert story.refused == [([30], True)]
 
@@ -165,73 +153,44 @@ def button_presses(chat_id, verb, *numbers):
 
 
 def test_presses_that_ask_count_towards_the_queue_limit_and_erasure_does_not():
-    async def run():
-        story = LaneRecorder()
-        story.add(button_presses(1, "again", *range(8)))
-        story.add(button_presses(1, "forget", 8))
-        await advance_clock(10)
-        return story
-
-    story = run_jumping(run())
+    asking = button_presses(1, "again", *range(8))
+    story = record(asking, button_presses(1, "forget", 8))
     assert story.refused == [([6, 7], True)]
     assert (1, 8) in story.done
 
 
 def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
-    async def run():
-        story = LaneRecorder()
-        story.add(
-            [
-                *messages(1, 1),
-                *button_presses(1, "sessions", 2, 3),
-                *button_presses(1, "stop", 4),
-            ]
-        )
-        story.add([urgent_query(1, 5)])
-        await advance_clock(1.5)
-        return story
-
-    assert sorted(run_jumping(run()).done) == [(1, 1), (1, 2), (1, 4)]
+    several = button_presses(1, "sessions", 2, 3)
+    stop = button_presses(1, "stop", 4)
+    tasks = [*messages(1, 1), *several, *stop, urgent_query(1, 5)]
+    assert sorted(record(tasks, seconds=1.5).done) == [(1, 1), (1, 2), (1, 4)]
 
 
 def test_update_in_progress_is_not_queued_again_until_done():
     async def run():
         story = LaneRecorder(most_waiting=1)
         story.add(messages(1, 1, 2, 3))
-        before = story.lanes.unfinished
-        story.add(messages(1, 2), is_resumed=True)
+        assert story.lanes.unfinished == {1, 2, 3}
+        story.add([replace(each, is_resumed=True) for each in messages(1, 2)])
         await advance_clock(3)
-        after = story.lanes.unfinished
+        assert story.lanes.unfinished == frozenset()
         story.add(messages(1, 1))
         await advance_clock(3)
-        return story, before, after
+        return story
 
-    story, before, after = run_jumping(run())
-    assert before == {1, 2, 3}
-    assert after == frozenset()
-    assert [number for _, number in story.done] == [1, 2, 1]
+    assert [number for _, number in run_jumping(run()).done] == [1, 2, 1]
 
 
-def test_closing_waits_for_running_work_and_leaves_the_rest():
+@pytest.mark.parametrize(("within_s", "done"), [(5, [(1, 1)]), (0.2, [])])
+def test_closing_waits_a_while_for_running_work_and_leaves_the_rest(within_s, done):
     async def run():
         story = LaneRecorder()
         story.add(messages(1, 1, 2))
         await advance_clock(0.5)
-        await story.lanes.close(within_s=5)
+        await story.lanes.close(within_s=within_s)
         return story
 
-    assert run_jumping(run()).done == [(1, 1)]
-
-
-def test_closing_cancels_work_that_takes_too_long():
-    async def run():
-        story = LaneRecorder()
-        story.add(messages(1, 1))
-        await advance_clock(0.1)
-        await story.lanes.close(within_s=0.2)
-        return story
-
-    assert run_jumping(run()).done == []
+    assert run_jumping(run()).done == done
 
 
 def with_known_user(task):

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-import re
+from dataclasses import replace
 
 import pytest
 
@@ -14,12 +14,11 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import PERSON, PROPOSAL
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    add_live_model,
-    bot_settings,
     count_updates_by_state,
+    find_answer,
+    find_traces,
     select_rows,
 )
-from tests.support.migrated_databases import table_names
 from tests.support.plan_config import make_plan
 from tests.support.serving_models import insert_example
 
@@ -30,22 +29,8 @@ PLANS = (make_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider, plans=PLANS)
-    add_live_model(settings, "stand-in-base")
-    return settings
-
-
-def find_traces(settings):
-    """Return every column of the database that contains anna's id."""
-    alone = re.compile(rf"(?<!\d){ANNA}(?!\d)")
-    with open_database(settings.database, read_only=True) as database:
-        return [
-            name
-            for name in table_names(database)
-            for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
-            if any(alone.search(str(value)) for value in row)
-        ]
+def settings(settings):
+    return replace(settings, plans=PLANS)
 
 
 def erase(anna):
@@ -55,19 +40,13 @@ def erase(anna):
     # Its update is erased too: ChatUser would wait for it.
     anna.telegram.press("anna", "forget:2")
     anna.telegram.wait_for(lambda: not find_traces(anna.settings))
-    (after,) = [
-        message
-        for message in anna.telegram.answers("anna")
-        if message.message_id == confirmation.message_id
-    ]
-    return after
+    return find_answer(anna.telegram, confirmation.message_id)
 
 
-def test_export_is_sent_as_one_file(anna, telegram, settings):
+def test_export_is_sent_as_one_file(anna, telegram):
     anna.say("Что такое лоб?")
     anna.press("rate:up:1")
-    message = anna.say("/export")
-    document = message.message["document"]
+    document = anna.say("/export").message["document"]
     assert document["file_name"] == f"merlin-{ANNA}.json"
     body = json.loads(telegram.download(document["file_id"]))
     assert body["user_id"] == ANNA
@@ -93,22 +72,24 @@ def test_erasure_requires_a_confirmation_and_leaves_nothing(anna, telegram, sett
     assert "Всё удалено. Записей было:" in after.text
     assert "вопросы с ответами: 1" in after.text
     assert after.keys == []
-    assert find_traces(settings) == []
     assert select_rows(settings, "SELECT user_id FROM turn") == [(1002,)]
 
 
-def test_erasure_waits_for_the_answer_in_progress(anna, telegram, provider, settings):
-    anna.say("/delete_me")
+def test_erasure_waits_for_the_answer_in_progress_and_is_told_without_its_message(
+    anna, telegram, provider, settings
+):
+    confirmation = anna.say("/delete_me").message_id
     anna.press("forget:1")
     provider.behave(fixed_answer="слово " * 40, piece_s=3600.0)
     telegram.say("anna", "Расскажи")
     telegram.wait_for(lambda: provider.calls("chat.create"))
-    telegram.press("anna", "forget:2")
+    telegram.press("anna", "forget:2", confirmation)
     telegram.wait_for(lambda: count_updates_by_state(settings).get("waiting") == 2)
     assert find_traces(settings)
+    telegram.delete("anna", confirmation)
     provider.behave(piece_s=0.0)
     telegram.wait_for(lambda: not find_traces(settings))
-    assert find_traces(settings) == []
+    assert anna.wait_for_text("Всё удалено").message_id != confirmation
 
 
 def test_forged_erasure_button_erases_only_the_user_who_presses_it(
@@ -123,9 +104,7 @@ def test_forged_erasure_button_erases_only_the_user_who_presses_it(
     assert select_rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]
 
 
-def test_erasure_names_the_models_that_learned_from_the_person(
-    anna, telegram, settings
-):
+def test_erasure_names_the_models_that_learned_from_the_person(anna, settings):
     with open_database(settings.database) as database:
         database.cipher = load_or_make_key(settings.state_dir, None)
         taught = Draft("Что такое лоб?", "Верх лица.", "neurotypology")
@@ -134,22 +113,6 @@ def test_erasure_names_the_models_that_learned_from_the_person(
         insert_example(database, "forehead")
     after = erase(anna)
     assert "stand-in-base" in after.text
-
-
-def test_erasure_is_told_in_a_new_message_if_its_own_was_deleted(
-    anna, telegram, provider, settings
-):
-    confirmation = anna.say("/delete_me")
-    anna.press("forget:1")
-    provider.behave(think_s=3600.0)
-    telegram.say("anna", "Расскажи")
-    telegram.wait_for(lambda: provider.calls("chat.create"))
-    telegram.press("anna", "forget:2", confirmation.message_id)
-    telegram.wait_for(lambda: count_updates_by_state(settings).get("waiting") == 2)
-    telegram.delete("anna", confirmation.message_id)
-    provider.behave(think_s=0.0)
-    telegram.wait_for(lambda: "Всё удалено" in anna.last.text)
-    assert anna.last.message_id != confirmation.message_id
 
 
 def test_large_export_is_compressed(anna, telegram, settings):

@@ -13,19 +13,12 @@ from tests.bot.running_bot import (
     CHAT,
     PHOTO,
     SOUND,
-    RunningBot,
-    add_media,
-    answer_texts,
     count_charged,
     count_updates_by_state,
     read_questions,
-    run_and_wait,
     russian_text,
-    say_and_wait,
     select_rows,
-    send_document,
     wait_for_windows,
-    wait_until_ended,
 )
 from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
@@ -35,73 +28,63 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def media(settings):
-    return add_media(settings)
+def anna(telegram, media):
+    """Return anna, who talks to a bot that reads voice, photos and documents."""
+    with ChatUser.of_running_bot(telegram, media) as anna:
+        yield anna
 
 
-def send_voice(telegram, **options):
-    return send_document(
-        telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind="voice", **options
-    )
+def send_voice(anna, kind="voice", **options):
+    return anna.send(sample_voice(), "v.oga", SAMPLE_MIME, kind=kind, **options)
+
+
+def send_photo(anna, **options):
+    return anna.send(PHOTO, "p.png", "image/png", kind="photo", **options)
 
 
 @pytest.mark.parametrize("kind", ["voice", "audio", "video_note", "document"])
-def test_recording_is_transcribed_shown_and_answered(telegram, provider, media, kind):
+def test_recording_is_transcribed_shown_and_answered(anna, provider, media, kind):
     transcript = transcript_of(sample_voice())
-
-    def act():
-        send_document(
-            telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind=kind, seconds=4
-        )
-
-    (answer,) = run_and_wait(telegram, media, act)
+    answer = send_voice(anna, kind, seconds=4).text
     assert read_questions(provider) == [transcript]
     assert answer.startswith(f"🎙 {transcript}\n\n")
     assert f"Вы спросили: «{transcript}»" in answer
     assert count_charged(media) == {"voice": 1}
 
 
-def test_caption_of_a_recording_is_the_question_about_it(telegram, provider, media):
-    run_and_wait(telegram, media, lambda: send_voice(telegram, caption="О чём тут?"))
+def test_caption_of_a_recording_is_the_question_about_it(anna, provider):
+    send_voice(anna, caption="О чём тут?")
     (question,) = read_questions(provider)
     assert text_outside_documents(question).strip() == "О чём тут?"
     assert document_texts(question) == [transcript_of(sample_voice())]
 
 
-def test_recording_without_words_is_refused_uncharged(telegram, provider, media):
+def test_recording_without_words_is_refused_uncharged(anna, provider, media):
     provider.behave(fixed_transcript=" ")
-    (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
-    assert answer == russian_text("media-silence")
+    assert send_voice(anna).text == russian_text("media-silence")
     assert count_charged(media) == {}
 
 
 def test_recording_longer_than_the_window_is_summarised(telegram, provider, media):
     provider.behave(context_window=2000, fixed_transcript="Слово о лбе. " * 1000)
-    with RunningBot(media):
+    with ChatUser.of_running_bot(telegram, media) as anna:
         wait_for_windows(telegram, media)
-        send_voice(telegram)
-        wait_until_ended(telegram, media, 1)
+        answer = send_voice(anna).text
     (question,) = read_questions(provider)
     asked = text_outside_documents(question).strip()
     assert asked == russian_text("media-ask-voice")
     (beginning,) = document_texts(question)
     assert beginning.startswith("Слово о лбе. ")
     assert len(question.encode()) < 2000 * 4
-    assert russian_text("media-beginning") in answer_texts(telegram)[-1]
+    assert russian_text("media-beginning") in answer
 
 
-def test_voice_preset_shows_the_whole_transcript_and_a_summary(
-    telegram, provider, media
-):
+def test_voice_preset_shows_the_whole_transcript_and_a_summary(anna, provider):
     transcript = "Первая мысль. Вторая мысль. Третья мысль. " + "Ещё слово. " * 100
     provider.behave(fixed_transcript=transcript)
-    with RunningBot(media):
-        say_and_wait(telegram, media, "/preset", 1)
-        telegram.press("anna", "preset:set:voice")
-        wait_until_ended(telegram, media, 2)
-        send_voice(telegram)
-        wait_until_ended(telegram, media, 3)
-    answer = telegram.answers("anna")[-1]
+    anna.say("/preset")
+    anna.press("preset:set:voice")
+    answer = send_voice(anna)
     assert transcript.strip() in answer.text
     assert answer.entities[0]["type"] == "expandable_blockquote"
     (call,) = provider.calls("chat.create")
@@ -109,31 +92,23 @@ def test_voice_preset_shows_the_whole_transcript_and_a_summary(
     assert answer.text.count("Первая мысль") == 2
 
 
-def test_reply_to_a_photo_sends_it_to_the_model_again(telegram, provider, media):
+def test_reply_to_a_photo_sends_it_to_the_model_again(anna, telegram, provider, media):
     """The photo itself is not stored with the session."""
-    with RunningBot(media):
-        send_document(
-            telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?"
-        )
-        wait_until_ended(telegram, media, 1)
-        photo = next(
-            message for message in telegram.log("anna") if "photo" in message.message
-        )
-        say_and_wait(telegram, media, "А слева?", 2, reply_to=photo.message_id)
+    send_photo(anna, caption="Что тут?")
+    (photo,) = (each for each in telegram.log("anna") if "photo" in each.message)
+    anna.say("А слева?", reply_to=photo.message_id)
     (question, image) = read_questions(provider)[-1]
     assert question["text"] == "А слева?"
     assert image["image_url"]["url"].startswith("data:image/png")
     assert count_charged(media) == {"photo": 2}
 
 
-def test_photo_album_is_one_question_with_several_images(telegram, provider, media):
+def test_photo_album_is_one_question_with_several_images(
+    anna, telegram, provider, media
+):
     album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(10)]
-
-    def act():
-        telegram.send_album("anna", album, caption="Сравни")
-
-    answers = run_and_wait(telegram, media, act, 10)
-    assert len(answers) == 1
+    anna._act(telegram.send_album, album, caption="Сравни", count=10)
+    assert len(telegram.answers("anna")) == 1
     ((question, *pictures),) = read_questions(provider)
     assert (question["text"], len(pictures)) == ("Сравни", 10)
     assert count_charged(media) == {"photo": 1}
@@ -149,26 +124,22 @@ FILES = {
 
 
 def test_document_is_read_and_its_caption_answered_by_the_assistant(
-    telegram, provider, media
+    anna, provider, media
 ):
-    with RunningBot(media):
-        for number, (name, content) in enumerate(FILES.items(), 1):
-            kind = "application/octet-stream"
-            send_document(telegram, content, name, kind, caption=f"О чём лоб {number}?")
-            wait_until_ended(telegram, media, number)
-            question = read_questions(provider)[-1]
-            assert text_outside_documents(question).strip() == f"О чём лоб {number}?"
-            assert "Лоб говорит о мышлении." in document_texts(question)[0]
-            assert provider.calls("chat.create")[-1].body["model"] == CHAT[1]
-            assert f"«О чём лоб {number}?»" in answer_texts(telegram)[-1]
+    for number, (name, content) in enumerate(FILES.items(), 1):
+        caption = f"О чём лоб {number}?"
+        answer = anna.send(content, name, "application/octet-stream", caption=caption)
+        question = read_questions(provider)[-1]
+        assert text_outside_documents(question).strip() == caption
+        assert "Лоб говорит о мышлении." in document_texts(question)[0]
+        assert f"«{caption}»" in answer.text
+    assert provider.asked_models() == [CHAT[1]] * len(FILES)
     assert count_charged(media) == {"document": len(FILES)}
 
 
-def test_document_without_a_caption_is_summarised(telegram, media):
+def test_document_without_a_caption_is_summarised(anna):
     text = "Первая мысль. Вторая мысль. Третья мысль. Четвёртая мысль."
-    (answer,) = run_and_wait(
-        telegram, media, lambda: send_document(telegram, text.encode())
-    )
+    answer = anna.send(text.encode()).text
     assert answer.startswith("Первая мысль. Вторая мысль. Третья мысль.\n")
 
 
@@ -176,43 +147,33 @@ def test_document_without_a_caption_is_summarised(telegram, media):
     ("said", "model"),
     [("/system Отвечай стихами.", CHAT[1]), ("/model", "no-such-base")],
 )
-def test_document_is_read_by_what_its_session_has_chosen(
-    telegram, provider, media, said, model
-):
-    with RunningBot(media):
-        anna = ChatUser(telegram, media)
-        anna.say(said)
-        if said == "/model":
-            anna.press(anna.find_button(model))
-        send_document(telegram, b"Text.")
-        telegram.wait_for(lambda: read_questions(provider))
-        wait_until_ended(telegram, media, 3 if said == "/model" else 2)
+def test_document_is_read_by_what_its_session_has_chosen(anna, provider, said, model):
+    anna.say(said)
+    if said == "/model":
+        anna.press(anna.find_button(model))
+    anna.send(b"Text.")
     # A chosen model that is not there is followed by the next.
-    first, *_ = provider.calls("chat.create")
-    assert first.body["model"] == model
+    assert provider.asked_models()[0] == model
     asked = text_outside_documents(read_questions(provider)[0]).strip()
     # An instruction of the session's own says what to do with a document.
     expected = russian_text("media-ask-document") if said == "/model" else ""
     assert asked == expected
 
 
-def test_file_that_telegram_does_not_hand_out_is_asked_for_again(telegram, media):
+def test_file_that_telegram_does_not_hand_out_is_asked_for_again(anna, telegram, media):
     telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
-    (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"Text."))
-    assert answer == russian_text("media-not-fetched")
+    assert anna.send(b"Text.").text == russian_text("media-not-fetched")
     assert count_charged(media) == {}
 
 
-def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):
+def test_mixed_album_uses_one_kind_with_a_note(anna, telegram, provider):
     album = [
         Upload("a.txt", "text/plain", b"Text."),
         Upload("b.png", "image/png", PHOTO),
     ]
 
-    def act():
-        telegram.send_album("anna", album, kind="document", caption="Что тут?")
-
-    (answer,) = run_and_wait(telegram, media, act, 2)
+    options = {"kind": "document", "caption": "Что тут?"}
+    answer = anna._act(telegram.send_album, album, count=2, **options).text
     assert "[В альбоме файлы разных видов: я взял только документы.]" in answer
     assert document_texts(read_questions(provider)[0]) == ["Text."]
 
@@ -222,13 +183,10 @@ def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(
 ):
     provider.behave(context_window=2000)
     paragraphs = [f"Абзац номер {n}. {'слово ' * 60}Конец." for n in range(60)]
-    with RunningBot(media):
+    content = "\n\n".join(paragraphs).encode()
+    with ChatUser.of_running_bot(telegram, media) as anna:
         wait_for_windows(telegram, media)
-        send_document(
-            telegram, "\n\n".join(paragraphs).encode(), caption="Перескажи кратко"
-        )
-        wait_until_ended(telegram, media, 1)
-    (answer,) = answer_texts(telegram, "anna")
+        answer = anna.send(content, caption="Перескажи кратко").text
     (question,) = read_questions(provider)
     (beginning,) = document_texts(question)
     assert beginning.startswith("Абзац номер 0.")
@@ -238,12 +196,8 @@ def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(
     assert count_charged(media) == {"document": 1}
 
 
-def test_photo_is_not_stored(telegram, media, tmp_path):
-    run_and_wait(
-        telegram,
-        media,
-        lambda: send_document(telegram, PHOTO, "p.png", "image/png", kind="photo"),
-    )
+def test_photo_is_not_stored(anna, tmp_path):
+    send_photo(anna)
     stored = b"".join(
         path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
     )
@@ -259,23 +213,18 @@ def test_photo_is_not_stored(telegram, media, tmp_path):
 )
 def test_disabled_format_is_refused_uncharged(telegram, media, kind, mime, expected):
     off = replace(media, transcription=None, vision=None)
-    content = PHOTO if kind == "photo" else SOUND
-    (answer,) = run_and_wait(
-        telegram, off, lambda: send_document(telegram, content, "a", mime, kind=kind)
-    )
-    assert answer.startswith(expected)
+    with ChatUser.of_running_bot(telegram, off) as anna:
+        answer = anna.send(PHOTO if kind == "photo" else SOUND, "a", mime, kind=kind)
+    assert answer.text.startswith(expected)
     assert count_charged(off) == {}
     assert count_updates_by_state(off) == {"refused": 1}
 
 
 def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     closed = make_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
-    (answer,) = run_and_wait(
-        telegram,
-        replace(media, plans=(closed,)),
-        lambda: send_document(telegram, b"Text."),
-    )
-    assert answer.startswith("Документы не входят в ваш тариф")
+    with ChatUser.of_running_bot(telegram, replace(media, plans=(closed,))) as anna:
+        answer = anna.send(b"Text.")
+    assert answer.text.startswith("Документы не входят в ваш тариф")
     assert not telegram.calls("getFile")
 
 
@@ -283,11 +232,10 @@ def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     ("status", "expected"),
     [(503, "Не могу прослушать запись"), (401, "Расшифровать запись не получилось")],
 )
-def test_failed_transcription_is_reported(telegram, provider, media, status, expected):
+def test_failed_transcription_is_reported(anna, provider, media, status, expected):
     fault = Fault("audio.transcribe", FaultKind.STATUS, times=None, status=status)
     provider.faults.add(fault)
-    (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
-    assert answer.startswith(expected)
+    assert send_voice(anna).text.startswith(expected)
     assert count_charged(media) == {}
     noted = select_rows(
         media, "SELECT COUNT(*) FROM notice WHERE key = 'notice-hear-failed'"

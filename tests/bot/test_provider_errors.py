@@ -7,6 +7,7 @@ import pytest
 
 from merlin.chat.answer import RetryPolicy
 from tests.bot.running_bot import (
+    FIFTY_A_DAY,
     VERA,
     RunningBot,
     add_live_model,
@@ -24,32 +25,33 @@ from tests.support.faults import Fault, FaultKind
 pytestmark = pytest.mark.functional
 
 
-def test_unavailable_provider_is_reported_to_the_user(telegram, provider, settings):
+def test_unavailable_provider_is_reported_to_the_user_and_not_charged(
+    telegram, provider, settings
+):
     provider.stop()
-    answers = ask(telegram, settings, "вопрос")
+    limited = replace(settings, plans=(FIFTY_A_DAY,))
+    answers = ask(telegram, limited, "вопрос")
     assert answers == [russian_text("bot-busy")]
     # There is nothing to rate.
     assert telegram.answers("anna")[-1].keys == []
     assert count_updates_by_state(settings) == {"failed": 1}
+    assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
 
 
-def test_heartbeat_counts_rate_limit_responses(telegram, provider, settings):
+def test_heartbeat_counts_rate_limit_responses(telegram, provider, bot):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
     telegram.faults.add(
         Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0)
     )
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "вопрос", 1)
+    say_and_wait(telegram, bot, "вопрос", 1)
 
-        def told():
-            ((counters,),) = select_rows(settings, "SELECT counters FROM heartbeat")
-            return {
-                name: n
-                for name, n in json.loads(counters).items()
-                if name.endswith("_429")
-            }
+    def told():
+        ((counters,),) = select_rows(bot, "SELECT counters FROM heartbeat")
+        return {
+            name: n for name, n in json.loads(counters).items() if name.endswith("_429")
+        }
 
-        telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
+    telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
 
 
 def test_interrupted_stream_keeps_its_text_with_a_mark(telegram, provider, settings):
@@ -80,9 +82,8 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     assert busy == [russian_text("bot-busy")] * 2
     assert "«вопрос 3»" in third
     assert last.endswith(russian_text("bot-earlier", model="neurotypology-1"))
-    rows = select_rows(settings, "SELECT key FROM notice")
-    assert rows == [("notice-answer-failing",)]
-    assert "ft:failing" in answer_texts(telegram, "vera")[0]
+    (notice,) = answer_texts(telegram, "vera")
+    assert "ft:failing" in notice
 
 
 def test_general_model_answers_with_a_note_if_none_is_tuned(
@@ -106,8 +107,6 @@ def test_slow_model_shows_a_waiting_message(telegram, provider, settings):
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    assert [version["text"] for version in answer.versions][:2] == [
-        "…",
-        russian_text("bot-waiting"),
-    ]
+    first, second, *_ = (version["text"] for version in answer.versions)
+    assert (first, second) == ("…", russian_text("bot-waiting"))
     assert "«вопрос»" in answer.text

@@ -1,24 +1,28 @@
 """Complete conversations with a running bot, over real HTTP to the stand-ins."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from merlin.app.ask import run_both
 from merlin.app.inbox import Inbox, read_update
+from merlin.bot.answers import PLACEHOLDER
 from merlin.core.formatted_text import utf16_length
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import (
+    FIFTY_A_DAY,
     SYSTEM,
     RunningBot,
-    add_live_model,
     answer_texts,
+    ask,
     count_updates_by_state,
-    say_and_wait,
+    hook,
     select_rows,
     wait_until_ended,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -27,10 +31,9 @@ MODEL = "stand-in-base"
 
 
 def test_question_is_answered_by_the_serving_model_in_one_message(
-    telegram, provider, settings
+    telegram, provider, anna
 ):
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "Что такое лоб?", 1)
+    anna.say("Что такое лоб?")
     (answer,) = telegram.answers("anna")
     assert answer.versions[0]["text"] == "…"
     assert "«Что такое лоб?»" in answer.text
@@ -41,21 +44,18 @@ def test_question_is_answered_by_the_serving_model_in_one_message(
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": "Что такое лоб?"},
     ]
-    assert count_updates_by_state(settings) == {"answered": 1}
+    assert count_updates_by_state(anna.settings) == {"answered": 1}
 
 
-def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, settings):
+def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, anna):
     answer = " ".join(f"слово{n}" for n in range(400))
     provider.behave(fixed_answer=answer, piece_s=0.1)
-    with RunningBot(settings):
-        telegram.say("anna", "Расскажи")
-        telegram.wait_for(
-            lambda: any(
-                len(message.versions) > 3 for message in telegram.answers("anna")
-            )
-        )
-        provider.behave(piece_s=0.0)
-        wait_until_ended(telegram, settings, 1)
+    telegram.say("anna", "Расскажи")
+    telegram.wait_for(
+        lambda: any(len(message.versions) > 3 for message in telegram.answers("anna"))
+    )
+    provider.behave(piece_s=0.0)
+    wait_until_ended(telegram, anna.settings, 1)
     (message,) = telegram.answers("anna")
     texts = [version["text"] for version in message.versions]
     assert texts[0] == "…"
@@ -64,26 +64,12 @@ def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, set
     assert {call.status for call in telegram.calls("editMessageText")} == {200}
 
 
-def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, settings):
-    with RunningBot(settings):
-        telegram.send_file(
-            "anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2
-        )
-        telegram.send_file("anna", Upload("a.mp4", "video/mp4", b"film"), kind="video")
-        wait_until_ended(telegram, settings, 2)
-    voice, film = answer_texts(telegram, "anna")
-    assert "Голосовые сообщения здесь не включены" in voice
-    assert "Сообщения такого вида я не понимаю" in film
-    assert count_updates_by_state(settings) == {"refused": 2}
-
-
 def test_long_answer_continues_in_further_messages_without_loss(
-    telegram, provider, settings
+    telegram, provider, anna
 ):
     code = "\n".join(f"print({n}, '😀')" for n in range(400))
     provider.behave(fixed_answer=f"Вот код:\n```python\n{code}\n```\nКонец.")
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "Код?", 1)
+    anna.say("Код?")
     answers = answer_texts(telegram, "anna")
     assert len(answers) > 1
     assert all(utf16_length(part) <= 4096 for part in answers)
@@ -99,18 +85,8 @@ def test_long_answer_continues_in_further_messages_without_loss(
     assert "\n".join(lines) == code
 
 
-def test_next_question_goes_to_the_newly_serving_model(telegram, provider, settings):
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "первый", 1)
-        add_live_model(settings, "stand-in-chat", number=2)
-        say_and_wait(telegram, settings, "второй", 2)
-    model_ids = [call.body["model"] for call in provider.calls("chat.create")]
-    assert model_ids == ["stand-in-base", "stand-in-chat"]
-
-
-def test_messages_are_encrypted_and_update_bodies_deleted(telegram, settings, tmp_path):
-    with RunningBot(settings):
-        say_and_wait(telegram, settings, "тайное слово", 1)
+def test_messages_are_encrypted_and_update_bodies_deleted(anna, settings, tmp_path):
+    anna.say("тайное слово")
     assert select_rows(settings, "SELECT body FROM telegram_update") == [("",)]
     ((question, answer),) = select_rows(settings, "SELECT question, answer FROM turn")
     assert question.startswith("1.")
@@ -130,9 +106,7 @@ def test_bot_notifies_the_service_manager_of_start_life_and_stop(settings):
 
 
 def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, settings):
-    url = "http://127.0.0.1:9/hooks/telegram"
-    secret = "a-secret-of-the-tests"
-    hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
+    hooked = hook(settings)
     raw = {
         "update_id": 7,
         "message": {
@@ -155,7 +129,52 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
         Inbox(database, bot_id).store([read_update(raw)], None)
         wait_until_ended(telegram, settings, 1)
     (call,) = telegram.calls("setWebhook")
-    assert (call.body["url"], call.body["secret_token"]) == (url, secret)
+    told = (call.body["url"], call.body["secret_token"])
+    assert told == (hooked.webhook_url, hooked.webhook_secret)
     assert not telegram.calls("getUpdates")
     assert "«вопрос»" in answer_texts(telegram, "anna")[0]
     assert select_rows(settings, "SELECT language_code FROM person") == [("en",)]
+
+
+def test_unreachable_user_is_not_charged(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    settings = replace(settings, plans=(FIFTY_A_DAY,))
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
+    assert ask(telegram, settings, "вопрос") == []
+    assert select_rows(settings, "SELECT state, reason FROM telegram_update") == [
+        ("failed", "unreachable")
+    ]
+    assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
+
+
+def test_finished_answer_waits_for_its_placeholder(telegram, provider, settings):
+    telegram.faults.add(Fault("sendMessage", FaultKind.LAG, seconds=1.0))
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: provider.calls("chat.create"))
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert answer.versions[0]["text"] == PLACEHOLDER
+    assert "«вопрос»" in answer.text
+    assert select_rows(settings, "SELECT state FROM turn") == [("told",)]
+
+
+def test_run_both_cancels_the_second_if_the_first_fails():
+    ends = []
+
+    async def breaks():
+        await asyncio.sleep(0)
+        raise KeyError
+
+    async def goes_on():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.append("ended")
+
+    async def story():
+        with pytest.raises(KeyError):
+            await run_both(breaks(), goes_on())
+        return list(ends)
+
+    assert asyncio.run(story()) == ["ended"]

@@ -1,120 +1,96 @@
-"""Telegram Stars: plans and packs are ordered, paid and granted once, despite duplicate updates."""
+"""Telegram Stars: plans and packs are ordered, paid, granted and refunded once."""
 
 from datetime import timedelta
 
 import pytest
-from structlog.testing import capture_logs
 
 from merlin.app.settlement import reason_key
 from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
-from tests.bot.running_bot import RunningBot, add_live_model, select_rows
-from tests.bot.stars_buyer import Buyer, change_rows, entry_kinds, selling_settings
+from tests.bot.admin_chat import StaffUser
+from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.stars_buyer import (
+    Buyer,
+    change_purchase,
+    change_rows,
+    entry_kinds,
+    request_refund,
+    selling_settings,
+)
 from tests.support.faults import Fault, FaultKind
-from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture(scope="module")
-def selling_bot(tmp_path_factory):
-    """One bot for all tests of this file; every buyer is a new user."""
-    folder = tmp_path_factory.mktemp("stars")
-    with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
-        settings = selling_settings(folder, telegram, provider)
-        add_live_model(settings, "stand-in-base")
-        with RunningBot(settings):
-            yield telegram, settings
-
-
 @pytest.fixture
-def buyer(selling_bot):
-    return Buyer(*selling_bot)
+def other(buyer):
+    return Buyer(buyer.telegram, buyer.settings)
 
 
-def resend_payment(telegram, buyer, change=dict):
+def resend_payment(buyer, **changes):
     """Send the update of the buyer's newest payment again, optionally changed."""
-    paid = [
+    newest = next(
         sent.message
-        for sent in telegram.log(buyer.who)
+        for sent in buyer.telegram.log(buyer.who)[::-1]
         if "successful_payment" in sent.message
-    ]
-    message = {**paid[-1], "successful_payment": {**paid[-1]["successful_payment"]}}
-    change(message["successful_payment"])
-    before = buyer._count_ended()
-    telegram.act(lambda acting: acting.world.add_update("message", message))
-    telegram.wait_for(lambda: buyer._count_ended() > before)
-
-
-def thank_messages(buyer):
-    return [
-        message
-        for message in buyer.telegram.answers(buyer.who)
-        if "Thank you" in message.text
-    ]
+    )
+    paid = {**newest["successful_payment"], **changes}
+    message = {**newest, "successful_payment": paid}
+    buyer._act(
+        lambda _: buyer.telegram.act(
+            lambda acting: acting.world.add_update("message", message)
+        )
+    )
 
 
 def test_pack_is_paid_and_usable_at_once(buyer):
-    buyer.order("Twenty voices")
-    thanks_message = buyer.pay()
+    thanks_message = buyer.buy("Twenty voices")
     assert "“Twenty voices”, 50 ⭐. You can ask now." in thanks_message.text
     assert "20 voice questions" in buyer.say("/plan").text
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
     assert buyer.telegram.stars(buyer.who) == 4950
 
 
-def test_invoice_of_another_user_cannot_be_paid(buyer, selling_bot):
-    purchase_id = buyer.order("Plus")
-    other = Buyer(*selling_bot)
-    other.order("Plus")
-    assert (
-        "This invoice is for someone else. You weren't charged. Get your own in /plan"
-        in other.try_to_pay(payload=purchase_id)
-    )
-    assert not buyer.payments()
-
-
-def test_paid_order_cannot_be_paid_again(buyer):
-    buyer.order("Plus")
-    assert "The plan is yours until" in buyer.pay().text
-    assert "This order is already paid. You weren't charged again" in buyer.try_to_pay()
-    assert len(buyer.payments()) == 1
-
-
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        ("gateway = 'yookassa'", "Order not found"),
+        (
+            "user_id = 1",
+            "This invoice is for someone else. You weren't charged. Get your own in /plan",
+        ),
+        ("state = 'paid'", "This order is already paid. You weren't charged again"),
         (
             "expires_at = '2026-01-01T00:00:00+00:00'",
             "This invoice has expired. You weren't charged",
         ),
-        ("amount = 7", "price has changed"),
         (
             """promise = REPLACE(promise, '"plus"', '"gone"')""",
             "This invoice has expired",
         ),
+        ("amount = 7", "price has changed"),
+        ("promise = '{'", "Something broke on my side"),
     ],
 )
-def test_order_that_is_over_or_costs_or_gives_something_else_cannot_be_paid(
+def test_order_that_is_over_or_of_another_or_costs_or_gives_something_else_is_not_paid(
     buyer, change, reason
 ):
-    purchase_id = buyer.order("Plus")
-    change_rows(
-        buyer.settings,
-        f"UPDATE purchase SET {change} WHERE id = ?",  # noqa: S608 - our own words
-        purchase_id,
-    )
+    change_purchase(buyer.settings, buyer.order("Plus"), change)
     assert reason in buyer.try_to_pay()
+    assert not buyer.payments()
 
 
-def test_repeated_payment_update_is_granted_and_thanked_once(buyer, selling_bot):
-    telegram, _ = selling_bot
-    buyer.order("Twenty voices")
-    buyer.pay()
+def test_invoice_of_no_order_is_not_paid(buyer):
+    buyer.order("Plus")
+    assert "Order not found" in buyer.try_to_pay(payload="nobody's")
+
+
+def test_repeated_payment_update_is_granted_and_thanked_once(buyer):
+    buyer.buy("Twenty voices")
     for _ in range(5):
-        resend_payment(telegram, buyer)
+        resend_payment(buyer)
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
-    assert len(thank_messages(buyer)) == 1
+    assert buyer.count_messages("Thank you") == 1
 
 
 @pytest.mark.parametrize(
@@ -127,39 +103,32 @@ def test_repeated_payment_update_is_granted_and_thanked_once(buyer, selling_bot)
     ],
 )
 def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
-    buyer, selling_bot, wrong, notice_key
+    buyer, wrong, notice_key
 ):
-    telegram, settings = selling_bot
-    buyer.order("Plus")
-    buyer.pay()
+    buyer.buy("Plus")
     charge = f"odd-{buyer.user_id}"
-    other = {"telegram_payment_charge_id": charge, **wrong}
-    resend_payment(telegram, buyer, lambda paid: paid.update(other))
+    resend_payment(buyer, telegram_payment_charge_id=charge, **wrong)
     assert len(buyer.payments()) == 1
-    notices = [
-        arguments
-        for key, arguments in select_rows(settings, "SELECT key, arguments FROM notice")
-        if key == notice_key
-    ]
     assert any(
-        charge in arguments or str(buyer.user_id) in arguments for arguments in notices
+        key == notice_key and str(buyer.user_id) in arguments
+        for key, arguments in select_rows(
+            buyer.settings, "SELECT key, arguments FROM notice"
+        )
     )
 
 
-def test_invoice_for_a_chat_that_takes_no_messages_is_given_up(buyer, selling_bot):
-    telegram, settings = selling_bot
+def test_invoice_for_a_chat_that_takes_no_messages_is_given_up(buyer):
     buyer.open_plan("Plus")
     closed = {"status": 403, "only": {"chat_id": buyer.who}}
-    telegram.faults.add(Fault("sendInvoice", FaultKind.STATUS, **closed))
+    buyer.telegram.faults.add(Fault("sendInvoice", FaultKind.STATUS, **closed))
     # The press gets no answer either.
-    buyer._act(telegram.press, buyer.find_button("Buy for"))
+    buyer._act(buyer.telegram.press, buyer.find_button("Buy for"))
     of_buyer = f"user_id = {buyer.user_id} AND state = 'failed'"
     query = f"SELECT reason FROM telegram_update WHERE {of_buyer}"  # noqa: S608 - a number
-    assert select_rows(settings, query) == [("unreachable",)]
+    assert select_rows(buyer.settings, query) == [("unreachable",)]
 
 
-def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
-    other = Buyer(*selling_bot)
+def test_billing_buttons_of_another_user_do_nothing(buyer, other):
     waiting = buyer.order("Plus")
     shown_id = other.say("/plan").message_id
     forged = [f"order:{waiting}", "order", "order:1", "buy", "buy:x:y", "offer"]
@@ -169,11 +138,9 @@ def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
     assert not other.purchases()
 
 
-def test_refund_by_telegram_revokes_the_grant(buyer, selling_bot):
-    telegram, _ = selling_bot
-    buyer.order("Twenty voices")
-    buyer.pay()
-    telegram.take_back(buyer.who, buyer.payments()[0][3])
+def test_refund_by_telegram_revokes_the_grant(buyer):
+    buyer.buy("Twenty voices")
+    buyer.telegram.take_back(buyer.who, buyer.payments()[0][3])
     buyer.wait_for_text("Refunded")
     assert "voice questions" not in buyer.say("/plan").text
     assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
@@ -183,10 +150,8 @@ def test_plan_that_ends_in_three_days_is_announced_with_a_button_to_buy_it_again
     telegram, tmp_path
 ):
     settings = selling_settings(tmp_path, telegram)
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
-        buyer.order("Plus")
-        buyer.pay()
+    with Buyer.of_running_bot(telegram, settings) as buyer:
+        buyer.buy("Plus")
     soon = iso(utc_now() + timedelta(days=2, hours=23))
     change_rows(settings, "UPDATE plan_term SET ends_at = ?", soon)
     # The bot reminds by itself: it needs no api.
@@ -208,12 +173,8 @@ def test_orders_are_listed_and_an_open_one_can_be_paid(buyer):
     assert buyer.button_data("order") == button
     buyer.press(button)
     assert buyer.alerts()[-1] == text("en", "pay-invoice-above")
-    change_rows(
-        buyer.settings,
-        "UPDATE purchase SET asked_at = ? WHERE id = ?",
-        iso(utc_now() - timedelta(minutes=5)),
-        purchase_id,
-    )
+    asked_at = iso(utc_now() - timedelta(minutes=5))
+    change_purchase(buyer.settings, purchase_id, f"asked_at = '{asked_at}'")
     buyer.press(button)
     buyer.pay()
     assert "Plus" in show_orders(buyer).text
@@ -221,13 +182,8 @@ def test_orders_are_listed_and_an_open_one_can_be_paid(buyer):
 
 
 def test_canceled_order_is_listed_with_its_reason(buyer):
-    purchase_id = buyer.order("Plus")
-    change_rows(
-        buyer.settings,
-        "UPDATE purchase SET state = 'canceled', reason = 'insufficient_funds'"
-        " WHERE id = ?",
-        purchase_id,
-    )
+    canceled = "state = 'canceled', reason = 'insufficient_funds'"
+    change_purchase(buyer.settings, buyer.order("Plus"), canceled)
     reason = text("en", reason_key("insufficient_funds"))
     assert f"({reason})" in show_orders(buyer).text
 
@@ -238,16 +194,6 @@ def test_invoice_that_telegram_refuses_to_make_is_told(buyer):
     buyer.telegram.faults.add(Fault("sendInvoice", FaultKind.STATUS, **refused))
     buyer.press(buyer.find_button("Buy for"))
     assert "Telegram couldn't create an invoice" in buyer.alerts()[-1]
-
-
-def test_invoice_of_no_order_and_of_an_unreadable_one_cannot_be_paid(buyer):
-    purchase_id = buyer.order("Plus")
-    assert "Order not found" in buyer.try_to_pay(payload="nobody's")
-    change_rows(
-        buyer.settings, "UPDATE purchase SET promise = '{' WHERE id = ?", purchase_id
-    )
-    assert "Something broke on my side" in buyer.try_to_pay()
-    assert not buyer.payments()
 
 
 @pytest.mark.parametrize(
@@ -261,11 +207,63 @@ def test_invoice_of_no_order_and_of_an_unreadable_one_cannot_be_paid(buyer):
 def test_order_that_cannot_be_paid_here_gets_no_invoice(buyer, change, reason):
     purchase_id = buyer.order("Plus")
     sent = len(buyer.telegram.calls("sendInvoice"))
-    change_rows(
-        buyer.settings,
-        f"UPDATE purchase SET {change} WHERE id = ?",  # noqa: S608 - our own words
-        purchase_id,
-    )
+    change_purchase(buyer.settings, purchase_id, change)
     buyer.press(f"order:{purchase_id}", buyer.say("/plan").message_id, forged=True)
     assert reason in buyer.alerts()[-1]
     assert len(buyer.telegram.calls("sendInvoice")) == sent
+
+
+@pytest.fixture
+def vera(buyer):
+    return StaffUser(buyer.telegram, buyer.settings)
+
+
+def test_stars_are_refunded_once_and_what_they_bought_is_revoked(buyer):
+    purchase_id = buyer.order("Twenty voices")
+    buyer.pay()
+    request_refund(buyer.settings, purchase_id, "Купили дважды")
+    buyer.wait_for_text("Refunded")
+    assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
+    assert buyer.telegram.stars(buyer.who) == 5000
+    assert "voice questions" not in buyer.say("/plan").text
+    assert buyer.count_messages("Refunded") == 1
+
+
+@pytest.mark.parametrize("is_payer_gone", [False, True])
+def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(
+    buyer, vera, is_payer_gone
+):
+    telegram, settings = buyer.telegram, buyer.settings
+    buyer.buy("Twenty voices")
+    (purchase,) = buyer.purchases()
+    if is_payer_gone:
+        telegram.faults.add(Fault("refundStarPayment", FaultKind.STATUS, status=403))
+    else:
+        telegram.act(lambda acting: acting.world.transactions.clear())
+    request_refund(settings, purchase.purchase_id)
+    states = "SELECT purchase_id, state FROM refund"
+    refused = (purchase.purchase_id, "refused")
+    telegram.wait_for(lambda: refused in select_rows(settings, states))
+    assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
+    rows = select_rows(
+        settings, "SELECT arguments FROM notice WHERE key = 'notice-stars-refused'"
+    )
+    assert any(purchase.number in arguments for (arguments,) in rows)
+    # So that no background task processes it first.
+    vera.wait_for_text("Telegram не вернул 50 ⭐")
+
+
+def test_payment_question_shows_the_users_orders(buyer, vera):
+    vera.say("/admin")
+    buyer.buy("Twenty voices")
+    buyer.say("/lang")
+    buyer.press("Time zone")
+    buyer.say("Vladivostok")
+    buyer.say("/paysupport I was charged twice")
+    message = vera.wait_for_text("charged twice")
+    # The time is in the zone of the reader.
+    assert "(UTC) · «Двадцать голосовых» · 50 ⭐ · оплачен" in message.text
+    orders = next(key for row in message.keys for key in row if "Заказы" in key["text"])
+    assert (
+        orders["url"] == f"https://merlin.example/admin/billing?person={buyer.user_id}"
+    )

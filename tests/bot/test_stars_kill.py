@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import RunningBot, kill_bot_at, select_rows
 from tests.bot.stars_buyer import (
     buyer_with_invoice,
     change_rows,
     ledger,
-    query_billing,
+    request_refund,
     selling_settings,
 )
 from tests.support import kill_points
@@ -34,22 +34,13 @@ def test_payment_is_granted_and_thanked_once_after_a_kill_at(
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
     assert len(buyer.payments()) == (0 if point == "payment.before" else 1)
     with RunningBot(settings):
-        buyer.wait_for_text("Paid")
+        buyer.wait_for_text("Paid", 40)
         telegram.wait_for(lambda: not telegram.pending())
     assert [entry[1:3] for entry in ledger(settings)] == [
         ("payment", 50),
         ("grant", 50),
     ]
-    assert (
-        len(
-            [
-                message
-                for message in telegram.answers(buyer.who)
-                if "Thank you" in message.text
-            ]
-        )
-        == 1
-    )
+    assert buyer.count_messages("Thank you") == 1
 
 
 @pytest.mark.parametrize("point", REFUND)
@@ -57,23 +48,15 @@ def test_stars_are_refunded_once_after_a_kill_at(telegram, settings, tmp_path, p
     buyer = buyer_with_invoice(telegram, settings)
     with RunningBot(settings):
         buyer.pay()
-    purchase_id = buyer.purchases()[0].purchase_id
-    grant = query_billing(settings, lambda books: books.ledger.entries(purchase_id))[1]
-    query_billing(
-        settings,
-        lambda books: books.refunds.request(
-            grant.entry_id, grant.amount, "x", "cli:test"
-        ),
-    )
-    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
+    request_refund(settings, buyer.purchases()[0].purchase_id)
+    kill_bot_at(point, settings, tmp_path / "log")
     # Half a minute passes until the lease expires.
     change_rows(
         settings,
         "UPDATE refund SET next_poll_at = '2026-01-01' WHERE next_poll_at IS NOT NULL",
     )
     with RunningBot(settings):
-        buyer.wait_for_text("Refunded")
+        buyer.wait_for_text("Refunded", 40)
         telegram.wait_for(
             lambda: select_rows(settings, "SELECT state FROM refund") == [("done",)]
         )

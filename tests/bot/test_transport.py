@@ -3,34 +3,23 @@
 import asyncio
 
 import pytest
-from telegram import Bot
 from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 
 from merlin.bot.transport import DOWN_AFTER, AiohttpRequest, NotSent
-from tests.bot.running_bot import run_jumping
+from tests.bot.running_bot import run_jumping, run_with_bot
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
 
-def run_with_bot(telegram, story, **options):
-    """Run `story(bot)` with a bot on our transport; return its result."""
-
-    async def run():
-        transport = AiohttpRequest(**options)
-        bot = Bot(
-            telegram.token,
-            telegram.base_url,
-            request=transport,
-            get_updates_request=transport,
-        )
-        await transport.initialize()
-        try:
-            return await story(bot)
-        finally:
-            await transport.shutdown()
-
-    return asyncio.run(run())
+def send(telegram, **options):
+    """Send a message to anna by our transport."""
+    return run_with_bot(
+        telegram.base_url,
+        telegram.token,
+        lambda bot: bot.send_message(1001, "раз"),
+        **options,
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +43,7 @@ def test_failed_request_raises_its_error_and_is_sent_once(telegram, fault, error
     # Short only where no server answers.
     hasty = {"read_s": 0.3} if error is TimedOut else {}
     with pytest.raises(error) as caught:
-        run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"), **hasty)
+        send(telegram, **hasty)
     assert not isinstance(caught.value, NotSent)
     assert telegram.token not in repr(caught.value)
     assert len(telegram.answers("anna")) <= 1
@@ -63,7 +52,7 @@ def test_failed_request_raises_its_error_and_is_sent_once(telegram, fault, error
 def test_closed_port_means_that_nothing_was_sent(telegram):
     telegram.stop()
     with pytest.raises(NotSent) as caught:
-        run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
+        send(telegram)
     assert telegram.token not in repr(caught.value)
     telegram.start()
 

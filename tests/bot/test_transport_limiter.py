@@ -14,21 +14,26 @@ pytestmark = pytest.mark.unit
 ANNA = 1001
 BORIS = 1002
 GROUP = -5
+FLOOD = (ANNA, 0, 12)
 FREE = TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0)
 
 
 class RecordingTelegram:
-    """Records the time of each request; answers 429 to those in `floods`."""
+    """Records the time of each request; answers 429 to the next of a chat that is flooded.
 
-    def __init__(self, floods=()):
+    `floods` are (chat_id, after_s, wait_s): how long a request takes, and is to wait then.
+    """
+
+    def __init__(self, *floods):
         self.floods = list(floods)
         self.came = []
 
     async def request(self, chat_id):
         self.came.append((round(asyncio.get_running_loop().time(), 3), chat_id))
-        if self.floods and self.floods[0] == chat_id:
-            self.floods.pop(0)
-            raise RetryAfter(timedelta(seconds=12))
+        if self.floods and self.floods[0][0] == chat_id:
+            _, after_s, wait_s = self.floods.pop(0)
+            await advance_clock(after_s)
+            raise RetryAfter(timedelta(seconds=wait_s))
         return True
 
     def times(self, chat_id):
@@ -42,39 +47,31 @@ def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
     )
 
 
-def test_private_chat_allows_a_burst_and_then_one_message_a_second():
-    telegram = RecordingTelegram()
+def send_at_once(limits, *chats, telegram=None):
+    """Let a limiter send a message to each of these chats at once; return what came."""
+    telegram = telegram or RecordingTelegram()
 
     async def story():
-        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
-        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(6)))
+        limiter = RateLimiter(limits)
+        await asyncio.gather(*(send(limiter, telegram, chat) for chat in chats))
 
     run_jumping(story())
+    return telegram
+
+
+def test_private_chat_allows_a_burst_and_then_one_message_a_second():
+    telegram = send_at_once(TelegramLimits(overall_per_s=0), *[ANNA] * 6)
     assert telegram.times(ANNA) == [0, 0, 0, 1, 2, 3]
 
 
 def test_group_allows_twenty_messages_a_minute():
-    telegram = RecordingTelegram()
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
-        await asyncio.gather(*(send(limiter, telegram, GROUP) for _ in range(23)))
-
-    run_jumping(story())
+    telegram = send_at_once(TelegramLimits(overall_per_s=0), *[GROUP] * 23)
     assert telegram.times(GROUP)[:3] == [0, 0, 0]
     assert telegram.times(GROUP)[-1] == 60
 
 
 def test_all_chats_together_allow_thirty_messages_a_second():
-    telegram = RecordingTelegram()
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits(private_per_s=0))
-        await asyncio.gather(
-            *(send(limiter, telegram, person) for person in range(1, 301))
-        )
-
-    run_jumping(story())
+    telegram = send_at_once(TelegramLimits(private_per_s=0), *range(1, 301))
     last = telegram.came[-1][0]
     assert 295 / 30 - 0.1 <= last <= 10
     for second in range(9):
@@ -82,37 +79,10 @@ def test_all_chats_together_allow_thirty_messages_a_second():
 
 
 def test_retry_after_delays_only_its_own_chat_for_the_exact_time():
-    telegram = RecordingTelegram(floods=[ANNA])
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits())
-        await asyncio.gather(
-            send(limiter, telegram, ANNA), send(limiter, telegram, BORIS)
-        )
-        await send(limiter, telegram, ANNA)
-
-    run_jumping(story())
-    assert telegram.times(ANNA)[:2] == [0, 12]
+    telegram = RecordingTelegram(FLOOD)
+    send_at_once(TelegramLimits(), ANNA, BORIS, telegram=telegram)
+    assert telegram.times(ANNA) == [0, 12]
     assert telegram.times(BORIS) == [0]
-
-
-class FloodedChat:
-    """Takes `after_s` for each request in turn, then answers with a flood wait, or accepts it.
-
-    `waits` are (after_s, wait_s); after the last one every request is accepted at once.
-    """
-
-    def __init__(self, *waits):
-        self.waits = list(waits)
-        self.came = []
-
-    async def request(self, _chat_id):
-        self.came.append(round(asyncio.get_running_loop().time(), 3))
-        if self.waits:
-            after_s, wait_s = self.waits.pop(0)
-            await advance_clock(after_s)
-            raise RetryAfter(timedelta(seconds=wait_s))
-        return True
 
 
 @pytest.mark.parametrize(
@@ -128,18 +98,13 @@ class FloodedChat:
     ],
 )
 def test_two_retry_after_delays_of_one_chat_are_both_observed(waits, until):
-    telegram = FloodedChat(*waits)
-
-    async def story():
-        limiter = RateLimiter(FREE)
-        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in waits))
-
-    run_jumping(story())
-    assert telegram.came == [0, 0, until, until]
+    telegram = RecordingTelegram(*((ANNA, *wait) for wait in waits))
+    send_at_once(FREE, ANNA, ANNA, telegram=telegram)
+    assert telegram.times(ANNA) == [0, 0, until, until]
 
 
 def test_replies_to_queries_never_wait():
-    telegram = RecordingTelegram(floods=[ANNA])
+    telegram = RecordingTelegram(FLOOD)
 
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=1))
@@ -173,7 +138,7 @@ def test_progress_edit_is_skipped_to_leave_room_for_required_messages():
 def test_message_that_may_come_later_is_not_sent_to_a_rate_limited_chat(
     send_class, error
 ):
-    telegram = RecordingTelegram(floods=[ANNA])
+    telegram = RecordingTelegram(FLOOD)
 
     async def story():
         limiter = RateLimiter(FREE)

@@ -1,6 +1,5 @@
 """Telegram through a proxy, over real sockets: what arrives, and what may be retried."""
 
-import asyncio
 import json
 import os
 import re
@@ -11,11 +10,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from telegram import Bot
 
-from merlin.bot.transport import AiohttpRequest, NotSent, ProxyRefused
+from merlin.bot.transport import NotSent, ProxyRefused
 from merlin.core.heartbeat import TELEGRAM_DOWN
-from tests.bot.running_bot import RunningBot, answer_texts, select_rows
+from tests.bot.running_bot import RunningBot, answer_texts, run_with_bot, select_rows
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, Server, serve_http
@@ -32,20 +30,6 @@ def with_login(proxy, login=QUOTED):
     return proxy.url.replace("://", f"://{login}@")
 
 
-def run_with_bot(base_url, token, proxy, story, **options):
-    async def run():
-        transport = AiohttpRequest(proxy=proxy, **options)
-        await transport.initialize()
-        try:
-            return await story(
-                Bot(token, base_url, f"{base_url[:-3]}file/bot", request=transport)
-            )
-        finally:
-            await transport.shutdown()
-
-    return asyncio.run(run())
-
-
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_calls_and_downloads_go_through_the_proxy(telegram, scheme):
     async def story(bot):
@@ -55,7 +39,7 @@ def test_calls_and_downloads_go_through_the_proxy(telegram, scheme):
 
     with ForwardProxy(scheme, LOGIN).run() as proxy:
         content = run_with_bot(
-            telegram.base_url, telegram.token, with_login(proxy), story
+            telegram.base_url, telegram.token, story, proxy=with_login(proxy)
         )
     assert content == b"%PDF-1"
     assert {target for _, target in proxy.targets} == {f"127.0.0.1:{telegram.port}"}
@@ -131,7 +115,7 @@ FAR = "https://127.0.0.1:9/bot"
 def fail(address, **options):
     """Return the error of a call to a server over TLS."""
     with pytest.raises(NotSent) as caught:
-        run_with_bot(FAR, TOKEN, address, lambda bot: bot.log_out(), **options)
+        run_with_bot(FAR, TOKEN, lambda bot: bot.log_out(), proxy=address, **options)
     assert caught.value.__cause__ is None
     assert not any(secret in repr(caught.value) for secret in (TOKEN, "pass"))
     return caught.value
@@ -160,7 +144,9 @@ def test_refused_login_is_told_from_a_proxy_that_is_down(scheme, login):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_refused_login_over_plain_http_is_no_answer_of_telegram(telegram, scheme):
     with ForwardProxy(scheme, LOGIN).run() as proxy, pytest.raises(ProxyRefused):
-        run_with_bot(telegram.base_url, TOKEN, proxy.url, lambda bot: bot.get_me())
+        run_with_bot(
+            telegram.base_url, TOKEN, lambda bot: bot.get_me(), proxy=proxy.url
+        )
 
 
 PEOPLE = ("anna", "boris", "vera")

@@ -1,6 +1,5 @@
 """Questions the model cannot answer: the bot offers similar trained questions."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
@@ -14,16 +13,11 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    RunningBot,
-    add_live_model,
     add_media,
-    answer_texts,
-    bot_settings,
     count_charged,
+    read_questions,
     russian_text,
     select_rows,
-    send_document,
-    wait_until_ended,
 )
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 
@@ -39,38 +33,30 @@ REFUSAL = {"known": False, "confidence": 0.2, "nearest": OFFERS}
 
 
 @pytest.fixture
-def settings(tmp_path, telegram, provider):
-    with_media = add_media(bot_settings(tmp_path, telegram, provider))
-    add_live_model(with_media, "stand-in-base")
+def settings(settings, provider):
     provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
-    return with_media
+    return add_media(settings)
 
 
-def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        refused = talk.say("А если массив двоичный?")
-        assert refused.text.startswith(UNKNOWN)
-        assert refused.text.endswith(russian_text("bot-nearest"))
-        assert talk.labels == [OFFERS[0], f"{LONG[:59]}…", russian_text("tell-button")]
-        provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
-        answered = talk.press("near:1:0", refused.message_id)
-        assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
-        assert "near" not in str(answered.keys)
-        # Two quick presses count as one.
-        assert (
-            talk.press("near:1:0", refused.message_id).message_id == answered.message_id
-        )
-        assert talk.alerts() == [russian_text("bot-offered-done")]
-        # The same question in the user's own words does not disable the button.
-        assert talk.say(OFFERS[0]).text == "Делит пополам."
-        assert talk.press("near:1:0", refused.message_id).text == answered.text
-        # The old buttons still work.
-        assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
-    contents = [
-        call.body["messages"][-1]["content"] for call in provider.calls("chat.create")
-    ]
-    assert contents == ["А если массив двоичный?", *[OFFERS[0]] * 3, OFFERS[1]]
+def test_suggested_question_is_asked_as_if_typed(anna, provider, settings):
+    refused = anna.say("А если массив двоичный?")
+    assert refused.text.startswith(UNKNOWN)
+    assert refused.text.endswith(russian_text("bot-nearest"))
+    assert anna.labels == [OFFERS[0], f"{LONG[:59]}…", russian_text("tell-button")]
+    provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+    answered = anna.press("near:1:0", refused.message_id)
+    assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
+    assert "near" not in str(answered.keys)
+    # Two quick presses count as one.
+    assert anna.press("near:1:0", refused.message_id).message_id == answered.message_id
+    assert anna.alerts() == [russian_text("bot-offered-done")]
+    # The same question in the user's own words does not disable the button.
+    assert anna.say(OFFERS[0]).text == "Делит пополам."
+    assert anna.press("near:1:0", refused.message_id).text == answered.text
+    # The old buttons still work.
+    assert anna.press("near:1:1", refused.message_id).text.startswith(LONG)
+    asked = ["А если массив двоичный?", *[OFFERS[0]] * 3, OFFERS[1]]
+    assert read_questions(provider) == asked
     assert count_charged(settings) == {"text": 4}  # not the refusal
     assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [
         (0,),
@@ -79,20 +65,16 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
-def test_line_above_the_suggestions_is_in_the_language_of_the_refusal(
-    telegram, provider, settings
-):
+def test_line_above_the_suggestions_is_in_the_language_of_the_refusal(anna, provider):
     provider.behave(fixed_answer="I don't know that.", extension=REFUSAL)
-    with RunningBot(settings):
-        refused = ChatUser(telegram, settings).say("What about a binary array?")
+    refused = anna.say("What about a binary array?")
     assert refused.text.endswith(text("en", "bot-nearest"))
 
 
 def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(
-    telegram, provider, settings
+    anna, provider, settings
 ):
-    with RunningBot(settings):
-        answered = ChatUser(telegram, settings).say("Спасибо!")
+    answered = anna.say("Спасибо!")
     assert answered.text == russian_text("small-talk-thanks")
     assert not answered.keys
     assert provider.calls("chat.create") == []
@@ -101,14 +83,13 @@ def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(
 
 
 def test_suggestion_for_one_user_cannot_be_asked_by_another(
-    telegram, provider, settings
+    anna, telegram, provider, settings
 ):
-    with RunningBot(settings):
-        ChatUser(telegram, settings).say("А если массив двоичный?")
-        boris = ChatUser(telegram, settings, "boris")
-        message = boris.start()
-        boris.press("near:1:0", message.message_id, forged=True)
-        assert boris.alerts() == [russian_text("bot-button-old")]
+    anna.say("А если массив двоичный?")
+    boris = ChatUser(telegram, settings, "boris")
+    boris.start()
+    boris.press("near:1:0", forged=True)
+    assert boris.alerts() == [russian_text("bot-button-old")]
     assert len(provider.calls("chat.create")) == 1
 
 
@@ -134,12 +115,11 @@ def teach_course(settings):
         )
 
 
-def test_answer_is_composed_from_the_course_with_its_source(
-    telegram, provider, settings
-):
+def test_answer_is_composed_from_the_course_with_its_source(telegram, settings):
     teach_course(settings)
-    with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
-        talk = ChatUser(telegram, settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, grounding=("chat", "stand-in-chat"))
+    ) as talk:
         composed = talk.say("Как двоичный поиск делит массив?")
         assert "делит упорядоченный массив пополам" in composed.text
         assert "лекция 2 «Двоичный поиск», абзац 1" in composed.text
@@ -165,38 +145,24 @@ def test_question_is_shown_to_editors_after_consent(anna, settings):
     assert anna.press("tell:1", refused.message_id).text == russian_text(
         "consent-again"
     )
-    assert list_shown(settings) == []
+    assert list_shown(settings) == ([], [])
     assert anna.press(YES).text == russian_text("tell-sent")
-    assert list_shown(settings) == ["Куда девать массив?"]
-    assert list_asked(settings) == ["Куда девать массив?"]
+    assert list_shown(settings) == (["Куда девать массив?"], ["Куда девать массив?"])
     assert anna.press("tell:1", refused.message_id).text == russian_text("tell-sent")
     anna.say("/privacy")
     anna.press("consent:revoke:sure", forged=True)
-    assert list_shown(settings) == []
-    assert list_asked(settings) == []
-
-
-@contextmanager
-def open_statistics(settings):
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        yield QuestionStatistics(database)
+    assert list_shown(settings) == ([], [])
 
 
 def list_shown(settings):
-    """Return the refused questions that editors may read."""
-    with open_statistics(settings) as statistics:
-        rows = statistics.list_unanswered("neurotypology", date.min, 10)
-    return [row.text for row in rows if row.is_shown]
-
-
-def list_asked(settings):
-    """Return the questions that a new model is asked for editors to read."""
-    with open_statistics(settings) as statistics:
-        return [
-            each.question
-            for each in statistics.list_asked("neurotypology", date.min, 10)
-        ]
+    """Return the refused questions that editors may read, and those asked a new model for them."""
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        statistics = QuestionStatistics(database)
+        refused = statistics.list_unanswered("neurotypology", date.min, 10)
+        asked = statistics.list_asked("neurotypology", date.min, 10)
+    shown = [each.text for each in refused if each.is_shown]
+    return shown, [each.question for each in asked]
 
 
 def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(
@@ -210,18 +176,15 @@ def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(
     )
     # The next message is a question.
     assert anna.say("А теперь?").text.startswith(UNKNOWN)
-    assert list_shown(settings) == []
+    assert list_shown(settings) == ([], [])
     anna.press("tell:1", refused.message_id)
     anna.press(russian_text("consent-change"))
     assert anna.press(YES).text == russian_text("tell-sent")
 
 
 def test_answer_to_a_document_says_that_the_next_question_is_for_the_course(
-    telegram, settings
+    anna,
 ):
-    with RunningBot(settings):
-        send_document(
-            telegram, b"# A lecture", "lecture.md", "text/markdown", caption="О чём?"
-        )
-        wait_until_ended(telegram, settings, 1)
-        assert russian_text("media-next") in answer_texts(telegram)[-1]
+    lecture = {"name": "lecture.md", "mime": "text/markdown", "caption": "О чём?"}
+    answer = anna.send(b"# A lecture", **lecture)
+    assert russian_text("media-next") in answer.text

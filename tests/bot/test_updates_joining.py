@@ -6,7 +6,6 @@ import pytest
 
 from merlin.bot.updates import COMMENT_WAIT_S, WAIT_S, get_wait_s, is_continuation
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.conversation import ChatUser
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
     PHOTO,
@@ -14,13 +13,12 @@ from tests.bot.running_bot import (
     answer_texts,
     count_charged,
     count_updates_by_state,
+    kill_bot_at,
     read_questions,
     run_and_wait,
     russian_text,
-    say_and_wait,
     wait_until_ended,
 )
-from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional
 
@@ -28,22 +26,22 @@ pytestmark = pytest.mark.functional
 PASTE = "\n".join(f"Строка {n}: {'слово ' * 12}конец." for n in range(430))
 
 
-def test_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
-    with RunningBot(media):
-        parts = telegram.paste("anna", PASTE)
-        wait_until_ended(telegram, media, len(parts))
+def test_paste_of_ten_parts_is_one_question_with_one_answer(
+    telegram, provider, media_bot
+):
+    parts = telegram.paste("anna", PASTE)
+    wait_until_ended(telegram, media_bot, len(parts))
     assert len(parts) == 10
     assert len(answer_texts(telegram, "anna")) == 1
     (question,) = read_questions(provider)
     assert question.split() == PASTE.split()
-    assert count_charged(media) == {"text": 1}
+    assert count_charged(media_bot) == {"text": 1}
 
 
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
 def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path, point):
     parts = telegram.paste("anna", PASTE)
-    child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
+    kill_bot_at(point, replace(media, plans=()), tmp_path / "log")
     with RunningBot(media):
         wait_until_ended(telegram, media, len(parts))
     assert len([text for text in answer_texts(telegram, "anna") if text != "…"]) == 1
@@ -72,28 +70,36 @@ def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
     assert not is_continuation(second, message(1, "ы" * 400))
 
 
+def forwarded(number, *content, **fields):
+    return message(number, *content, forward_origin=HIDDEN_AUTHOR, **fields)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_part"),
     [
         (
             message(1, "Что это?"),
-            message(2, "стек", forward_origin=HIDDEN_AUTHOR),
+            forwarded(2, "стек"),
             True,
         ),
-        (message(1, "Что это?"), message(2, "", forward_origin=HIDDEN_AUTHOR), True),
+        (message(1, "Что это?"), forwarded(2, ""), True),
         (
             message(1, "Что это?"),
-            message(2, "стек", 160, forward_origin=HIDDEN_AUTHOR),
+            forwarded(2, "стек", 160),
             False,
         ),
         (
             message(1, "Что?"),
-            message(2, "стек", user_id=2, forward_origin=HIDDEN_AUTHOR),
+            forwarded(2, "стек", user_id=2),
             False,
         ),
-        (message(1, "/new"), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
-        (message(1, ""), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
+        (message(1, "/new"), forwarded(2, "стек"), False),
+        (message(1, ""), forwarded(2, "стек"), False),
         (message(1, "Что это?"), message(2, "А это?"), False),
+        (forwarded(1, "слово"), forwarded(2, "/new"), True),
+        (forwarded(1, "слово"), forwarded(2, "слово", 160), False),
+        (forwarded(1, "слово"), forwarded(2), False),
+        (forwarded(1, "слово"), message(2, "слово"), False),
     ],
 )
 def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
@@ -104,6 +110,7 @@ def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
     ("update", "wait_s"),
     [
         (message(1, "ы" * 4000), WAIT_S),
+        (forwarded(1, "слово"), WAIT_S),
         (message(1, "Поясни, пожалуйста:"), COMMENT_WAIT_S),
         (message(1, "What does this mean?"), COMMENT_WAIT_S),
         (message(1, "О чём этот текст?"), COMMENT_WAIT_S),
@@ -179,6 +186,7 @@ OLD_POLL = {
     "options": [{"text": "A", "voter_count": 0}],
     "type": "x",
 }
+VIDEO = {"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1, "duration": 1}
 LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/стек"}
 
 
@@ -227,6 +235,7 @@ def test_what_can_be_read_of_a_message_is_asked(
             ["media-other"],
         ),
         ({"poll": OLD_POLL}, ["media-other"]),
+        ({"video": VIDEO}, ["media-other"]),
         ({"hologram": {"file_id": "of 2030"}}, ["media-other"]),
         ({"pinned_message": message_body(ANNA, "стек")}, []),
     ],
@@ -237,29 +246,18 @@ def test_unknown_kind_of_message_gets_a_sentence_and_an_event_none(
     assert run_after(telegram, media, fields) == [russian_text(key) for key in answers]
 
 
-def test_edit_of_a_question_changes_nothing(telegram, provider, media):
-    with RunningBot(media):
-        anna = ChatUser(telegram, media)
-        anna.say("Что такое лоб?")
-        edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
-        telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
-        anna.say("Что такое нос?")
-    assert [
-        call.body["messages"][-1]["content"] for call in provider.calls("chat.create")
-    ] == [
-        "Что такое лоб?",
-        "Что такое нос?",
-    ]
+def test_edit_of_a_question_changes_nothing(telegram, provider, anna):
+    anna.say("Что такое лоб?")
+    edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
+    telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
+    anna.say("Что такое нос?")
+    assert read_questions(provider) == ["Что такое лоб?", "Что такое нос?"]
 
 
-def test_reply_includes_the_quoted_message(telegram, provider, media):
-    with RunningBot(media):
-        say_and_wait(telegram, media, "Что такое лоб?", 1)
-        answer = telegram.answers("anna")[0].message_id
-        telegram.say("anna", "Почему?", reply_to=answer)
-        say_and_wait(
-            telegram, media, "А это?", 3, reply_to=answer, quote="«Что такое лоб?»"
-        )
+def test_reply_includes_the_quoted_message(provider, anna):
+    answer = anna.say("Что такое лоб?").message_id
+    anna.say("Почему?", reply_to=answer)
+    anna.say("А это?", reply_to=answer, quote="«Что такое лоб?»")
     _, prompt, picked = read_questions(provider)
     assert prompt.startswith("> Я демо-модель")
     assert prompt.endswith("\n\nПочему?")
@@ -276,10 +274,9 @@ def test_forwarded_command_is_a_question(telegram, provider, media):
     assert "/clear everything" in answer
 
 
-def test_forwarded_chat_is_one_question(telegram, provider, media):
+def test_forwarded_chat_is_one_question(telegram, provider, media_bot):
     messages = [("boris", f"Часть {number}?") for number in range(12)]
-    with RunningBot(media):
-        telegram.forward_words("anna", messages)
-        wait_until_ended(telegram, media, 12)
+    telegram.forward_words("anna", messages)
+    wait_until_ended(telegram, media_bot, 12)
     assert read_questions(provider)[-1] == "\n".join(text for _, text in messages)
-    assert count_updates_by_state(media) == {"answered": 12}
+    assert count_updates_by_state(media_bot) == {"answered": 12}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import pairwise
 
@@ -68,23 +69,48 @@ def choice(model_id=MODEL, kind=CandidateKind.SERVING, provider="chat"):
     return Candidate(kind, provider, model_id, (Message("system", "Коротко."),))
 
 
-def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1, ground=None):
-    """Return the last reply and what the observer saw."""
+class AdvanceableLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be advanced."""
+
+    later_s = 0.0
+
+    def time(self):
+        return super().time() + self.later_s
+
+
+def ask_at(model, *moments_s, choices=(), messages=TALK, policy=QUICK, **options):
+    """Return the replies of one service to a question at each moment."""
+    observer = options.pop("observer", None) or RecordingObserver()
 
     async def run():
-        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        answer_service = AnswerService({"chat": answerer}, retry_policy)
-        observer = RecordingObserver()
-        try:
-            for _ in range(times):
-                reply = await answer_service.reply(
-                    route(*(choices or (choice(),))), messages, observer, ground=ground
+        replies = []
+        async with aclosing(model):
+            service = AnswerService({"chat": model}, policy)
+            for at_s in moments_s:
+                asyncio.get_running_loop().later_s = at_s
+                chain = route(*(choices or [choice()]))
+                replies.append(
+                    await service.reply(chain, messages, observer, **options)
                 )
-        finally:
-            await answerer.aclose()
-        return reply, observer
+        return replies
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
+        return runner.run(run())
+
+
+def ask_model(model, *choices, policy=None, **options):
+    """Return the reply of a model without a server, by default of the one that serves."""
+    policy = policy or RetryPolicy()
+    (reply,) = ask_at(model, 0, choices=choices, policy=policy, **options)
+    return reply
+
+
+def ask(provider, *choices, retry_policy=QUICK, **options):
+    """Return the reply of a server and what the observer saw."""
+    observer = RecordingObserver()
+    answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
+    options |= {"observer": observer, "policy": retry_policy}
+    return ask_model(answerer, *choices, **options), observer
 
 
 def test_answer_is_whole_streams_and_has_its_usage(provider):
@@ -132,25 +158,42 @@ def test_interrupted_stream_keeps_its_text(provider):
     assert len(reply.text) < len("Начало и конец ответа.")
 
 
-class EndlessModel:
-    """A model that sends one word and then nothing; `is_left` is whether the stream was closed."""
+class ScriptedModel:
+    """A model that sends these answers, waits, or fails by an error.
 
-    is_left = False
+    `calls` is how often it was asked, `is_left` whether its stream was closed.
+    """
+
+    def __init__(self, *answers):
+        self.answers = answers
+        self.calls = 0
+        self.is_left = False
 
     async def stream(self, *_):
+        self.calls += 1
         try:
-            yield Answer("слово")
-            await asyncio.Event().wait()
+            for each in self.answers:
+                if isinstance(each, Exception):
+                    raise each
+                if callable(each):
+                    await each()
+                else:
+                    yield each
         finally:
             self.is_left = True
 
+    async def aclose(self):
+        """Close nothing."""
+
+
+def endless_model():
+    """Return a model that sends one word and then nothing."""
+    return ScriptedModel(Answer("слово"), asyncio.Event().wait)
+
 
 def test_endless_answer_is_cut():
-    endless = EndlessModel()
-    answer_service = AnswerService({"chat": endless}, RetryPolicy(answer_s=0.1))
-    reply = asyncio.run(
-        answer_service.reply(route(choice()), TALK, RecordingObserver())
-    )
+    endless = endless_model()
+    reply = ask_model(endless, policy=RetryPolicy(answer_s=0.1))
     assert (reply.ending, reply.text) == (Ending.CUT, "слово")
     assert endless.is_left
 
@@ -163,10 +206,11 @@ def test_too_long_answer_is_cut(provider):
     assert reply.ending is Ending.CUT
 
 
-class StoppedModel:
+class StoppedModel(ScriptedModel):
     """A model that does not know; the model `last` presses `stop` and stays silent."""
 
     def __init__(self, last):
+        super().__init__()
         self.last = last
         self.stop = Stop()
 
@@ -186,10 +230,7 @@ def ask_until_stopped(last):
     async def find_source():
         return composer, [Source(1, "Лоб.")]
 
-    asking = AnswerService({"chat": model}).reply(
-        route(choice()), TALK, RecordingObserver(), model.stop, ground=find_source
-    )
-    return composer, asyncio.run(asking)
+    return composer, ask_model(model, stop=model.stop, ground=find_source)
 
 
 def test_stop_while_the_model_still_writes_that_it_does_not_know_asks_no_other():
@@ -209,25 +250,16 @@ def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
     assert reply.unused.text == "Не знаю."
 
 
-def test_stop_before_the_question_asks_no_model(provider):
+def test_stop_before_the_question_asks_no_model():
+    model = ScriptedModel()
     stop = Stop()
     stop.press()
-
-    async def run():
-        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        try:
-            return await AnswerService({"chat": answerer}).reply(
-                route(choice()), TALK, RecordingObserver(), stop
-            )
-        finally:
-            await answerer.aclose()
-
-    assert asyncio.run(run()).ending is Ending.STOPPED
-    assert provider.calls("chat.create") == []
+    assert ask_model(model, stop=stop).ending is Ending.STOPPED
+    assert model.calls == 0
 
 
 def test_answer_of_a_cancelled_caller_is_no_stopped_one():
-    endless = EndlessModel()
+    endless = endless_model()
     asking = AnswerService({"chat": endless}).reply(
         route(choice()), TALK, RecordingObserver()
     )
@@ -251,14 +283,8 @@ OFFERS = ("Что значит нос?",)
 def test_refusal_of_a_tuned_language_model_offers_what_it_was_taught(
     content, version, known, nearest
 ):
-    class Model:
-        async def stream(self, *_):
-            yield Answer(content, nearest=OFFERS)
-
-    asking = AnswerService({"chat": Model()}).reply(
-        route(replace(choice(), version=version)), TALK, RecordingObserver()
-    )
-    reply = asyncio.run(asking)
+    model = ScriptedModel(Answer(content, nearest=OFFERS))
+    reply = ask_model(model, replace(choice(), version=version))
     assert (reply.text, reply.known, reply.nearest) == (content, known, nearest)
 
 
@@ -295,22 +321,9 @@ def test_stop_before_the_first_word_is_no_answer_of_a_failing_model():
     assert [fault.kind for fault in replies[-1].faults] == ["failing"]
 
 
-class SplitCharacterModel:
-    """A model whose characters beyond the first 65,536 arrive in two pieces."""
-
-    async def stream(self, *_):
-        for half in ("Ответ \ud83d", "\ude00"):
-            yield Answer(half)
-
-
 def test_split_surrogate_pairs_are_joined():
-    answer_service = AnswerService({"chat": SplitCharacterModel()})
-    assert (
-        asyncio.run(
-            answer_service.reply(route(choice()), TALK, RecordingObserver())
-        ).text
-        == "Ответ 😀"
-    )
+    halves = ScriptedModel(Answer("Ответ \ud83d"), Answer("\ude00"))
+    assert ask_model(halves).text == "Ответ 😀"
 
 
 async def find_no_source():
@@ -327,30 +340,18 @@ def test_silent_model_is_busy_and_shows_a_waiting_message(provider, ground):
 
 
 def test_answer_that_may_be_a_refusal_is_shown_once_it_takes_long():
-    class SlowModel:
-        async def stream(self, *_):
-            yield Answer("Лоб")
-            asyncio.get_running_loop().later_s = 60
-            yield Answer(" — верх лица.")
+    async def pause():
+        asyncio.get_running_loop().later_s = 60
 
+    slow = ScriptedModel(Answer("Лоб"), pause, Answer(" — верх лица."))
     observer = RecordingObserver()
-    asking = AnswerService({"chat": SlowModel()}).reply(
-        route(choice()), TALK, observer, ground=find_no_source
-    )
-    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
-        runner.run(asking)
+    ask_model(slow, observer=observer, ground=find_no_source)
     assert observer.texts == ["Лоб — верх лица."]
 
 
 def test_answer_that_its_provider_withholds_is_filtered():
-    class FilteredModel:
-        async def stream(self, *_):
-            yield Answer("", finish_reason="content_filter")
-
-    asking = AnswerService({"chat": FilteredModel()}).reply(
-        route(choice()), TALK, RecordingObserver()
-    )
-    assert asyncio.run(asking).ending is Ending.FILTERED
+    filtered = ScriptedModel(Answer("", finish_reason="content_filter"))
+    assert ask_model(filtered).ending is Ending.FILTERED
 
 
 def test_model_of_a_provider_that_is_not_configured_is_passed_over(provider):
@@ -360,16 +361,9 @@ def test_model_of_a_provider_that_is_not_configured_is_passed_over(provider):
 
 
 def test_refused_parameter_is_told_to_who_has_set_it():
-    class StrictModel:
-        async def stream(self, *_):
-            raise ParameterRefused("temperature", "not supported")
-            yield
-
-    asking = AnswerService({"chat": StrictModel()}).reply(
-        route(choice()), TALK, RecordingObserver()
-    )
+    strict = ScriptedModel(ParameterRefused("temperature", "not supported"))
     with pytest.raises(ParameterRefused):
-        asyncio.run(asking)
+        ask_model(strict)
 
 
 def test_fault_is_told_once_an_hour_and_a_missing_model_is_looked_for(database, clock):
@@ -489,61 +483,23 @@ def test_conversation_beyond_the_window_is_asked_again_without_its_history(provi
     assert ask(provider, messages=alone)[0].ending is Ending.TOO_LONG
 
 
-class EmptyAccount:
-    """An account without money; counts how often it was asked."""
-
-    def __init__(self):
-        self.calls = 0
-
-    async def stream(self, *_):
-        self.calls += 1
-        raise ProviderError("no money", code=NO_CREDIT, status=429)
-        yield  # makes this function an async generator
-
-    async def find_first_model(self):
-        return "any"
+def empty_account():
+    """Return a model of an account without money."""
+    return ScriptedModel(ProviderError("no money", code=NO_CREDIT, status=429))
 
 
 def test_exhausted_account_is_reported_and_not_called_again():
-    account = EmptyAccount()
-
-    async def run():
-        answer_service = AnswerService({"chat": account}, QUICK)
-        return [
-            await answer_service.reply(route(choice()), TALK, RecordingObserver())
-            for _ in range(20)
-        ]
-
-    replies = asyncio.run(run())
+    account = empty_account()
+    replies = ask_at(account, *[0] * 20, COOLDOWN_S / 2, COOLDOWN_S - 1)
     assert account.calls == 1
     assert {(reply.ending, reply.faults[0].kind) for reply in replies} == {
         (Ending.NOBODY, "spent")
     }
 
 
-class AdvanceableLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock can be advanced."""
-
-    later_s = 0.0
-
-    def time(self):
-        return super().time() + self.later_s
-
-
 def test_exhausted_account_is_called_again_after_the_cooldown():
-    account = EmptyAccount()
-
-    async def run():
-        answer_service = AnswerService({"chat": account}, QUICK)
-        for later_s in (0, COOLDOWN_S / 2, COOLDOWN_S - 1):
-            asyncio.get_running_loop().later_s = later_s
-            await answer_service.reply(route(choice()), TALK, RecordingObserver())
-        assert account.calls == 1
-        asyncio.get_running_loop().later_s = COOLDOWN_S
-        await answer_service.reply(route(choice()), TALK, RecordingObserver())
-
-    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
-        runner.run(run())
+    account = empty_account()
+    ask_at(account, 0, COOLDOWN_S - 1, COOLDOWN_S)
     assert account.calls == 2
 
 
@@ -551,29 +507,15 @@ def make_fault(model, kind=FaultKind.STATUS, times=None):
     return Fault("chat.create", kind, status=503, times=times, only={"model": model})
 
 
-def ask_at(provider, *moments_s):
+def ask_provider_at(provider, *moments_s):
     """Return the replies to a question at each moment; a general model is second after MODEL."""
     provider.behave(fixed_answer="Начало и конец ответа.", piece_s=0.01)
-    general = choice("stand-in-chat", CandidateKind.GENERAL)
-
-    async def run():
-        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        answer_service = AnswerService({"chat": answerer}, replace(QUICK, tries=1))
-        replies = []
-        try:
-            for at_s in moments_s:
-                asyncio.get_running_loop().later_s = at_s
-                replies.append(
-                    await answer_service.reply(
-                        route(choice(), general), TALK, RecordingObserver()
-                    )
-                )
-        finally:
-            await answerer.aclose()
-        return replies
-
-    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
-        return runner.run(run())
+    return ask_at(
+        OpenAIChat(provider.base_url, "sk-of-the-tests"),
+        *moments_s,
+        choices=(choice(), choice("stand-in-chat", CandidateKind.GENERAL)),
+        policy=replace(QUICK, tries=1),
+    )
 
 
 def count_calls(provider, model=MODEL):
@@ -591,7 +533,7 @@ WHOLE = (Ending.WHOLE, CandidateKind.SERVING)
 
 def test_model_that_fails_three_times_in_a_row_is_skipped(provider):
     provider.faults.add(make_fault(MODEL, times=3))
-    replies = ask_at(provider, 0, 1, 2, 3, 30)
+    replies = ask_provider_at(provider, 0, 1, 2, 3, 30)
     assert list_outcomes(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
     assert [len(reply.faults) for reply in replies] == [0, 0, 1, 0, 0]
     fault = replies[2].faults[0]
@@ -605,7 +547,7 @@ def test_skipped_model_is_tried_again_after_a_minute_and_restored_by_an_answer(
 ):
     provider.faults.add(make_fault(MODEL, times=4))
     late = 2 + COOLDOWN_S
-    replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
+    replies = ask_provider_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
     assert list_outcomes(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
     assert count_calls(provider) == 2
 
@@ -614,11 +556,11 @@ def test_failures_interrupted_by_an_answer_do_not_skip_a_model(provider):
     provider.faults.add(
         make_fault(MODEL, times=2), replace(make_fault(MODEL, times=2), skip=1)
     )
-    between = ask_at(provider, *range(6))
+    between = ask_provider_at(provider, *range(6))
     assert list_outcomes(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
 
 
 def test_interrupted_answers_count_as_failures(provider):
     provider.faults.add(make_fault(MODEL, FaultKind.CUT))
-    endings = [reply.ending for reply in ask_at(provider, 0, 1, 2, 3)]
+    endings = [reply.ending for reply in ask_provider_at(provider, 0, 1, 2, 3)]
     assert endings == [Ending.CUT] * 3 + [Ending.WHOLE]

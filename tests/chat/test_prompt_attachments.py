@@ -29,38 +29,43 @@ WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MB = 1024 * 1024
 
 
-CONTENTS = [
-    ("a.pdf", "", make_pdf("а"), FileKind.PDF),
-    ("a.txt", "text/plain", make_pdf("а"), FileKind.PDF),
-    ("a.pdf", "", b"junk\n%PDF-1.4", FileKind.PDF),
-    ("about.txt", "", b"the mark is %PDF-1.4", FileKind.TEXT),
-    ("a.docx", "", make_docx("а"), FileKind.DOCX),
-    ("a", WORD, b"PK\x03\x04" + bytes(90), FileKind.DOCX),
-    ("a", "", b"PK\x03\x04" + bytes(30) + b"word/document.xml", FileKind.DOCX),
-    ("a.docx", "", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind.DOCX),
-    ("a.doc", "", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind.UNKNOWN),
-    ("a.xlsx", "", b"PK\x03\x04" + bytes(30) + b"xl/workbook.xml", FileKind.UNKNOWN),
-    ("a.txt", "", "ёж".encode(), FileKind.TEXT),
-    ("a.txt", "", "ёж".encode("cp1251"), FileKind.TEXT),
-    ("a.txt", "", "ёж".encode("utf-16"), FileKind.TEXT),
-    ("a", "", b"plain", FileKind.TEXT),
-    ("a.txt", "", b"ID3 builds a tree of decisions", FileKind.TEXT),
-    ("a.txt", "", b"ID3\x03\x00", FileKind.SOUND),
-    ("a.MD", "", b"# a", FileKind.TEXT),
-    ("a.csv", "", b"a,b", FileKind.TEXT),
-    ("a.txt", "text/plain", b"MZ\x90\x00", FileKind.UNKNOWN),
-    ("a.rtf", "", b"{\\rtf1 a}", FileKind.UNKNOWN),
-    ("a.pdf", "application/pdf", b"\xff\xd8\xff\xe0", FileKind.IMAGE),
-    ("a.txt", "", b"OggS\x00", FileKind.SOUND),
-    ("a.txt", "", b"\x00\x00\x00\x18ftypmp42", FileKind.SOUND),
-    ("a.heic", "image/heic", b"\x00\x00\x00\x18ftypheic", FileKind.UNKNOWN),
-    ("a.txt", "", b"RIFF\x00\x00\x00\x00WAVE", FileKind.SOUND),
-]
-
-
-def test_file_type_is_detected_from_content():
-    for name, mime, head, kind in CONTENTS:
-        assert detect_kind(name, mime, head) is kind
+@pytest.mark.parametrize(
+    ("name", "mime", "head", "kind"),
+    [
+        ("a.pdf", "", make_pdf("а"), FileKind.PDF),
+        ("a.txt", "text/plain", make_pdf("а"), FileKind.PDF),
+        ("a.pdf", "", b"junk\n%PDF-1.4", FileKind.PDF),
+        ("about.txt", "", b"the mark is %PDF-1.4", FileKind.TEXT),
+        ("a.docx", "", make_docx("а"), FileKind.DOCX),
+        ("a", WORD, b"PK\x03\x04" + bytes(90), FileKind.DOCX),
+        ("a", "", b"PK\x03\x04" + bytes(30) + b"word/document.xml", FileKind.DOCX),
+        ("a.docx", "", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind.DOCX),
+        ("a.doc", "", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind.UNKNOWN),
+        (
+            "a.xlsx",
+            "",
+            b"PK\x03\x04" + bytes(30) + b"xl/workbook.xml",
+            FileKind.UNKNOWN,
+        ),
+        ("a.txt", "", "ёж".encode(), FileKind.TEXT),
+        ("a.txt", "", "ёж".encode("cp1251"), FileKind.TEXT),
+        ("a.txt", "", "ёж".encode("utf-16"), FileKind.TEXT),
+        ("a", "", b"plain", FileKind.TEXT),
+        ("a.txt", "", b"ID3 builds a tree of decisions", FileKind.TEXT),
+        ("a.txt", "", b"ID3\x03\x00", FileKind.SOUND),
+        ("a.MD", "", b"# a", FileKind.TEXT),
+        ("a.csv", "", b"a,b", FileKind.TEXT),
+        ("a.txt", "text/plain", b"MZ\x90\x00", FileKind.UNKNOWN),
+        ("a.rtf", "", b"{\\rtf1 a}", FileKind.UNKNOWN),
+        ("a.pdf", "application/pdf", b"\xff\xd8\xff\xe0", FileKind.IMAGE),
+        ("a.txt", "", b"OggS\x00", FileKind.SOUND),
+        ("a.txt", "", b"\x00\x00\x00\x18ftypmp42", FileKind.SOUND),
+        ("a.heic", "image/heic", b"\x00\x00\x00\x18ftypheic", FileKind.UNKNOWN),
+        ("a.txt", "", b"RIFF\x00\x00\x00\x00WAVE", FileKind.SOUND),
+    ],
+)
+def test_file_type_is_detected_from_content(name, mime, head, kind):
+    assert detect_kind(name, mime, head) is kind
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from merlin.chat.turns import (
 )
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
+from merlin.core.money import Cost
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.db.tables import TURN
@@ -237,15 +238,6 @@ def test_message_is_claimed_once_and_its_text_deleted_when_sent(outbox, database
     assert database.sql("SELECT body FROM outgoing") == [("",)]
 
 
-def test_unconfirmed_message_is_tried_at_most_twice(outbox):
-    (row,) = outbox.put(make_messages("a"))
-    for _ in range(2):
-        assert outbox.begin(row.outgoing_id, ME)
-        outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
-    assert not outbox.begin(row.outgoing_id, ME)
-    assert outbox.list_of_update(1)[0].is_over
-
-
 def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, database):
     rows = outbox.put([*make_messages("a"), *make_messages("notice", update_id=None)])
     for _ in range(2):  # the process is killed twice while sending
@@ -258,11 +250,12 @@ def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, datab
     for key in ("c", "d"):
         (row,) = outbox.put(make_messages(key))
         for _ in range(2):  # the connection breaks while sending
-            assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [
-                ("",)
-            ]
-            outbox.begin(row.outgoing_id, ME)
+            text = database.sql("SELECT body FROM outgoing WHERE key = ?", key)
+            assert text != [("",)]
+            assert outbox.begin(row.outgoing_id, ME)
             outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
+        assert not outbox.begin(row.outgoing_id, ME)
+    assert all(row.is_over for row in outbox.list_of_update(1))
     assert database.sql(
         "SELECT COUNT(*) FROM outgoing WHERE body = '' AND settled_at <> ''"
     ) == [(4,)]
@@ -492,3 +485,53 @@ def test_turn_texts_are_encrypted(turns, session_id, database):
     turns.write(1, StoredAnswer("ответ", "сноска"))
     for text in database.sql("SELECT question, answer, note FROM turn")[0]:
         assert text.startswith("1.k.")
+
+
+@pytest.fixture
+def three_sessions(sessions):
+    """Open the sessions 1, 2 and 3 of a person."""
+    for thread in (0, 7, 8):
+        sessions.open(ChatPlace(1001, 1001, thread))
+
+
+def store_turn(
+    turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **options
+):
+    """Store an answered question; return its turn."""
+    turn = turns.ask(
+        Question(session, number, user, f"вопрос {number}", number, **options), None
+    )
+    usage = Usage(tokens, tokens)
+    turns.write(
+        number,
+        StoredAnswer(
+            f"ответ {number}", usage=usage, cost_micro=micro, currency=currency
+        ),
+    )
+    return turn
+
+
+@pytest.mark.usefixtures("three_sessions")
+def test_costs_are_summed_by_currency_per_session_and_day(turns, clock):
+    since = clock()
+    store_turn(turns, 1, 1500, "USD")
+    store_turn(turns, 2, 500, "USD")
+    store_turn(turns, 3, 90, "RUB")
+    store_turn(turns, 4, 7, "USD", session=2)
+    store_turn(turns, 5, 7, "USD", user=1002, session=3)
+    store_turn(turns, 6)
+    assert turns.session_costs(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
+    assert turns.costs_since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
+    assert turns.costs_since(1001, since + timedelta(days=1)) is None
+    assert turns.session_costs(9) is None
+
+
+@pytest.mark.usefixtures("three_sessions")
+def test_newest_answered_turn_shows_its_usage(turns):
+    assert turns.find_newest(1) is None
+    store_turn(turns, 1, tokens=5)
+    second = store_turn(turns, 2)
+    turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
+    newest = turns.find_newest(1)
+    assert (newest.turn_id, newest.written.usage) == (second.turn_id, Usage())
+    assert turns.count(1) == 2

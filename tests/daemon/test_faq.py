@@ -69,7 +69,7 @@ def test_faq_is_live_after_its_first_commit_and_answers_each_question(
     lab, pairs, disguised
 ):
     write_faq(lab, pairs)
-    status = lab.until_serving("trial-1", rounds=400)
+    status = lab.until_serving("trial-1")
     model = status["serving"]["model"]
     lost = [
         each

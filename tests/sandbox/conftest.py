@@ -1,10 +1,9 @@
 """Fixtures of the stand-ins' tests: running stand-ins and clients of them."""
 
-import openai
 import pytest
 
 from tests.sandbox.telegram_client import BotCaller, make_caller
-from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
+from tests.support.stand_ins import TelegramStandIn
 
 
 @pytest.fixture(autouse=True)
@@ -22,17 +21,3 @@ def telegram():
 @pytest.fixture
 def call(telegram: TelegramStandIn) -> BotCaller:
     return make_caller(telegram)
-
-
-@pytest.fixture
-def provider():
-    with ProviderStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture
-def client(provider):
-    with openai.OpenAI(
-        api_key="any", base_url=provider.base_url, max_retries=0
-    ) as client:
-        yield client

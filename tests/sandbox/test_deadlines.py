@@ -1,13 +1,15 @@
 """Timeouts of waits are extended on a busy machine."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
-from tests.support.ending import wait_for_end
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
 
 SHORT_S = 0.1
 
@@ -21,24 +23,20 @@ def keep_busy(threads=8):
         while not is_over.is_set():
             sum(range(10_000))
 
-    workers = [threading.Thread(target=spin) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        for worker in workers:
-            wait_for_end(worker)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(threads):
+            pool.submit(spin)
+        try:
+            yield
+        finally:
+            is_over.set()
 
 
-@pytest.mark.functional
 def test_wait_for_something_that_never_happens_ends():
     with pytest.raises(AssertionError, match="too late"):
         wait_until(lambda: False, SHORT_S, lambda: "too late")
 
 
-@pytest.mark.functional
 def test_stand_in_waits_longer_on_a_busy_machine():
     with (
         TelegramStandIn() as telegram,

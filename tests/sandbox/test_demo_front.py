@@ -42,12 +42,15 @@ def demo(tmp_path):
 def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(demo):
     place, _, _, browser = demo
     page = browser.get("/").text
-    assert "Первая модель уже в пути" in page
-    assert "Пройдено 0 из 5" in page
-    assert "Спросить можно будет, когда модель обучится" in page
-    assert "Ведёт 3 курса" in page
+    for part in (
+        "Первая модель уже в пути",
+        "Пройдено 0 из 5",
+        "Спросить можно будет, когда модель обучится",
+        "Ведёт 3 курса",
+        "credentials/MERLIN_ENGINE_KEY",
+    ):
+        assert part in page
     assert page.count("не отвечает") == 6
-    assert "credentials/MERLIN_ENGINE_KEY" in page
     assert place.read_credential("MERLIN_ENGINE_KEY") not in page
     links = {
         place.chat_url,

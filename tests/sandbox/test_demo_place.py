@@ -24,13 +24,21 @@ from merlin.sandbox.demo.place import (
 pytestmark = pytest.mark.functional
 
 
+def refuse_demo(folder, ports=None):
+    """Return the error with which a demo is refused in this folder."""
+    with (
+        pytest.raises(Refused) as refused,
+        prepare_demo(folder, ports or Ports.free()),
+    ):
+        pass
+    return refused.value
+
+
 def test_folder_holds_one_demo_at_a_time(tmp_path):
     folder = tmp_path / "demo"
     with prepare_demo(folder, Ports.free()) as place:
         text = place.config.read_text()
-        with pytest.raises(Refused) as refused, prepare_demo(folder, Ports.free()):
-            pass
-        assert refused.value.key == "demo-running"
+        assert refuse_demo(folder).key == "demo-running"
         with pytest.raises(Refused):
             clear(folder)
         assert place.config.read_text() == text
@@ -59,13 +67,10 @@ def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
 def test_users_own_configuration_is_neither_overwritten_nor_removed(tmp_path):
     config_path = tmp_path / "config.yaml"
     config_path.write_text("state_dir: mine")
-    with pytest.raises(Refused) as refused, prepare_demo(tmp_path, Ports.free()):
-        pass
-    assert refused.value.key == "demo-folder"
+    assert refuse_demo(tmp_path).key == "demo-folder"
     with pytest.raises(Refused):
         clear(tmp_path)
-    with pytest.raises(Refused), prepare_demo(config_path / "demo", Ports.free()):
-        pass
+    refuse_demo(config_path / "demo")
     assert (config_path.read_text(), [*tmp_path.iterdir()]) == (
         "state_dir: mine",
         [config_path],
@@ -96,13 +101,9 @@ def test_demo_whose_configuration_was_broken_by_hand_is_in_russian(tmp_path):
 
 def test_taken_port_is_named(tmp_path):
     ports = Ports.free()
-    with (
-        socket.create_server(("127.0.0.1", ports.api)),
-        pytest.raises(Refused) as refused,
-        prepare_demo(tmp_path / "demo", ports),
-    ):
-        pass
-    assert refused.value.arguments["ports"] == str(ports.api)
+    with socket.create_server(("127.0.0.1", ports.api)):
+        refusal = refuse_demo(tmp_path / "demo", ports)
+    assert refusal.arguments["ports"] == str(ports.api)
     assert not (tmp_path / "demo").exists()
 
 

@@ -1,11 +1,6 @@
 """The control API and the chat page over HTTP: actions, events, headers, refused requests."""
 
-import http.client
-import json
 import re
-import urllib.parse
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -20,23 +15,13 @@ from tests.support.waiting import longest
 pytestmark = pytest.mark.functional
 
 
-@contextmanager
-def open_path(
-    standin, path, method="GET", **headers
-) -> Iterator[http.client.HTTPResponse]:
-    host = urllib.parse.urlsplit(standin.page_url).netloc
-    connection = http.client.HTTPConnection(host, timeout=longest())
-    try:
-        connection.request(method, path, headers=headers)
-        with connection.getresponse() as response:
-            yield response
-    finally:
-        connection.close()
+def get_url(standin, path):
+    return standin.page_url.rstrip("/") + path
 
 
-def read_page(standin, path="/", method="GET", **headers):
-    with open_path(standin, path, method, **headers) as response:
-        return response.status, response.headers, response.read().decode()
+def open_page(standin, path="/", method="GET", **headers):
+    url = get_url(standin, path)
+    return httpx.request(method, url, headers=headers, timeout=longest())
 
 
 @pytest.mark.parametrize(
@@ -61,25 +46,25 @@ def test_invalid_request_is_refused(telegram, fields, status):
 
 
 def test_state_of_the_world_is_served_as_json(telegram):
-    status, headers, body = read_page(telegram, "/control/log?chat=anna")
-    assert (status, json.loads(body)) == (200, {"messages": []})
-    assert headers["X-Content-Type-Options"] == "nosniff"
+    page = open_page(telegram, "/control/log?chat=anna")
+    assert (page.status_code, page.json()) == (200, {"messages": []})
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_page_names_the_people_and_gets_its_texts_in_a_language(telegram):
-    _, headers, page = read_page(telegram, "/?lang=en")
-    assert "Anna, student" in page
-    assert "merlin_language=en" in headers["Set-Cookie"]
-    _, _, texts = read_page(telegram, "/texts/en.json")
-    assert json.loads(texts)["anna"] == "Anna, student"
+    page = open_page(telegram, "/?lang=en")
+    assert "Anna, student" in page.text
+    assert "merlin_language=en" in page.headers["Set-Cookie"]
+    assert open_page(telegram, "/texts/en.json").json()["anna"] == "Anna, student"
 
 
 def test_chats_of_each_person_are_listed_with_their_groups(telegram):
-    chats = json.loads(read_page(telegram, "/control/chats")[2])
-    assert [chat["person"] for chat in chats["anna"]] == ["anna", "anna@study"]
-    assert [chat["title"] for chat in chats["anna"]] == ["Merlin", "Учебная группа"]
-    menu = json.loads(read_page(telegram, "/control/menu?person=anna")[2])
-    assert menu == []
+    chats = open_page(telegram, "/control/chats").json()["anna"]
+    assert [(chat["person"], chat["title"]) for chat in chats] == [
+        ("anna", "Merlin"),
+        ("anna@study", "Учебная группа"),
+    ]
+    assert open_page(telegram, "/control/menu?person=anna").json() == []
 
 
 def test_people_write_start_paste_and_speak(telegram):
@@ -98,7 +83,7 @@ def test_people_write_start_paste_and_speak(telegram):
     assert (updates[0], updates[-2:]) == (said, parts["update_ids"])
     unheard = send_control(telegram, person="anna@study", text="Не боту")[1]
     assert unheard == {"update_id": 0}
-    (entry,) = json.loads(read_page(telegram, "/control/log?chat=study")[2])["messages"]
+    (entry,) = open_page(telegram, "/control/log?chat=study").json()["messages"]
     assert (entry["message"]["chat"]["type"], entry["by_bot"]) == ("group", False)
     assert telegram.log(entry["message"]["chat"]["id"])[0].text == "Не боту"
 
@@ -120,13 +105,14 @@ def test_keys_of_messages_call_the_bot_or_begin_a_payment(telegram, call):
     assert asked["pre_checkout_query"]["invoice_payload"] == "pack"
 
 
-PICTURE = ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")
+SIZE = b"\0\0\0\x03\0\0\0\x02"
+PICTURE = ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(8) + SIZE, "image/png")
 NOTES = ("b.txt", "Заметки".encode(), "text/plain")
 
 
 def send_files(standin, *files, **fields):
     """Send files by the form of the page; return the parsed response."""
-    url = f"{standin.page_url}control/send"
+    url = get_url(standin, "/control/send")
     parts = [("file", file) for file in files]
     return httpx.post(url, data=fields, files=parts, timeout=longest()).json()
 
@@ -139,36 +125,39 @@ def test_sent_files_are_shown_only_if_they_are_pictures(telegram):
     assert photo.text == "Моё"
     assert len({each.message["media_group_id"] for each in album}) == 1
     kept = [photo.message["photo"][0], album[1].message["document"]]
+    assert (kept[0]["width"], kept[0]["height"]) == (3, 2)
     for file, (_, content, mime) in zip(kept, (PICTURE, NOTES), strict=True):
-        with open_path(telegram, f"/control/files/{file['file_id']}") as response:
-            headers = response.headers
-            assert response.read() == content
+        page = open_page(telegram, f"/control/files/{file['file_id']}")
+        assert page.content == content
         is_picture = mime.startswith("image/")
         expected = mime if is_picture else "application/octet-stream"
-        assert headers["Content-Type"] == expected
-        assert ("Content-Disposition" in headers) is not is_picture
-    assert read_page(telegram, "/control/files/none")[0] == 404
+        assert page.headers["Content-Type"] == expected
+        assert ("Content-Disposition" in page.headers) is not is_picture
+    assert open_page(telegram, "/control/files/none").status_code == 404
 
 
 def test_open_page_is_told_what_happens_until_the_stand_in_stops():
     with (
         TelegramStandIn() as standin,
-        open_path(standin, "/control/events") as stream,
+        httpx.stream(
+            "GET", get_url(standin, "/control/events"), timeout=longest()
+        ) as stream,
     ):
-        assert stream.readline() == b"retry: 500\n"
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 500"
         standin.turn_privacy_off()
         standin.say("anna", "Где?")
         standin.stop()
-        events = stream.read().decode()
+        events = "\n".join(lines)
     assert 'event: setting\ndata: {"name": "reads_all"}' in events
     assert "event: message\n" in events
     assert "Где?" in events
 
 
 def test_page_of_another_site_acts_for_nobody(telegram):
-    headers = {"Origin": "https://evil.example"}
-    status, _, body = read_page(telegram, "/control/send", "POST", **headers)
-    assert (status, "error" in json.loads(body)) == (403, True)
+    origin = {"Origin": "https://evil.example"}
+    refused = open_page(telegram, "/control/send", "POST", **origin)
+    assert (refused.status_code, "error" in refused.json()) == (403, True)
     assert telegram.pending() == []
 
 
@@ -187,13 +176,11 @@ def test_way_of_a_commit_is_served_once_and_its_failure_is_shown():
         }
 
     with TelegramStandIn(read_pipeline=read_pipeline) as standin:
-        status, _, page = read_page(standin, "/control/pipeline")
-        assert (status, "4f2a91c0" in page) == (200, True)
-        seen = re.search(r"seen=(\w+)", page)[1]
-        assert read_page(standin, f"/control/pipeline?seen={seen}")[0] == 204
-        assert (
-            read_page(standin, "/control/pipeline", Cookie="merlin_language=en")[0]
-            == 200
-        )
+        page = open_page(standin, "/control/pipeline")
+        assert (page.status_code, "4f2a91c0" in page.text) == (200, True)
+        seen = re.search(r"seen=(\w+)", page.text)[1]
+        again = open_page(standin, f"/control/pipeline?seen={seen}")
+        assert again.status_code == 204
+        open_page(standin, "/control/pipeline", Cookie="merlin_language=en")
         assert languages == ["ru", "ru", "en"]
-        assert "не отвечает" in read_page(standin, "/control/pipeline")[2]
+        assert "не отвечает" in open_page(standin, "/control/pipeline").text

@@ -5,6 +5,7 @@ from telegram import (
     CopyTextButton,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    MessageEntity,
     ReplyParameters,
 )
 from telegram.constants import ChatAction
@@ -37,23 +38,6 @@ def test_keyboard_that_telegram_refuses_is_refused(call, markup, message):
         call, lambda bot: bot.send_message(1001, "a", reply_markup=markup)
     )
     assert message.lower() in refusal.lower()
-
-
-def test_sent_files_are_described_and_can_be_downloaded(telegram, call):
-    picture = b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\x03\0\0\0\x02"
-    sent = call(lambda bot: bot.send_photo(1001, picture, "Моё"))
-    (photo,) = sent.photo
-    assert (sent.caption, photo.width, photo.height) == ("Моё", 3, 2)
-    document = call(
-        lambda bot: bot.send_document(1001, b"abc", filename="a.txt")
-    ).document
-    assert (document.file_name, document.file_size) == ("a.txt", 3)
-
-    async def download(bot):
-        file = await bot.get_file(document.file_id)
-        return bytes(await file.download_as_bytearray())
-
-    assert call(download) == telegram.download(document.file_id) == b"abc"
 
 
 def test_edit_replaces_the_text_and_the_keyboard_and_must_change_something(
@@ -91,3 +75,21 @@ def test_action_of_the_bot_needs_a_chat_and_is_no_message(telegram, call):
     refusal = read_refusal(call, lambda bot: bot.send_chat_action(9, ChatAction.TYPING))
     assert "chat not found" in refusal.lower()
     assert telegram.log("anna") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "message"),
+    [
+        ("aba caba", ("bold", 3, 6), "at utf-16 offset 3 does not lie on the text"),
+        ("aba", ("bold", -1, 1), "does not lie"),
+        ("aba", ("bold", 0, -1), "does not lie"),
+        ("👉 👉", ("bold", 1, 1), "in a middle of a utf-16 symbol"),
+        ("aba", ("shiny", 0, 1), "unsupported type"),
+    ],
+)
+def test_entity_outside_the_text_is_refused(call, text, entity, message):
+    entities = [MessageEntity(*entity)]
+    refusal = read_refusal(
+        call, lambda bot: bot.send_message(1001, text, entities=entities)
+    )
+    assert message in refusal.lower()

@@ -5,11 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from merlin.sandbox.telegram import server
-from merlin.sandbox.telegram.world import ANNA
 from tests.sandbox.telegram_client import fetch
 
 pytestmark = pytest.mark.functional
 
+INVOICE = {
+    "chat_id": 1001,
+    "title": "a",
+    "description": "b",
+    "payload": "c",
+    "currency": "XTR",
+    "prices": [{"label": "a", "amount": 1}],
+}
 OTHER_TOKEN = f"1:{'a' * 35}"
 
 
@@ -61,9 +68,7 @@ def test_reply_to_nothing_may_be_sent_without_it(telegram):
 
 def test_only_texts_of_the_bot_can_be_edited(telegram):
     telegram.say("anna", "моё")
-    invoice = {"title": "a", "description": "b", "payload": "c", "currency": "XTR"}
-    prices = [{"label": "a", "amount": 1}]
-    call_api(telegram, "sendInvoice", chat_id=1001, **invoice, prices=prices)
+    call_api(telegram, "sendInvoice", **INVOICE)
     refusals = [
         call_api(
             telegram,
@@ -81,9 +86,7 @@ def test_only_texts_of_the_bot_can_be_edited(telegram):
 
 
 def test_payment_is_declined_with_a_reason_only(telegram):
-    invoice = {"title": "a", "description": "b", "payload": "c", "currency": "XTR"}
-    prices = [{"label": "a", "amount": 1}]
-    call_api(telegram, "sendInvoice", chat_id=1001, **invoice, prices=prices)
+    call_api(telegram, "sendInvoice", **INVOICE)
     telegram.pay("anna")
     (update,) = telegram.pending()
     answer = {
@@ -92,10 +95,22 @@ def test_payment_is_declined_with_a_reason_only(telegram):
     }
     refused = call_api(telegram, "answerPreCheckoutQuery", **answer)
     assert refused == (400, "Bad Request: error_message is empty")
-    reason = {"error_message": "Распродано"}
-    declined = call_api(telegram, "answerPreCheckoutQuery", **answer, **reason)
-    assert declined == (200, True)
+    answer["error_message"] = "Распродано"
+    assert call_api(telegram, "answerPreCheckoutQuery", **answer) == (200, True)
     assert telegram.stars("anna") == 5000
+
+
+def test_stars_go_back_to_their_payer_only(telegram):
+    call_api(telegram, "sendInvoice", **INVOICE)
+    telegram.pay("anna")
+    asked = telegram.pending()[-1]["pre_checkout_query"]["id"]
+    allowed = {"pre_checkout_query_id": asked, "ok": True}
+    call_api(telegram, "answerPreCheckoutQuery", **allowed)
+    paid = telegram.pending()[-1]["message"]["successful_payment"]
+    payment = {"telegram_payment_charge_id": paid["telegram_payment_charge_id"]}
+    refused = call_api(telegram, "refundStarPayment", user_id=1002, **payment)
+    assert refused == (400, "Bad Request: CHARGE_NOT_FOUND")
+    assert telegram.stars("anna") == 4999
 
 
 def test_pressed_key_is_answered_once(telegram):
@@ -173,23 +188,3 @@ def test_address_hides_a_name_within_it(telegram):
     (logged,) = telegram.log("anna")
     kinds = [entity["type"] for entity in logged.entities]
     assert kinds == ["url", "bot_command"]
-
-
-def test_menu_is_the_one_of_the_scope_and_the_language(telegram):
-    assert telegram.menu("anna") == []
-    commands = {
-        language: [{"command": "help", "description": language}]
-        for language in ("ru", "en")
-    }
-    private = {"type": "all_private_chats"}
-    call_api(telegram, "setMyCommands", commands=commands["en"])
-    call_api(
-        telegram,
-        "setMyCommands",
-        commands=commands["ru"],
-        language_code=ANNA.language_code,
-        scope=private,
-    )
-    assert telegram.menu("anna") == commands["ru"]
-    assert telegram.menu("777") == commands["en"]
-    assert telegram.menu("anna@study") == commands["en"]

@@ -1,31 +1,11 @@
-"""Updates: long polling, offsets, conflicts, webhooks, callback and pre-checkout queries."""
+"""Updates and chats of the stand-in outlive a kill of its process."""
 
 import pytest
 
 from tests.sandbox.telegram_client import fetch, run_as_process
-from tests.support.http_servers import run_receiver
 from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
-
-
-@pytest.fixture
-def receiver():
-    with run_receiver() as receiver:
-        yield receiver
-
-
-def test_webhook_gets_every_update_in_order_with_the_secret(telegram, call, receiver):
-    telegram.say("anna", "раньше")
-    call(lambda bot: bot.set_webhook(receiver.url, secret_token="s-1"))
-    telegram.say("anna", "потом")
-    telegram.wait_for(lambda: len(receiver.deliveries) == 2 and not telegram.pending())
-    secret = "x-telegram-bot-api-secret-token"
-    deliveries = [
-        (delivery.headers[secret], delivery.json["message"]["text"])
-        for delivery in receiver.deliveries
-    ]
-    assert deliveries == [("s-1", "раньше"), ("s-1", "потом")]
 
 
 def test_updates_and_chats_survive_sigkill(tmp_path):

@@ -14,12 +14,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def client():
-    with YooKassaStandIn() as shop:
-        yield YooKassaClient(shop)
-
-
 @contextmanager
 def run_stand_in(folder):
     """Run the stand-in as a process; yield it and a client."""
@@ -29,29 +23,6 @@ def run_stand_in(folder):
             base_url=f"{address}/v3", shop_id="7", key="secret"
         )
         yield process, YooKassaClient(address_and_key)
-
-
-def test_payments_are_the_same_after_a_restart(tmp_path):
-    with YooKassaStandIn(folder=tmp_path) as shop:
-        paid = YooKassaClient(shop).pay("p1", key="one")
-        shop.choose("p1", "paid")
-    with YooKassaStandIn(folder=tmp_path) as shop:
-        client = YooKassaClient(shop)
-        assert client.pay("p1", key="one") == paid
-        assert shop.payment("p1")["status"] == "succeeded"
-
-
-def test_refund_that_waits_may_be_refused(client):
-    client.shop.behave(refund="pending")
-    paid = client.pay("p1")
-    client.shop.choose("p1", "paid")
-    body = {"payment_id": paid["id"], "amount": paid["amount"]}
-    refund = client.request("POST", "/refunds", body)[1]
-    assert refund["status"] == "pending"
-    client.shop.finish_refund(refund["id"], "rejected_by_payee")
-    refused = client.request("GET", f"/refunds/{refund['id']}")[1]
-    assert refused["status"] == "canceled"
-    assert refused["cancellation_details"]["reason"] == "rejected_by_payee"
 
 
 def test_notification_is_posted_until_it_is_confirmed():

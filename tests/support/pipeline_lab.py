@@ -217,11 +217,12 @@ class Lab:
         self.tick("changes", "fetch", "proposals")
         return good
 
-    def until_serving(self, build, dataset="trial", provider=None, rounds=40):
+    def until_serving(self, build, dataset="trial", provider=None):
         """Tick until this build is live, at any or a named provider; return the status."""
         with self.services() as services:
             ticks = _list_ticks(services)
-            for _ in range(rounds):
+            deadline = Deadline(SERVE_S)
+            while not deadline.is_over():
                 _run_ticks(ticks, TRAINING)
                 serving = ModelCatalogue(services.db).find_serving(dataset)
                 model = serving and serving.model
