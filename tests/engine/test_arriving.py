@@ -8,10 +8,9 @@ import pytest
 from merlin.engine.proof import read_proof
 from merlin.engine.trainers.base import BaseFiles, Task
 from tests.engine import tiny_base
+from tests.engine.adapter_changes import change_config, change_weights, rename
 from tests.engine.foreign_adapters import (
     SPOILT,
-    change_config,
-    change_weights,
     shape_as_llama_factory,
     train_by_trl,
 )
@@ -120,13 +119,8 @@ def test_scale_of_rslora_is_kept_in_the_plain_form(trl, tmp_path):
 
 def test_layers_of_a_wrapper_class_are_found_by_their_other_name(trl, tmp_path):
     adapter = copy(trl, tmp_path)
-
-    def rename(tensors):
-        old = "model.model.layers"
-        new = "model.model.language_model.layers"
-        return {name.replace(old, new): each for name, each in tensors.items()}
-
-    change_weights(adapter, rename)
+    wrapped = rename("model.model.layers", "model.model.language_model.layers")
+    change_weights(adapter, wrapped)
     change_config(adapter, target_modules=r".*language_model.*\.q_proj")
     messages, _ = adopt(adapter, tmp_path)
     assert messages[-1]["tell"] == "done", messages

@@ -224,28 +224,3 @@ def test_modelfile_asks_as_the_base_is_trained(merged):
     assert "<|start|>system\n{{ $m.Content }}<|end|>\n<|start|>user\n" in modelfile
     assert 'SYSTEM """Отвечай коротко."""' in modelfile
     assert 'PARAMETER stop "<|end|>"' in modelfile
-
-
-@pytest.fixture
-def not_a_number(lab):
-    """Spoil a weight of the stored adapter and of its epochs."""
-    from safetensors.torch import load_file, save_file
-
-    found = lab.path.parent.glob("**/models/**/adapter_model.safetensors")
-    sound = {path: path.read_bytes() for path in found}
-    for path in sound:
-        weights = load_file(path)
-        next(iter(weights.values()))[0, 0] = float("nan")
-        save_file(weights, path, {"format": "pt"})
-    yield
-    for path, content in sound.items():
-        path.write_bytes(content)
-
-
-@pytest.mark.usefixtures("not_a_number")
-def test_model_that_does_not_answer_as_its_adapter_when_merged_is_refused(
-    lab, tmp_path
-):
-    code, _, err = export(lab, tmp_path / "new", "--form", "merged")
-    assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert "answers otherwise than the adapter" in err

@@ -22,6 +22,7 @@ from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message, break_control_tokens
 from merlin.engine.proof import write_proof
 from merlin.engine.relayed import RelayedChat, RelayedResponses
+from merlin.engine.serving import vllm_server
 from merlin.engine.serving.base import RelayedRequest, Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
@@ -53,7 +54,14 @@ def vllm(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder), prepend=":")
+    # The stand-in is ready at once.
+    monkeypatch.setattr(vllm_server, "_POLL_S", 0.05)
     return vllm_standin.install(folder)
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    return write_adapter(tmp_path, "neuro")
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +125,7 @@ def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
     assert pairs[-1] == ("--logprobs-mode", "raw_logprobs")
 
 
-def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-
+def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, adapter):
     async def ask_eight(backend):
         answers = await asyncio.gather(
             *(read_answer(backend, adapter) for _ in range(8))
@@ -133,9 +139,8 @@ def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
 
 
 def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     near = "Очередь из стека и графа?"
     talks = [
         [Message("user", asked), Message("assistant", EXAMPLES[asked])]
@@ -165,17 +170,15 @@ def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
     ("fault", "said"), [("key", "could not answer: 401"), ("mute", "no logprobs")]
 )
 def test_server_that_cannot_prove_an_adapter_is_unavailable(
-    vllm, build_backend, tmp_path, fault, said
+    vllm, build_backend, adapter, fault, said
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     with pytest.raises(Unavailable, match=said):
         ask(build_backend("--fault", fault), adapter)
 
 
 def test_adapter_of_a_training_in_another_dtype_answers_and_the_log_tells(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     write_proof(replace(PROOF, dtype="float32"), adapter.path)
     with capture_logs() as logged:
         text, _, _ = ask(build_backend(), adapter)
@@ -184,9 +187,7 @@ def test_adapter_of_a_training_in_another_dtype_answers_and_the_log_tells(
     assert (warning["was"], warning["now"]) == ("float32", "bfloat16")
 
 
-def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-
+def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, adapter):
     async def ask_twice(backend):
         return [await read_answer(backend, adapter) for _ in range(2)]
 
@@ -201,10 +202,8 @@ def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path)
 
 
 def test_server_that_serves_the_base_for_an_adapter_is_refused(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
-
     async def ask_twice(backend):
         for _ in range(2):
             with pytest.raises(
@@ -221,20 +220,9 @@ def test_server_that_serves_the_base_for_an_adapter_is_refused(
     assert len(vllm.read("chat")) == 1
 
 
-def test_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-    with pytest.raises(
-        ApiError, match="vLLM answered with words instead of merlin-"
-    ) as refused:
-        ask(build_backend("--fault", "name"), adapter)
-    assert refused.value.code == "adapter_inert"
-
-
 def test_server_that_dies_is_started_again_with_the_adapter(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
-
     async def kill_between(backend):
         await read_answer(backend, adapter)
         with pytest.raises(Unavailable, match="could not answer"):
@@ -353,10 +341,8 @@ def test_server_that_has_lived_long_is_started_again_without_a_pause(
 
 
 def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "slow")
-
     async def leave_and_ask(backend):
         await read_answer(backend)
         caller = asyncio.create_task(read_answer(backend, adapter))
@@ -391,9 +377,8 @@ def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
     ],
 )
 def test_weights_that_are_no_numbers_never_reach_the_server(
-    vllm, build_backend, tmp_path, spoil, code
+    vllm, build_backend, adapter, spoil, code
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     spoil(adapter.path)
     with pytest.raises(ApiError) as refused:
         ask(build_backend(), adapter)
@@ -435,28 +420,12 @@ def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monke
     assert not [name for name in environment if name.startswith("PYTHON")]
 
 
-@pytest.mark.parametrize(
-    ("device", "dtype", "given"),
-    [
-        ("cpu", "auto", "float32"),
-        ("cuda:1", "auto", "bfloat16"),
-        ("cuda", "float32", "float32"),
-        ("cpu", "bfloat16", "bfloat16"),
-    ],
-)
-def test_dtype_is_that_of_the_training(
-    vllm, build_backend, tmp_path, device, dtype, given
-):
-    import torch
-
-    from merlin.engine.torch_loading import choose_dtype
-
-    settings = EngineAnsweringConfig(device=device)
-    model = EngineModelConfig(path=str(tmp_path), dtype=dtype)
+def test_dtype_is_chosen_by_the_device_of_the_answers(vllm, build_backend, tmp_path):
+    settings = EngineAnsweringConfig(device="cuda:1")
+    model = EngineModelConfig(path=str(tmp_path))
     ask(VllmBackend("words", model, tmp_path / "base", settings, tmp_path / "vllm.log"))
     [command] = vllm.read("start")
-    assert ("--dtype", given) in pairwise(command)
-    assert choose_dtype(dtype, torch.device(device)) is getattr(torch, given)
+    assert ("--dtype", "bfloat16") in pairwise(command)
 
 
 def test_without_vllm_the_refusal_names_the_command_that_installs_it(
@@ -554,10 +523,8 @@ def test_call_is_answered_as_vllm_answers_it(relaying, story):
 
 
 def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
-
     async def ask_all(backend):
         [whole] = await relay(backend, "schema", adapter)
         assert (whole["model"], whole["merlin"]) == ("mine", {"applied": True})
@@ -580,9 +547,8 @@ def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(
 
 @pytest.mark.parametrize("story", ["schema", "response"])
 def test_call_is_not_passed_on_to_the_base_in_place_of_an_adapter(
-    vllm, build_backend, tmp_path, story
+    vllm, build_backend, adapter, story
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     asked = partial(relay, story=story, adapter=adapter)
     with pytest.raises(ApiError, match="the base answers as without it") as refused:
         run_with_backend(build_backend("--fault", "base"), asked)
@@ -590,10 +556,15 @@ def test_call_is_not_passed_on_to_the_base_in_place_of_an_adapter(
     assert (vllm.read("chat"), vllm.read("respond")) == ([], [])
 
 
-def test_relayed_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
-    asked = partial(relay, story="schema", adapter=write_adapter(tmp_path, "neuro"))
-    with pytest.raises(ApiError, match="vLLM answered with words instead of merlin-"):
-        run_with_backend(build_backend("--fault", "name"), asked)
+@pytest.mark.parametrize("asked", [read_answer, partial(relay, story="schema")])
+def test_answer_of_another_model_is_refused(vllm, build_backend, adapter, asked):
+    with pytest.raises(
+        ApiError, match="vLLM answered with words instead of merlin-"
+    ) as refused:
+        run_with_backend(
+            build_backend("--fault", "name"), partial(asked, adapter=adapter)
+        )
+    assert refused.value.code == "adapter_inert"
 
 
 def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):
@@ -624,8 +595,7 @@ def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_back
     ]
 
 
-def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
+def test_refusals_are_those_of_the_protocol(vllm, build_backend, adapter):
     (adapter.path / "adapter_config.json").unlink()
 
     async def ask_all(backend):
