@@ -72,14 +72,6 @@ def test_broken_adapter_is_refused_by_what_is_wrong(trl, tmp_path, spoilt):
     assert messages[0]["key"] == f"engine-adapter-{key}"
 
 
-def test_adapter_without_a_base_is_not_adopted(tmp_path):
-    from merlin.engine.trainers.lora.worker.arriving import adopt_adapter
-
-    task = Task("supervised", tmp_path / "facts.jsonl", None, {}, 42, tmp_path)
-    with pytest.raises(ValueError, match="needs a base"):
-        adopt_adapter(task, tmp_path / "adapter_model.safetensors", print)
-
-
 def test_preferences_may_make_taught_answers_rarer(tmp_path, trl):
     from merlin.engine.proof import Proof, ProofQuestion
     from merlin.engine.trainers.base import Untrainable
