@@ -5,6 +5,7 @@ import pytest
 from merlin.config.engine import EngineModelConfig
 from tests.engine import tiny_base
 from tests.engine.backends_asked import ALL_LAYERS, ReferenceModel, start_backend
+from tests.engine.foreign_adapters import train_by_trl
 from tests.engine.lora_tasks import TEN_FACTS, TEN_LEARNING
 from tests.engine.running_engine import build_training_file, serve_engine
 from tests.engine.tiny_base import get_tiny_base
@@ -58,6 +59,13 @@ def taught(tmp_path_factory):
         client.folder = folder
         client.adapter = folder / "models" / client.job.id / f"step-{step}"
         yield client
+
+
+@pytest.fixture(scope="session")
+def trl(tmp_path_factory):
+    """The folder of an adapter that TRL has trained."""
+    skip_or_fail(find_missing())
+    return train_by_trl(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture(scope="session")

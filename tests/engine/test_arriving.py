@@ -12,7 +12,6 @@ from tests.engine.adapter_changes import change_config, change_weights, rename
 from tests.engine.foreign_adapters import (
     SPOILT,
     shape_as_llama_factory,
-    train_by_trl,
 )
 from tests.engine.lora_tasks import train_in_process
 
@@ -22,12 +21,6 @@ pytestmark = [
     pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
-
-
-@pytest.fixture(scope="module")
-def trl(tmp_path_factory):
-    """The folder of an adapter that TRL has trained."""
-    return train_by_trl(tmp_path_factory.mktemp("elsewhere"))
 
 
 def adopt(adapter, folder, source="HuggingFaceTB/tiny", form="supervised"):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine import tiny_base
 from tests.engine.facts_lab import export, open_facts_lab, until_live, until_over
-from tests.engine.foreign_adapters import SPOILT, shape_as_llama_factory, train_by_trl
+from tests.engine.foreign_adapters import SPOILT, shape_as_llama_factory
 from tests.support.pipeline_lab import run_command
 from tests.support.waiting import wait_until
 
@@ -17,12 +17,6 @@ pytestmark = [
     pytest.mark.weekly("adapters"),
     pytest.mark.filterwarnings("ignore"),
 ]
-
-
-@pytest.fixture(scope="module")
-def trl(tmp_path_factory):
-    """The folder of an adapter that TRL has trained."""
-    return train_by_trl(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture(scope="module")
