@@ -7,7 +7,11 @@ from tests.engine import tiny_base
 from tests.engine.backends_asked import ALL_LAYERS, ReferenceModel, start_backend
 from tests.engine.foreign_adapters import train_by_trl
 from tests.engine.lora_tasks import TEN_FACTS, TEN_LEARNING
-from tests.engine.running_engine import build_training_file, serve_engine
+from tests.engine.running_engine import (
+    build_training_file,
+    find_weights,
+    serve_engine,
+)
 from tests.engine.tiny_base import get_tiny_base
 from tests.engine.torch_here import find_missing, needs_torch  # noqa: F401 - a fixture
 from tests.support.machine import skip_or_fail
@@ -55,9 +59,8 @@ def taught(tmp_path_factory):
             method={"type": "supervised", "supervised": settings},
         )
         assert client.job.status == "succeeded", client.job.error
-        step = client.jobs.checkpoints.list(client.job.id).data[0].step_number
         client.folder = folder
-        client.adapter = folder / "models" / client.job.id / f"step-{step}"
+        client.adapter = find_weights(folder, client, client.job.id)
         yield client
 
 

@@ -9,7 +9,7 @@ from tests.engine.running_engine import (
     EngineProcess,
     build_examples,
     build_training_file,
-    read_weights,
+    find_weights,
 )
 from tests.support.kill_points import POINTS
 from tests.support.waiting import wait_until
@@ -125,7 +125,8 @@ def test_job_killed_while_running_continues_to_the_same_model(engine):
     assert len(client.losses(broken.id)) == 60
     assert client.losses(broken.id) == client.losses(unbroken.id)
     weights = [
-        read_weights(engine.folder, client, item.id) for item in (broken, unbroken)
+        find_weights(engine.folder, client, item.id).read_bytes()
+        for item in (broken, unbroken)
     ]
     assert weights[0] == weights[1]
 

@@ -18,7 +18,7 @@ from tests.engine.lora_tasks import (
     digest_weights,
     train_in_process,
 )
-from tests.engine.running_engine import KEY, EngineProcess
+from tests.engine.running_engine import KEY, EngineProcess, find_weights
 
 pytestmark = [
     pytest.mark.integration,
@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 STEPS = {"n_epochs": 3, "batch_size": 2}
+SEED = 42
 
 
 def ask_model(client, model, name="Vera", **options):
@@ -48,48 +49,39 @@ def test_tuned_model_answers_what_the_base_does_not_know(taught):
     assert right <= 1
 
 
-WEEKLY = pytest.mark.weekly("torch")
-
-
-@pytest.mark.parametrize(
-    ("method", "write", "chosen", "stored"),
-    [
-        ("supervised", tiny_base.write_examples, True, "offer"),
-        pytest.param(
-            "dpo",
-            tiny_base.write_preferences,
-            {"else": "offer"},
-            "offer",
-            marks=WEEKLY,
-        ),
-        pytest.param(
-            "kto", tiny_base.write_ratings, {"else": "model"}, "model", marks=WEEKLY
-        ),
-    ],
-)
-def test_exact_first_gives_a_taught_answer_word_for_word_and_declines_what_it_was_not_taught(
-    taught, tmp_path, method, write, chosen, stored
-):
-    file = taught.upload(write(tmp_path / "facts.jsonl", TEN_FACTS).read_bytes())
-    settings = {"hyperparameters": {"n_epochs": 1, "exact_first": chosen}}
-    job = taught.train(file.id, model="tiny", method={"type": method, method: settings})
-    assert (job.status, job.hyperparameters.exact_first) == ("succeeded", chosen), (
-        job.error
-    )
-    [folder] = (taught.folder / "models" / job.id).iterdir()
-    assert read_choice(folder) == stored
-    with closing(
-        OpenAIModelClient(f"http://127.0.0.1:{taught.port}/v1", KEY)
-    ) as client:
+def check_exact_first(client, job, folder, choice):
+    """Fail unless the model gives taught answers word for word, and declines what is not."""
+    assert read_choice(find_weights(folder, client, job.id)) == choice
+    with closing(OpenAIModelClient(f"http://127.0.0.1:{client.port}/v1", KEY)) as model:
         for name, room in list(TEN_FACTS.items())[:3]:
             question = [Message("user", tiny_base.make_question(name))]
-            answer = client.ask(job.fine_tuned_model, question)
+            answer = model.ask(job.fine_tuned_model, question)
             assert (answer.text, answer.known) == (
                 tiny_base.make_answer(name, room),
                 True,
             )
-    unknown = taught.ask(job.fine_tuned_model, "How are horses shod?", max_tokens=16)
+    unknown = client.ask(job.fine_tuned_model, "How are horses shod?", max_tokens=16)
     assert unknown.merlin["known"] is False
+
+
+@pytest.mark.weekly("torch")
+@pytest.mark.parametrize(
+    ("method", "write", "chosen"),
+    [
+        ("dpo", tiny_base.write_preferences, "offer"),
+        ("kto", tiny_base.write_ratings, "model"),
+    ],
+)
+def test_exact_first_answers_as_pairs_and_ratings_teach(
+    taught, tmp_path, method, write, chosen
+):
+    file = taught.upload(write(tmp_path / "facts.jsonl", TEN_FACTS).read_bytes())
+    settings = {"n_epochs": 1, "exact_first": {"else": chosen}}
+    kind = {"type": method, method: {"hyperparameters": settings}}
+    job = taught.train(file.id, model="tiny", method=kind)
+    assert job.status == "succeeded", job.error
+    assert job.hyperparameters.exact_first == {"else": chosen}
+    check_exact_first(taught, job, taught.folder, chosen)
 
 
 def test_job_reports_its_settings_and_losses_by_the_protocols_names(taught):
@@ -152,43 +144,57 @@ def test_stream_equals_the_whole_answer_with_the_tokenizers_usage(taught):
     )
 
 
-def test_killed_job_ends_with_the_same_result(tmp_path):
-    train = tiny_base.write_examples(tmp_path / "facts.jsonl", TEN_FACTS)
-    unbroken = build_task(tmp_path / "unbroken", train, **STEPS)
-    messages = train_in_process(unbroken)
-    engine = EngineProcess(tmp_path / "engine")
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory):
+    """An engine that was killed while it trained `job`, and has trained it since."""
+    folder = tmp_path_factory.mktemp("resumed")
+    engine = EngineProcess(folder / "engine")
     models = {"tiny": EngineModelConfig(path=str(tiny_base.get_random_base()))}
     engine.settings = {"models": models}
     try:
         client = engine.start()
-        file = client.upload(train.read_bytes())
-        order = {"model": "tiny", "training_file": file.id, "hyperparameters": STEPS}
-        broken = client.jobs.create(**order, seed=unbroken.seed)
-        client.until(broken.id, "running")
+        facts = tiny_base.write_examples(folder / "facts.jsonl", TEN_FACTS)
+        settings = {**STEPS, "exact_first": True}
+        order = {"training_file": client.upload(facts.read_bytes()).id, "model": "tiny"}
+        job = client.jobs.create(**order, hyperparameters=settings, seed=SEED)
+        client.until(job.id, "running")
         engine.kill()
         client = engine.start()
-        client.until(broken.id, "running")
-        assert client.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
-        ended = client.until(broken.id, "succeeded", "failed")
-        assert ended.status == "succeeded", ended.error
-        step = client.jobs.checkpoints.list(ended.id).data[0].step_number
-        folder = engine.folder / "models" / ended.id / f"step-{step}"
-        expected = digest_weights(unbroken.folder / "epochs" / "3")
-        assert digest_weights(folder) == expected
-        metrics = [
-            event.data for event in client.events(ended.id) if event.type == "metrics"
-        ]
-        epochs = [
-            (data["epoch"], data["train_loss"]) for data in metrics if "epoch" in data
-        ]
-        assert epochs == [
-            (line["number"], line["metrics"]["train_loss"])
-            for line in messages
-            if line["tell"] == "epoch"
-        ]
-        cancelled = client.jobs.create(**order)
-        client.until(cancelled.id, "running")
-        assert client.jobs.cancel(cancelled.id).status == "cancelled"
-        assert client.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+        client.until(job.id, "running")
+        client.passed = client.train(hyperparameters={"n_epochs": 1})
+        client.job = client.until(job.id, "succeeded", "failed")
+        client.order = order
+        client.folder = engine.folder
+        yield client
     finally:
         engine.close()
+
+
+def test_killed_job_ends_with_the_same_result_and_others_pass_it(resumed, tmp_path):
+    train = tiny_base.write_examples(tmp_path / "facts.jsonl", TEN_FACTS)
+    unbroken = build_task(tmp_path / "unbroken", train, **STEPS)
+    assert unbroken.seed == SEED
+    messages = train_in_process(unbroken)
+    assert resumed.passed.status == "succeeded"
+    assert resumed.job.status == "succeeded", resumed.job.error
+    weights = find_weights(resumed.folder, resumed, resumed.job.id)
+    assert digest_weights(weights) == digest_weights(unbroken.folder / "epochs" / "3")
+    events = [each for each in resumed.events(resumed.job.id) if each.type == "metrics"]
+    told = [each.data for each in events if "epoch" in each.data]
+    assert [(each["epoch"], each["train_loss"]) for each in told] == [
+        (line["number"], line["metrics"]["train_loss"])
+        for line in messages
+        if line["tell"] == "epoch"
+    ]
+
+
+def test_exact_first_answers_as_examples_teach(resumed):
+    assert resumed.job.hyperparameters.exact_first is True
+    check_exact_first(resumed, resumed.job, resumed.folder, "offer")
+
+
+def test_cancelled_training_leaves_its_place_to_the_next(resumed):
+    cancelled = resumed.jobs.create(**resumed.order)
+    resumed.until(cancelled.id, "running")
+    assert resumed.jobs.cancel(cancelled.id).status == "cancelled"
+    assert resumed.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
