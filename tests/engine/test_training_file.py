@@ -25,10 +25,10 @@ GOOD = {
 }
 
 
-def read(tmp_path, content):
+def read(tmp_path, content, least=1):
     path = tmp_path / "train.jsonl"
     path.write_bytes(content)
-    return list(read_conversations(path, 1))
+    return list(read_conversations(path, least))
 
 
 def line(*messages):
@@ -44,6 +44,11 @@ def test_line_of_an_example_is_found_past_the_empty_ones(tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_bytes(b"\n" + line() + b"  \n\n" + line())
     assert [find_line(path, number) for number in range(2)] == [2, 5]
+
+
+def test_file_of_too_few_examples_says_how_many_are_needed(tmp_path):
+    with pytest.raises(BadFile, match="1 example, at least 2 are needed"):
+        read(tmp_path, json.dumps(GOOD).encode(), least=2)
 
 
 @pytest.mark.parametrize(
