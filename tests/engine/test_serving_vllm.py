@@ -108,7 +108,7 @@ def kill_server(runner):
     """Kill the server's processes, and wait until it has ended."""
     process = runner.backend.server._process
     os.killpg(process.pid, signal.SIGKILL)
-    runner.run(process.wait())
+    wait_until(lambda: process.poll() is not None)
 
 
 def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
@@ -226,7 +226,7 @@ def test_server_that_dies_is_started_again_with_the_adapter(vllm, start, adapter
     runner.ask(ASKED, adapter)
     with pytest.raises(Unavailable, match="could not answer"):
         runner.ask("die", adapter)
-    runner.run(runner.backend.server._process.wait())
+    wait_until(lambda: runner.backend.server._process.poll() is not None)
     assert runner.text(ASKED, adapter).startswith("merlin-")
     assert runner.get_figure("restarts") == 1
     assert (len(vllm.read("start")), len(vllm.read("load"))) == (2, 2)
