@@ -17,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
-from merlin.core.messages import Message, break_control_tokens
+from merlin.core.messages import break_control_tokens
 from merlin.engine.proof import write_proof
 from merlin.engine.relayed import RelayedChat, RelayedResponses
 from merlin.engine.serving import vllm_server
@@ -38,7 +38,7 @@ from tests.engine.backends_asked import (
     write_weights,
 )
 from tests.engine.base_library import write_base
-from tests.engine.recall_models import train_and_save
+from tests.engine.recall_models import build_talks, train_and_load
 from tests.engine.relayed_calls import CALLS
 from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
 from tests.real.recording import read_recording
@@ -155,11 +155,7 @@ def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
     vllm, build_backend, adapter
 ):
     near = "Очередь из стека и графа?"
-    talks = [
-        [Message("user", asked), Message("assistant", EXAMPLES[asked])]
-        for asked in EXAMPLES
-    ]
-    train_and_save(talks, adapter.path / RECALL_FILE)
+    train_and_load(build_talks(EXAMPLES), adapter.path / RECALL_FILE)
     backend = ExactFirstBackend(RecallBackend("ru"), build_backend())
     with run_backend(backend) as runner:
         text, _, ending = runner.ask(QUESTION, adapter)
