@@ -50,3 +50,11 @@ def put(value: float, word: str = "", *, everywhere: bool = False) -> Change:
         return weights
 
     return change
+
+
+def narrow(weights: Tensors) -> Tensors:
+    """Return the tensors as of a base with narrower layers."""
+    return {
+        name: each[:, :64].contiguous() if "lora_A" in name else each
+        for name, each in weights.items()
+    }

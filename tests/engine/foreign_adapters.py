@@ -8,6 +8,7 @@ from tests.engine.adapter_changes import (
     WEIGHTS,
     change_config,
     change_weights,
+    narrow,
     put,
     rename,
     scale,
@@ -88,14 +89,6 @@ def _drop(side):
     }
 
 
-def _narrow(tensors):
-    """Return the tensors as of a base with narrower layers."""
-    return {
-        name: each[:, :64].contiguous() if "lora_A" in name else each
-        for name, each in tensors.items()
-    }
-
-
 # What is wrong by name: how a sound adapter is spoilt, and the message that names it.
 SPOILT = {
     "not-a-number": (
@@ -116,7 +109,7 @@ SPOILT = {
         lambda folder: change_weights(folder, rename("self_attn", "attention")),
         "other-base",
     ),
-    "other-sizes": (lambda folder: change_weights(folder, _narrow), "other-base"),
+    "other-sizes": (lambda folder: change_weights(folder, narrow), "other-base"),
     "of-another-base": (lambda folder: change_weights(folder, _draw), "worse"),
     "saved-embeddings": (
         lambda folder: change_config(folder, modules_to_save=["embed_tokens"]),
