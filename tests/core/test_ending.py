@@ -32,7 +32,7 @@ def test_process_that_does_not_end_is_killed_and_its_stacks_are_in_its_log(tmp_p
     log = tmp_path / "log"
     process = start_function(hang, ready, log, {})
     wait_until(ready.exists)
-    with pytest.raises(pytest.fail.Exception, match="did not end"):
+    with pytest.raises(AssertionError, match="did not end"):
         end(process, within_s=0.1)
     assert not process.is_alive()
     assert "in hang" in log.read_text()
@@ -42,7 +42,7 @@ def test_thread_that_does_not_end_fails_the_test():
     is_over = threading.Event()
     thread = threading.Thread(target=is_over.wait, args=(2 * longest(),))
     thread.start()
-    with pytest.raises(pytest.fail.Exception, match="did not end"):
+    with pytest.raises(AssertionError, match="did not end"):
         wait_for_end(thread, 0.1)
     is_over.set()
     wait_for_end(thread)

@@ -13,13 +13,12 @@ import yaml
 from merlin.config.credentials import credentials_of
 from merlin.config.reading import load
 from merlin.core.network import LOOPBACK
-from tests.support.full_config import full_config
+from tests.support.full_config import PROCESSES, full_config
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-PROCESSES = ("engine", "daemon", "bot", "api")
 
 
 FILES = ("Dockerfile", "deploy/engine/Dockerfile")

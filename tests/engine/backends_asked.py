@@ -19,6 +19,7 @@ from merlin.engine.serving.transformers import TransformersBackend
 from tests.support.ending import wait_for_end
 from tests.support.waiting import longest, wait_until
 
+ASKED = "What is a queue?"
 PROOF = Proof(
     [ProofQuestion([1, 2, 3, 4], 2), ProofQuestion([5, 6, 7], 1)],
     base=[[-4.0, -3.0], [-2.5]],
@@ -58,11 +59,11 @@ def write_weights(folder, name, numbers=(1.0,)):
     (folder / "adapter_model.safetensors").write_bytes(content)
 
 
-def build_request(question="What is a queue?", **options):
+def build_request(question=ASKED, **options):
     return GenerationRequest([Message("user", question)], **options)
 
 
-async def read_answer(backend, adapter=None, question="What is a queue?", **options):
+async def read_answer(backend, adapter=None, question=ASKED, **options):
     """Return the answer's text, its chunks, and the Finish."""
     async with aclosing(
         backend.ask(adapter, build_request(question, **options))
@@ -122,11 +123,11 @@ class BackendRunner:
         """Return the result of a coroutine on the backend's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(longest(240))
 
-    def ask(self, question, adapter=None, **options):
+    def ask(self, question=ASKED, adapter=None, **options):
         """Send one request; return text, chunks and Finish."""
         return self.run(read_answer(self.backend, adapter, question, **options))
 
-    def text(self, question, adapter=None, **options):
+    def text(self, question=ASKED, adapter=None, **options):
         return self.ask(question, adapter, **options)[0]
 
     def ask_concurrently(self, *asks):
@@ -190,14 +191,11 @@ class AnswerStream:
 
 
 @contextmanager
-def start_backend(folder, log, **limits):
-    """Yield a BackendRunner for a base, with these limits; its worker has ended afterwards."""
+def run_backend(backend, log=None):
+    """Yield a BackendRunner; its worker, which writes `log`, has ended afterwards."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    config = EngineModelConfig(path=str(folder))
-    kind = type("LimitedBackend", (TransformersBackend,), limits)
-    backend = kind("tiny", config, folder, EngineAnsweringConfig(), log)
     runner = BackendRunner(backend, loop, log)
     try:
         yield runner
@@ -206,6 +204,14 @@ def start_backend(folder, log, **limits):
         loop.call_soon_threadsafe(loop.stop)
         wait_for_end(thread)
         loop.close()
+
+
+def start_backend(folder, log, **limits):
+    """Run our own backend for a base, with these limits."""
+    config = EngineModelConfig(path=str(folder))
+    kind = type("LimitedBackend", (TransformersBackend,), limits)
+    backend = kind("tiny", config, folder, EngineAnsweringConfig(), log)
+    return run_backend(backend, log)
 
 
 class ReferenceModel:

@@ -2,8 +2,16 @@
 
 import pytest
 
+from merlin.config.engine import EngineModelConfig
+from tests.engine import tiny_base
 from tests.engine.backends_asked import ALL_LAYERS, ReferenceModel, start_backend
-from tests.engine.running_engine import build_training_file, serve_engine
+from tests.engine.foreign_adapters import train_by_trl
+from tests.engine.lora_tasks import TEN_FACTS, TEN_LEARNING
+from tests.engine.running_engine import (
+    build_training_file,
+    find_weights,
+    serve_engine,
+)
 from tests.engine.tiny_base import get_tiny_base
 from tests.engine.torch_here import find_missing, needs_torch  # noqa: F401 - a fixture
 from tests.support.machine import skip_or_fail
@@ -31,6 +39,36 @@ def tuned(engine):
     )
     assert job.status == "succeeded", job.error
     return job
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory):
+    """An engine with the tiny base, whose `job` has taught it ten facts; tests only read it."""
+    skip_or_fail(find_missing())
+    folder = tmp_path_factory.mktemp("taught")
+    models = {"tiny": EngineModelConfig(path=str(get_tiny_base()))}
+    with serve_engine(folder, models=models) as client:
+        examples = tiny_base.write_examples(folder / "facts.jsonl", TEN_FACTS)
+        file = client.upload(examples.read_bytes())
+        settings = {"hyperparameters": TEN_LEARNING}
+        client.job = client.train(
+            file.id,
+            model="tiny",
+            validation_file=file.id,
+            suffix="rooms",
+            method={"type": "supervised", "supervised": settings},
+        )
+        assert client.job.status == "succeeded", client.job.error
+        client.folder = folder
+        client.adapter = find_weights(folder, client, client.job.id)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def trl(tmp_path_factory):
+    """The folder of an adapter that TRL has trained."""
+    skip_or_fail(find_missing())
+    return train_by_trl(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import yaml
 from merlin.config.engine import EngineModelConfig
 from tests.engine import tiny_base
 from tests.engine.running_engine import KEY as ENGINE_KEY, serve_engine
-from tests.support.pipeline_lab import KEY, Lab
+from tests.support.pipeline_lab import KEY, Lab, run_command
 from tests.support.waiting import wait_until
 
 # Names that are asked in the test alone.
@@ -48,6 +48,8 @@ def write_facts(lab, launch=None, **recipe):
         question = tiny_base.make_question(name)
         answer = tiny_base.make_answer(name, room)
         example = {"messages": [{"user": question}, {"assistant": answer}]}
+        if recipe.get("method") == "dpo":
+            example["rejected"] = tiny_base.make_answer(name, room + 1)
         if number >= len(tiny_base.FACTS) - TESTED:
             example["split"] = "test"
         text = yaml.safe_dump(example, sort_keys=False)
@@ -65,3 +67,20 @@ def until_live(lab, build="trial-1", deadline_s=240):
     lab.tick("fetch")
     wait_until(is_live, deadline_s, describe=lab.status)
     return lab.status()["serving"]
+
+
+def until_over(lab):
+    """Tick until the newest job has ended; return its record."""
+
+    def read_ended():
+        lab.tick("launch", "poll")
+        job = lab.status()["job"]
+        return job if job["state"] in ("succeeded", "failed") else None
+
+    return wait_until(read_ended, 240, describe=lab.status)
+
+
+def export(lab, folder, *options, model="trial-1", config=None):
+    """Run `merlin models export`; return what `run_command` does."""
+    to = ("models", "export", model, "--to", str(folder))
+    return run_command(*to, *options, "--config", str(config or lab.path))

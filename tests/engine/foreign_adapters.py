@@ -1,10 +1,18 @@
 """Adapters of the tiny base as other programs leave them, and broken ones."""
 
-import json
 import math
 import shutil
 
 from tests.engine import tiny_base
+from tests.engine.adapter_changes import (
+    WEIGHTS,
+    change_config,
+    change_weights,
+    narrow,
+    put,
+    rename,
+    scale,
+)
 
 LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -67,40 +75,6 @@ def shape_as_llama_factory(trl, folder):
     return folder
 
 
-def change_config(folder, **changes):
-    """Change keys of an adapter's configuration; None is written as null."""
-    path = folder / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}), "utf-8")
-
-
-def change_weights(folder, change):
-    """Write an adapter's tensors as `change` returns them."""
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "adapter_model.safetensors"
-    save_file(change(load_file(path)), path, metadata={"format": "pt"})
-
-
-def _fill(value, side):
-    """Return a change that fills one tensor of a side with a value."""
-
-    def change(tensors):
-        name = next(name for name in sorted(tensors) if f"lora_{side}" in name)
-        return {**tensors, name: tensors[name].clone().fill_(value)}
-
-    return change
-
-
-def _scale(factor, side):
-    def change(tensors):
-        return {
-            name: tensor * factor if f"lora_{side}" in name else tensor
-            for name, tensor in tensors.items()
-        }
-
-    return change
-
-
 def _draw(tensors):
     """Return other tensors of the same sizes: those of an adapter of another base."""
     import torch
@@ -109,47 +83,33 @@ def _draw(tensors):
     return {name: torch.randn_like(tensor) for name, tensor in tensors.items()}
 
 
-def _rename(old, new):
-    return lambda tensors: {
-        name.replace(old, new): each for name, each in tensors.items()
-    }
-
-
 def _drop(side):
     return lambda tensors: {
         name: each for name, each in tensors.items() if f"lora_{side}" not in name
     }
 
 
-def _narrow(tensors):
-    """Return the tensors as of a base with narrower layers."""
-    return {
-        name: each[:, :64].contiguous() if "lora_A" in name else each
-        for name, each in tensors.items()
-    }
-
-
 # What is wrong by name: how a sound adapter is spoilt, and the message that names it.
 SPOILT = {
     "not-a-number": (
-        lambda folder: change_weights(folder, _fill(math.nan, "A")),
+        lambda folder: change_weights(folder, put(math.nan, "lora_A")),
         "not-finite",
     ),
     "infinite": (
-        lambda folder: change_weights(folder, _fill(math.inf, "B")),
+        lambda folder: change_weights(folder, put(math.inf, "lora_B")),
         "not-finite",
     ),
-    "untrained": (lambda folder: change_weights(folder, _scale(0, "B")), "inert"),
+    "untrained": (lambda folder: change_weights(folder, scale("", 0)), "inert"),
     "no-effect": (lambda folder: change_config(folder, lora_alpha=1e-6), "inert"),
     "other-hub-base": (
         lambda folder: change_config(folder, base_model_name_or_path="Qwen/Qwen3-0.6B"),
         "other-base",
     ),
     "other-layers": (
-        lambda folder: change_weights(folder, _rename("self_attn", "attention")),
+        lambda folder: change_weights(folder, rename("self_attn", "attention")),
         "other-base",
     ),
-    "other-sizes": (lambda folder: change_weights(folder, _narrow), "other-base"),
+    "other-sizes": (lambda folder: change_weights(folder, narrow), "other-base"),
     "of-another-base": (lambda folder: change_weights(folder, _draw), "worse"),
     "saved-embeddings": (
         lambda folder: change_config(folder, modules_to_save=["embed_tokens"]),
@@ -157,15 +117,13 @@ SPOILT = {
     ),
     "head": (
         lambda folder: change_weights(
-            folder, _rename("model.model.layers.0.mlp.up_proj", "lm_head")
+            folder, rename("model.model.layers.0.mlp.up_proj", "lm_head")
         ),
         "parts",
     ),
     "one-side": (lambda folder: change_weights(folder, _drop("B")), "damaged"),
     "half-a-file": (
-        lambda folder: (folder / "adapter_model.safetensors").write_bytes(
-            b"\x10" * 100
-        ),
+        lambda folder: (folder / WEIGHTS).write_bytes(b"\x10" * 100),
         "damaged",
     ),
     "trained-bias": (lambda folder: change_config(folder, bias="all"), "parts"),

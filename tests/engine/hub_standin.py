@@ -1,7 +1,7 @@
 """A stand-in of the hub's HTTP API for models on a local port, with network faults.
 
-    with HubStandIn({"config.json": b"…"}) as hub:
-            hub.stall_at("model.safetensors", at=1000)  # sends nothing after that until `resume`
+    with serve_http(HubStandIn()) as hub:
+        hub.stall_at("model.safetensors", at=1000)  # sends nothing after that until `resume`
 
 It has one repository, `anna/tiny`, with one commit. Source: the requests of the hub's client:
 /api/models/{id}/revision/{revision}, /api/models/{id}/tree/{revision} and
@@ -70,10 +70,10 @@ def make_base_files(rows=100):
 
 
 class HubStandIn(Server):
-    """Serves until the `with` block ends; `requests` are (method, path, range) tuples."""
+    """Has the smallest base; `requests` are (method, path, range) tuples."""
 
-    def __init__(self, files=None):
-        self.files = dict(make_base_files() if files is None else files)
+    def __init__(self):
+        self.files = make_base_files()
         self.requests = []
         self.status = None
         self.gate = None
@@ -120,15 +120,6 @@ class HubStandIn(Server):
     def build_tree(self):
         """Return the hub's list of the repository's files."""
         return [_build_entry(name, content) for name, content in self.files.items()]
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.01,)).start()
-        return self
-
-    def __exit__(self, *_):
-        self.resume()
-        self.shutdown()
-        self.server_close()
 
 
 def _build_entry(name, content):

@@ -19,6 +19,9 @@ from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS, LoraTrainer
 from tests.engine import tiny_base
 
 TRAINER = LoraTrainer()
+TEN_FACTS = dict(list(tiny_base.FACTS.items())[:10])
+# Enough to teach all ten by heart.
+TEN_LEARNING = tiny_base.LEARNING | {"n_epochs": 30}
 
 
 def build_task(

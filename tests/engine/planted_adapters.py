@@ -1,31 +1,18 @@
 """Adapters of the tiny base with spoilt files, for a real vLLM and `python -m bench proof`."""
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from tests.engine import tiny_base
-
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
-Tensors = dict[str, Any]
-Change = Callable[[Tensors], Tensors]
-
-
-def rename(old: str, new: str) -> Change:
-    return lambda weights: {
-        name.replace(old, new): value for name, value in weights.items()
-    }
-
-
-def scale(word: str, factor: float) -> Change:
-    return lambda weights: {
-        name: value * factor if "lora_B" in name and word in name else value
-        for name, value in weights.items()
-    }
-
+from tests.engine.adapter_changes import (
+    WEIGHTS,
+    Change,
+    change_config,
+    change_weights,
+    rename,
+    scale,
+)
 
 # Faults of an adapter's files: in its weights, in its configuration, or weights of another folder.
 FILE_FAULTS: Mapping[str, Change | Mapping[str, object]] = {
@@ -57,18 +44,15 @@ def plant(
 
     `other` is the adapter of another training, `earlier` that of an epoch of the same.
     """
-    from safetensors.torch import load_file, save_file
-
     for name, fault in FILE_FAULTS.items():
         source = other if "another" in name else earlier
         if not fault and source is None:
             continue
         path = shutil.copytree(sound, folder / name.replace(" ", "-"))
         if callable(fault):
-            save_file(fault(load_file(path / WEIGHTS)), path / WEIGHTS)
+            change_weights(path, fault)
         elif fault:
-            config = json.loads((path / CONFIG).read_bytes()) | fault
-            (path / CONFIG).write_text(json.dumps(config))
+            change_config(path, **fault)
         elif source:
             shutil.copy(source / WEIGHTS, path)
         yield name, path

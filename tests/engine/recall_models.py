@@ -14,16 +14,24 @@ def train_recall(talks, test, settings, seed):
     return train(talks, test, settings, seed, (digest_encoder(), vectors))
 
 
-def train_and_save(talks, path):
-    """Train a model on conversations, and write it."""
+def build_talks(facts):
+    """Return a conversation for each question with its answer."""
+    return [
+        [Message("user", question), Message("assistant", answer)]
+        for question, answer in facts.items()
+    ]
+
+
+def train_and_load(talks, path, seed=1):
+    """Train a model on conversations, and write it; return it as it is read again."""
     settings = check_hyperparameters("supervised", Hyperparameters, {})
-    *_, last = (
-        step for step in train_recall(talks, [], settings, 1) if isinstance(step, Epoch)
-    )
+    steps = train_recall(talks, [], settings, seed)
+    *_, last = (step for step in steps if isinstance(step, Epoch))
     last.save(path)
+    return load_model(path)
 
 
 def train_and_ask(talks, question, folder):
     """Train a model on conversations; return its answer to a question, "" if unknown."""
-    train_and_save(talks, folder / "recall")
-    return load_model(folder / "recall").answer([Message("user", question)]).text
+    model = train_and_load(talks, folder / "recall")
+    return model.answer([Message("user", question)]).text

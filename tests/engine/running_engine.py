@@ -145,10 +145,10 @@ class EngineClient:
         self.openai.close()
 
 
-def read_weights(folder, client, job_id):
-    """Return the bytes of a job's last checkpoint in the engine's folder."""
+def find_weights(folder, client, job_id):
+    """Return the path of a job's last checkpoint in the engine's folder."""
     step = client.jobs.checkpoints.list(job_id).data[0].step_number
-    return (folder / "models" / job_id / f"step-{step}").read_bytes()
+    return folder / "models" / job_id / f"step-{step}"
 
 
 def create_engine_app(settings, bases=None):

@@ -38,6 +38,10 @@ def launch(engine, model="tiny", **settings):
         ({"weights": ABSENT, "config": "{}", "form": "other"}, "hyperparameters.form"),
         ({"weights": ABSENT, "config": "x" * 200_001}, "hyperparameters.config"),
         ({"weights": ABSENT, "config": "{}", "n_epochs": 3}, "unknown hyper-parameter"),
+        (
+            {"weights": ABSENT, "config": "{}"},
+            f"invalid method: there is no file {ABSENT}",
+        ),
     ],
 )
 def test_request_that_no_adapter_has_is_refused_by_its_field(engine, settings, said):

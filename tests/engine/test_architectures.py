@@ -15,6 +15,7 @@ from merlin.engine.serving.base import Adapter, GenerationRequest, Setup
 from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
+from tests.engine.adapter_changes import change_weights, rename
 from tests.engine.lora_tasks import build_task, train_in_process
 from tests.engine.tiny_classes import CLASSES, STEPS, build_gemma4_experts, train_class
 
@@ -72,13 +73,8 @@ def ask(worker, engine, adapter):
 
 def write_renamed(adapter, folder, old, new):
     """Copy an adapter with a part of its keys replaced."""
-    from safetensors.torch import load_file, save_file
-
     shutil.copytree(adapter, folder)
-    path = folder / "adapter_model.safetensors"
-    save_file(
-        {key.replace(old, new): value for key, value in load_file(path).items()}, path
-    )
+    change_weights(folder, rename(old, new))
     return Adapter(folder.name, folder)
 
 

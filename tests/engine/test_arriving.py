@@ -8,12 +8,10 @@ import pytest
 from merlin.engine.proof import read_proof
 from merlin.engine.trainers.base import BaseFiles, Task
 from tests.engine import tiny_base
+from tests.engine.adapter_changes import change_config, change_weights, rename
 from tests.engine.foreign_adapters import (
     SPOILT,
-    change_config,
-    change_weights,
     shape_as_llama_factory,
-    train_by_trl,
 )
 from tests.engine.lora_tasks import train_in_process
 
@@ -23,12 +21,6 @@ pytestmark = [
     pytest.mark.weekly("torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
-
-
-@pytest.fixture(scope="module")
-def trl(tmp_path_factory):
-    """The folder of an adapter that TRL has trained."""
-    return train_by_trl(tmp_path_factory.mktemp("elsewhere"))
 
 
 def adopt(adapter, folder, source="HuggingFaceTB/tiny", form="supervised"):
@@ -73,14 +65,6 @@ def test_broken_adapter_is_refused_by_what_is_wrong(trl, tmp_path, spoilt):
     assert messages[0]["key"] == f"engine-adapter-{key}"
 
 
-def test_adapter_without_a_base_is_not_adopted(tmp_path):
-    from merlin.engine.trainers.lora.worker.arriving import adopt_adapter
-
-    task = Task("supervised", tmp_path / "facts.jsonl", None, {}, 42, tmp_path)
-    with pytest.raises(ValueError, match="needs a base"):
-        adopt_adapter(task, tmp_path / "adapter_model.safetensors", print)
-
-
 def test_preferences_may_make_taught_answers_rarer(tmp_path, trl):
     from merlin.engine.proof import Proof, ProofQuestion
     from merlin.engine.trainers.base import Untrainable
@@ -120,13 +104,8 @@ def test_scale_of_rslora_is_kept_in_the_plain_form(trl, tmp_path):
 
 def test_layers_of_a_wrapper_class_are_found_by_their_other_name(trl, tmp_path):
     adapter = copy(trl, tmp_path)
-
-    def rename(tensors):
-        old = "model.model.layers"
-        new = "model.model.language_model.layers"
-        return {name.replace(old, new): each for name, each in tensors.items()}
-
-    change_weights(adapter, rename)
+    wrapped = rename("model.model.layers", "model.model.language_model.layers")
+    change_weights(adapter, wrapped)
     change_config(adapter, target_modules=r".*language_model.*\.q_proj")
     messages, _ = adopt(adapter, tmp_path)
     assert messages[-1]["tell"] == "done", messages

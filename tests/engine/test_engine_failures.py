@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import socket
-from contextlib import suppress
 
 import openai
 import pytest
@@ -22,7 +21,7 @@ from merlin.engine.trainers.base import (
 from merlin.engine.training_file import BadFile
 from tests.engine.holding_engine import serve_held_engine, start_held_job
 from tests.engine.running_engine import KEY, serve_engine
-from tests.support.small_disk import small_disk
+from tests.support.small_disk import fill_disk, small_disk
 
 pytestmark = pytest.mark.functional
 
@@ -166,21 +165,13 @@ def test_full_disk_returns_507_and_the_engine_recovers_with_space(tmp_path):
         serve_engine(tmp_path / "engine") as engine,
     ):
         file_id = engine.upload().id
-        filling = tmp_path / "engine" / "filling"
-        fill(filling)
+        filler = fill_disk(tmp_path / "engine")
         with pytest.raises(openai.APIStatusError) as full:
             engine.launch(file_id)
         assert (full.value.status_code, full.value.code) == (507, "disk_full")
-        filling.unlink()
+        filler.unlink()
         assert engine.jobs.list().data == []
         assert engine.train(file_id).status == "succeeded"
-
-
-def fill(path):
-    """Write until the disk is full."""
-    with path.open("wb", 0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(512))
 
 
 def test_interrupted_upload_leaves_nothing(tmp_path):

@@ -1,17 +1,20 @@
 """The engine with its own certificate: only clients that trust it are answered."""
 
-import os
-import subprocess
-import sys
-
 import httpx
 import pytest
 
+from merlin.cli.doctor_checks import check_provider
 from merlin.cli.health import health_error
 from merlin.config.reading import load
 from merlin.core.server import free_ports
 from tests.support.certificates import create_certificate, encode_key, generate_key
-from tests.support.forked_processes import start, wait_for_exit
+from tests.support.ending import wait_for_end
+from tests.support.forked_processes import (
+    set_up_process,
+    start,
+    start_function,
+    wait_for_exit,
+)
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -48,17 +51,13 @@ def test_engine_serves_https_to_clients_that_trust_its_certificate(
 
 
 def _test_provider(config, trusted):
-    """Return the output of `merlin provider` with these trusted certificates."""
-    script = (
-        "import sys\nfrom pathlib import Path\n"
-        "from merlin.cli.doctor_checks import check_provider\n"
-        "from merlin.config.reading import load\n"
-        "print(check_provider(load(Path(sys.argv[1])).providers[0]))\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", script, str(config)],
-        env={**os.environ, "SSL_CERT_FILE": trusted},
-        capture_output=True,
-        text=True,
-    )
-    return process.stdout + process.stderr
+    """Return what the check of the provider says in a process with these trusted certificates."""
+    log = config.with_name(f"provider-{bool(trusted)}.log")
+    environment = {"SSL_CERT_FILE": trusted}
+    wait_for_end(start_function(_print_check, config, log, environment))
+    return log.read_text("utf-8")
+
+
+def _print_check(config, environment, log):
+    set_up_process(environment, log)
+    print(check_provider(load(config).providers[0]))  # noqa: T201

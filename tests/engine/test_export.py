@@ -24,6 +24,7 @@ from merlin.engine.export import (
 from merlin.engine.jobs import Job
 from merlin.engine.storage import Repositories
 from tests.engine import tiny_base
+from tests.engine.adapter_changes import change_config, change_weights, put
 from tests.engine.backends_asked import ReferenceModel
 from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
@@ -86,12 +87,7 @@ def test_merged_model_scores_as_its_adapter_and_has_what_ollama_reads(
 
 
 def test_merged_model_that_scores_otherwise_is_refused(copied, base, tmp_path):
-    from safetensors.torch import load_file, save_file
-
-    path = copied.weights / "adapter_model.safetensors"
-    weights = load_file(path)
-    next(iter(weights.values()))[0, 0] = nan
-    save_file(weights, path, {"format": "pt"})
+    change_weights(copied.weights, put(nan))
     with pytest.raises(Refused) as refused:
         merge(copied, base, tmp_path / "new")
     assert refused.value.key == "export-differs"
@@ -129,8 +125,7 @@ def test_process_that_ends_without_a_result_is_explained(
 def test_adapter_that_cannot_be_merged_is_told_with_the_reason(copied, base, tmp_path):
     from merlin.engine.export_child import main
 
-    path = copied.weights / "adapter_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"use_dora": True}))
+    change_config(copied.weights, use_dora=True)
     task = {"base": str(base), "adapter": str(copied.weights), "folder": str(tmp_path)}
     result = main(task | {"dtype": "auto", "device": "cpu", "system": None})
     assert result == {"failed": "ValueError: adapter is no plain LoRA: use_dora"}
@@ -144,12 +139,17 @@ def test_class_that_ollama_does_not_know_is_refused(tuned, tmp_path):
     assert refused.value.arguments["kind"] == "LibraForCausalLM"
 
 
-def test_adapter_names_where_its_base_is_found(tuned, base, tmp_path):
-    model = EngineModelConfig(hub="makers/tiny", revision="v2")
-    write_adapter(tuned, model, base, tmp_path / "new")
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ({"hub": "makers/tiny", "revision": "v2"}, ("makers/tiny", "v2")),
+        ({"path": "/srv/bases/tiny"}, ("/srv/bases/tiny", None)),
+    ],
+)
+def test_adapter_names_where_its_base_is_found(tuned, base, tmp_path, source, found):
+    write_adapter(tuned, EngineModelConfig(**source), base, tmp_path / "new")
     config = json.loads((tmp_path / "new/adapter_config.json").read_bytes())
-    found = config["base_model_name_or_path"], config["revision"]
-    assert found == ("makers/tiny", "v2")
+    assert (config["base_model_name_or_path"], config["revision"]) == found
     assert (tmp_path / "new/tokenizer.json").is_file()
 
 

@@ -1,9 +1,12 @@
 """The transformers worker: its answers are those of transformers and PEFT with the same adapter."""
 
+import shutil
+
 import pytest
 
 from merlin.engine.serving.base import Adapter
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.adapter_changes import change_weights, narrow
 from tests.engine.tiny_base import NAMES, make_question
 
 pytestmark = pytest.mark.integration
@@ -96,11 +99,7 @@ def test_pieces_never_split_a_character(runner):
 def test_damaged_adapter_is_refused_and_other_answers_continue(
     runner, adapters, tmp_path
 ):
-    folder = tmp_path / "damaged"
-    folder.mkdir()
-    (folder / "adapter_config.json").write_bytes(
-        (adapters[1].path / "adapter_config.json").read_bytes()
-    )
+    folder = shutil.copytree(adapters[1].path, tmp_path / "damaged")
     (folder / "adapter_model.safetensors").write_bytes(b"no weights")
     damaged = Adapter("0" * 64, folder)
     bad, good = runner.ask_concurrently(
@@ -114,17 +113,8 @@ def test_damaged_adapter_is_refused_and_other_answers_continue(
 def test_adapter_of_another_base_is_refused_and_leaves_no_trace(
     runner, adapters, tmp_path
 ):
-    import torch
-    from safetensors.torch import save_file
-
-    folder = tmp_path / "other"
-    folder.mkdir()
-    (folder / "adapter_config.json").write_text(
-        '{"peft_type": "LORA", "lora_alpha": 8}'
-    )
-    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
-    parts = {name.format("A"): torch.zeros(4, 64), name.format("B"): torch.zeros(64, 4)}
-    save_file(parts, folder / "adapter_model.safetensors")
+    folder = shutil.copytree(adapters[1].path, tmp_path / "other")
+    change_weights(folder, narrow)
     before = runner.text(make_question("Anna"), **GREEDY)
     with pytest.raises(ApiError, match="cannot be used"):
         runner.ask("x", Adapter("1" * 64, folder))

@@ -114,6 +114,7 @@ class HeldTrainer:
 
     def __init__(self):
         self.folders = []
+        self.has_told = False
         self.may_end = threading.Event()
         self.hyperparameters = {"supervised": Hyperparameters}
 
@@ -124,6 +125,7 @@ class HeldTrainer:
         yield ResolvedHyperparameters({})
         while not self.may_end.wait(0.01):
             yield Step(0, {})
+            self.has_told = True
         yield epoch(1)
 
 
@@ -216,7 +218,7 @@ def test_job_that_is_cancelled_while_it_runs_keeps_its_steps(repositories):
     job = add_job(repositories, states.QUEUED)
     work = repositories.get_work_folder(job.job_id)
     with serve_queue(repositories) as trainers:
-        wait_until(lambda: trainers["small"].folders == [work])
+        wait_until(lambda: trainers["small"].has_told)
         repositories.jobs.cancel(job.job_id)
         wait_until(lambda: not work.exists())
     assert read_states(repositories, [job]) == ["cancelled"]

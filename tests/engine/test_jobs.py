@@ -3,8 +3,6 @@
 import openai
 import pytest
 
-from merlin.config.engine import EngineModelConfig
-from merlin.engine.jobs import MAX_WAITING, Job
 from tests.engine.running_engine import (
     QUESTION,
     build_training_file,
@@ -29,22 +27,6 @@ def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     )
     assert document["method"]["type"] == "supervised"
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
-
-
-def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(tmp_path):
-    with serve_idle_engine(tmp_path) as engine:
-        job = engine.launch()
-        for _ in range(MAX_WAITING - 1):
-            engine.app.state.engine.repositories.jobs.create(
-                Job("recall", "supervised", job.training_file, None, "", 1, {}, {})
-            )
-        with pytest.raises(
-            openai.RateLimitError, match=f"{MAX_WAITING} fine-tuning jobs wait"
-        ) as refused:
-            engine.launch()
-        assert refused.value.code == "rate_limit_exceeded"
-        engine.jobs.cancel(job.id)
-        engine.launch()
 
 
 def test_every_epoch_has_one_metrics_event(engine, tuned):
@@ -111,35 +93,18 @@ def test_invalid_launch_names_its_field(engine, tuned, fields, param):
     assert refused.value.type == "invalid_request_error"
 
 
-def test_weights_that_are_no_file_of_the_engine_are_refused(tmp_path):
-    models = {"tiny": EngineModelConfig(path=str(tmp_path / "nowhere"))}
-    weights = f"file-{'0' * 24}"
-    adapter = {"hyperparameters": {"weights": weights, "config": "{}"}}
-    with serve_engine(tmp_path / "engine", models=models) as engine:
-        file = engine.upload()
-        with pytest.raises(openai.BadRequestError, match="there is no file") as refused:
-            engine.jobs.create(
-                model="tiny",
-                training_file=file.id,
-                method={"type": "adapter", "adapter": adapter},
-            )
-    assert refused.value.param == "method"
-    assert weights in refused.value.message
-
-
-def test_invalid_page_parameter_is_refused(engine):
-    pairs = {f"metadata[{number}]": "x" for number in range(1000)}
-    queries = [
-        ("limit", {"limit": item}) for item in ("0", str(10**9), f"{1:09d}{10**30}")
-    ]
-    for param, query in [
-        *queries,
+@pytest.mark.parametrize(
+    ("param", "query"),
+    [
+        *(("limit", {"limit": item}) for item in ("0", f"{1:09d}{10**30}")),
         ("after", {"after": "ftjob-none"}),
-        ("metadata", pairs),
-    ]:
-        with pytest.raises(openai.BadRequestError) as refused:
-            engine.jobs.list(extra_query=query)
-        assert refused.value.param == param
+        ("metadata", {f"metadata[{number}]": "x" for number in range(1000)}),
+    ],
+)
+def test_invalid_page_parameter_is_refused(engine, param, query):
+    with pytest.raises(openai.BadRequestError) as refused:
+        engine.jobs.list(extra_query=query)
+    assert refused.value.param == param
 
 
 @pytest.mark.parametrize(

@@ -85,58 +85,49 @@ def test_disk_full_during_a_checkpoint_is_reported(tmp_path, train, rank):
         assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 
-def test_loss_that_is_not_a_number_fails_with_advice(tmp_path, train, base_copy):
+def spoil_norm(folder):
     from safetensors.torch import load_file, save_file
 
-    path = base_copy.folder / "model.safetensors"
+    path = folder / "model.safetensors"
     weights = load_file(path)
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, path, metadata={"format": "pt"})
-    message = fail_task(
-        build_task(tmp_path / "job", train, base=base_copy), "loss_not_finite"
-    )
-    assert "step 1" in message
-    assert "learning_rate_multiplier" in message
 
 
-def test_pickled_weights_are_refused(tmp_path, train, base_copy):
-    (base_copy.folder / "model.safetensors").rename(
-        base_copy.folder / "pytorch_model.bin"
-    )
-    assert "safetensors" in fail_task(
-        build_task(tmp_path / "job", train, base=base_copy), "base_damaged"
-    )
-
-
-def test_damaged_or_missing_base_is_reported_with_the_pull_command(
-    tmp_path, train, base_copy
-):
-    path = base_copy.folder / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-1000])
-    message = fail_task(
-        build_task(tmp_path / "job", train, base=base_copy), "base_damaged"
-    )
-    assert "merlin engine pull" in message
-    shutil.rmtree(base_copy.folder)
-    message = fail_task(
-        build_task(tmp_path / "other", train, base=base_copy), "base_damaged"
-    )
-    assert "folder broken" in message
-
-
-def test_template_that_refuses_an_order_of_roles_names_the_line(
-    tmp_path, train, base_copy
-):
-    path = base_copy.folder / "chat_template.jinja"
+def refuse_vera(folder):
+    path = folder / "chat_template.jinja"
     guard = (
         "{% if messages[0]['content'] == 'Where is Vera?' %}"
         "{{ raise_exception('no') }}{% endif %}"
     )
     path.write_text(guard + path.read_text("utf-8"), "utf-8")
-    message = fail_task(
-        build_task(tmp_path / "job", train, base=base_copy), "invalid_training_file"
-    )
-    assert "line 3" in message
+
+
+def cut_weights(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def pickle_weights(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [
+        (spoil_norm, "loss_not_finite", ("step 1", "learning_rate_multiplier")),
+        (refuse_vera, "invalid_training_file", ("line 3",)),
+        (pickle_weights, "base_damaged", ("safetensors",)),
+        (cut_weights, "base_damaged", ("merlin engine pull",)),
+        (shutil.rmtree, "base_damaged", ("folder broken",)),
+    ],
+)
+def test_base_that_cannot_be_trained_fails_with_advice(
+    tmp_path, train, base_copy, spoil, code, words
+):
+    spoil(base_copy.folder)
+    message = fail_task(build_task(tmp_path / "job", train, base=base_copy), code)
+    assert [each for each in words if each not in message] == []
 
 
 def test_file_with_only_weight_0_answers_is_refused(tmp_path, train):

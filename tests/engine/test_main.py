@@ -14,7 +14,6 @@ from merlin.engine.main import create_app, serve
 from tests.engine.base_library import write_qwen35
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.forked_processes import run_processes
-from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -56,12 +55,6 @@ def test_health_and_metrics_need_no_key(engine, tuned):
     assert get(engine, "/readyz", "").status_code == 200
     figures = get(engine, "/metrics", "")
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert (
-        metric_value(
-            figures.text, "merlin_engine_jobs", base="recall", status="succeeded"
-        )
-        > 0
-    )
 
 
 @pytest.mark.parametrize(
@@ -82,14 +75,6 @@ def test_unknown_route_is_refused_in_the_protocols_shape(
     message = answer.json()["error"]["message"]
     assert path in message
     assert ("The base URL ends with /v1, once." in message) is is_base_wrong
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'"\xff"'])
-def test_body_that_is_not_a_json_object_is_refused(engine, body):
-    for path in ("/v1/chat/completions", "/v1/fine_tuning/jobs"):
-        answer = get(engine, path, method="POST", content=body)
-        assert answer.status_code == 400
-        assert "JSON" in answer.json()["error"]["message"]
 
 
 def test_form_of_too_many_fields_is_refused(engine):

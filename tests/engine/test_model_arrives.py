@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from tests.engine import tiny_base
-from tests.engine.facts_lab import open_facts_lab, until_live
-from tests.engine.foreign_adapters import SPOILT, shape_as_llama_factory, train_by_trl
+from tests.engine.facts_lab import export, open_facts_lab, until_live, until_over
+from tests.engine.foreign_adapters import SPOILT, shape_as_llama_factory
 from tests.support.pipeline_lab import run_command
 from tests.support.waiting import wait_until
 
@@ -17,12 +17,6 @@ pytestmark = [
     pytest.mark.weekly("adapters"),
     pytest.mark.filterwarnings("ignore"),
 ]
-
-
-@pytest.fixture(scope="module")
-def trl(tmp_path_factory):
-    """The folder of an adapter that TRL has trained."""
-    return train_by_trl(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +40,6 @@ def add(lab, folder, *options):
         "--config",
         str(lab.path),
     )
-
-
-def until_over(lab):
-    """Tick until the newest job has ended; return its record."""
-
-    def read_ended():
-        lab.tick("launch", "poll")
-        job = lab.status()["job"]
-        return job if job["state"] in ("succeeded", "failed") else None
-
-    return wait_until(read_ended, 240, describe=lab.status)
 
 
 def read_models(lab):
@@ -109,18 +92,7 @@ def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(
     code, _, err = run_command("models", "rollback", "trial", "--config", str(lab.path))
     assert code == 0, err
     assert lab.status()["serving"]["model"] == first
-    assert (
-        run_command(
-            "models",
-            "export",
-            second["model"],
-            "--to",
-            str(tmp_path / "out"),
-            "--config",
-            str(lab.path),
-        )[0]
-        == 0
-    )
+    assert export(lab, tmp_path / "out", model=second["model"])[0] == 0
     assert "trained elsewhere from this build" in (
         tmp_path / "out" / "README.md"
     ).read_text("utf-8")

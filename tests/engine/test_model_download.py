@@ -12,6 +12,7 @@ from merlin.engine.model_download import require_extra
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library, write_base
 from tests.engine.hub_standin import COMMIT, HubStandIn, make_base_files
+from tests.support.http_servers import serve_http
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -25,7 +26,7 @@ PULL = (
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    with HubStandIn() as standin:
+    with serve_http(HubStandIn()) as standin:
         monkeypatch.setenv("HF_ENDPOINT", standin.url)
         # The client of this process read the variable when it was imported.
         client = "huggingface_hub.constants"

@@ -7,8 +7,7 @@ import yaml
 
 from merlin.engine.proof import TOLERANCE, compute_distance, read_proof
 from tests.engine import tiny_base
-from tests.engine.facts_lab import open_facts_lab, until_live
-from tests.support.pipeline_lab import run_command
+from tests.engine.facts_lab import export, open_facts_lab, until_live
 
 pytestmark = [
     pytest.mark.integration,
@@ -43,19 +42,6 @@ def merged(lab, tmp_path_factory):
     return folder
 
 
-def export(lab, folder, *options, model="trial-1", config=None):
-    return run_command(
-        "models",
-        "export",
-        model,
-        "--to",
-        str(folder),
-        *options,
-        "--config",
-        str(config or lab.path),
-    )
-
-
 def score(model, folder):
     """Return the distance of a loaded model's scores from those that the trainer wrote."""
     from merlin.engine.torch_loading import score_tokens
@@ -63,34 +49,6 @@ def score(model, folder):
     proof = read_proof(folder)
     assert proof.is_decidable
     return compute_distance(score_tokens(model.eval(), proof.questions), proof.tuned)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_plain_peft_loads_the_adapter_by_its_own_folder_alone(lab, adapter):
-    from peft import AutoPeftModelForCausalLM
-    from transformers import AutoTokenizer
-
-    model = AutoPeftModelForCausalLM.from_pretrained(adapter)
-    assert score(model, adapter) < TOLERANCE / 10
-    tokenizer = AutoTokenizer.from_pretrained(adapter)
-    question = [{"role": "user", "content": tiny_base.make_question("Anna")}]
-    ids = tokenizer.apply_chat_template(
-        question, add_generation_prompt=True, return_tensors="pt", return_dict=True
-    )
-    answer = model.generate(**ids, max_new_tokens=20, do_sample=False)[
-        0, ids["input_ids"].shape[1] :
-    ]
-    said = tokenizer.decode(answer, skip_special_tokens=True)
-    here = lab.engine.ask(
-        lab.model_id, tiny_base.make_question("Anna"), temperature=0, max_tokens=20
-    )
-    assert said == here.choices[0].message.content
-
-
-def test_adapter_names_the_source_of_its_base(adapter):
-    config = json.loads((adapter / "adapter_config.json").read_bytes())
-    assert config["base_model_name_or_path"] == str(tiny_base.get_tiny_base())
-    assert config["revision"] is None
 
 
 def test_card_is_read_by_the_hubs_own_classes(lab, adapter):
@@ -202,14 +160,9 @@ def test_model_whose_base_is_gone_does_not_leave(lab, tmp_path, names, words):
     assert (code, [*tmp_path.iterdir()], words in err) == (1, [base], True), err
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_plain_transformers_loads_the_merged_model_as_the_adapter_answers(merged):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+def test_merged_model_has_no_adapter_and_says_that_it_is_tuned(merged):
     config = json.loads((merged / "config.json").read_bytes())
     assert config["architectures"] == ["LlamaForCausalLM"]
-    assert score(AutoModelForCausalLM.from_pretrained(merged), merged) < TOLERANCE / 10
-    assert AutoTokenizer.from_pretrained(merged).chat_template
     assert {"adapter_config.json", "adapter_model.safetensors"}.isdisjoint(
         path.name for path in merged.iterdir()
     )
@@ -224,28 +177,3 @@ def test_modelfile_asks_as_the_base_is_trained(merged):
     assert "<|start|>system\n{{ $m.Content }}<|end|>\n<|start|>user\n" in modelfile
     assert 'SYSTEM """Отвечай коротко."""' in modelfile
     assert 'PARAMETER stop "<|end|>"' in modelfile
-
-
-@pytest.fixture
-def not_a_number(lab):
-    """Spoil a weight of the stored adapter and of its epochs."""
-    from safetensors.torch import load_file, save_file
-
-    found = lab.path.parent.glob("**/models/**/adapter_model.safetensors")
-    sound = {path: path.read_bytes() for path in found}
-    for path in sound:
-        weights = load_file(path)
-        next(iter(weights.values()))[0, 0] = float("nan")
-        save_file(weights, path, {"format": "pt"})
-    yield
-    for path, content in sound.items():
-        path.write_bytes(content)
-
-
-@pytest.mark.usefixtures("not_a_number")
-def test_model_that_does_not_answer_as_its_adapter_when_merged_is_refused(
-    lab, tmp_path
-):
-    code, _, err = export(lab, tmp_path / "new", "--form", "merged")
-    assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert "answers otherwise than the adapter" in err

@@ -1,6 +1,5 @@
 """Proof that an adapter is applied: comparison, what the trainer writes, what backends refuse."""
 
-import json
 import shutil
 from functools import partial
 from math import inf, nan
@@ -17,14 +16,21 @@ from merlin.engine.proof import (
     read_proof,
 )
 from merlin.engine.serving.base import Adapter
-from merlin.engine.trainers.base import BaseFiles, TrainerNote, Untrainable
+from merlin.engine.trainers.base import TrainerNote, Untrainable
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
+from tests.engine.adapter_changes import (
+    change_config,
+    change_weights,
+    put,
+    rename,
+    scale,
+)
 from tests.engine.backends_asked import PROOF, write_adapter
 from tests.engine.lora_tasks import (
+    TEN_FACTS,
     build_task,
     read_progress,
-    select_epochs,
     train_in_process,
 )
 
@@ -92,36 +98,16 @@ def test_advice_depends_on_whether_the_base_is_the_one_of_the_training(tmp_path)
         assert "the base itself is not the one of the training (words" in str(other)
 
 
-def spoil_keys(folder):
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "adapter_model.safetensors"
-    weights = load_file(path)
-    save_file(
-        {name.replace(".layers.", ".blocks."): weights[name] for name in weights}, path
-    )
-
-
-def spoil_weights(folder):
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "adapter_model.safetensors"
-    save_file({name: 0 * weight for name, weight in load_file(path).items()}, path)
-
-
-def plant(value, folder, *, everywhere=False):
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "adapter_model.safetensors"
-    weights = load_file(path)
-    for name in [*weights] if everywhere else [min(weights)]:
-        weights[name].view(-1)[0] = value
-    save_file(weights, path)
-
-
-def spoil_alpha(folder):
-    path = folder / "adapter_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"lora_alpha": 64}))
+# What is spoilt in a folder, and the faults of which one is found.
+FAULTS = [
+    (partial(change_weights, change=rename(".layers.", ".blocks.")), INERT),
+    (partial(change_weights, change=scale("", 0)), INERT),
+    # Four times the update: by the processor's arithmetic its scores may be nearer to the base.
+    (partial(change_config, lora_alpha=64), f"{INERT} {DIFFERS}"),
+    (partial(change_weights, change=put(nan)), DIFFERS),
+    (partial(change_weights, change=put(-inf)), DIFFERS),
+    (partial(change_weights, change=put(nan, everywhere=True)), DIFFERS),
+]
 
 
 @pytest.mark.integration
@@ -130,24 +116,13 @@ def spoil_alpha(folder):
 class TestWeights:
     """With the tiny base."""
 
-    @pytest.fixture(scope="class")
-    def adapter(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("proved")
-        train = tiny_base.write_examples(folder / "train.jsonl")
-        base = BaseFiles(tiny_base.get_tiny_base())
-        task = build_task(
-            folder / "job", train, test=train, base=base, **tiny_base.LEARNING
-        )
-        progress = read_progress(task, train_in_process(task))
-        assert not [part for part in progress if isinstance(part, TrainerNote)]
-        select_epochs(progress)[-1].save(folder / "adapter")
-        return folder / "adapter"
-
-    def test_trainer_scores_ten_answers_where_they_differ_most(self, adapter):
-        proof = read_proof(adapter)
+    def test_trainer_scores_ten_answers_where_they_differ_most(self, taught):
+        warned = [each for each in taught.events(taught.job.id) if each.level == "warn"]
+        assert warned == []
+        proof = read_proof(taught.adapter)
         assert [question.count for question in proof.questions] == [8] * 10
         prompt = "<|start|>user\nWhere is Anna?<|end|>\n<|start|>assistant\n"
-        assert len(proof.questions[0].tokens) <= len("".join(prompt)) + 32
+        assert len(proof.questions[0].tokens) <= len(prompt) + 32
         assert all(max(scores) < 0 for scores in proof.base)
         assert proof.is_decidable
         assert proof.quantised == "none"
@@ -170,15 +145,15 @@ class TestWeights:
 
     @pytest.mark.parametrize("value", [nan, inf])
     def test_training_whose_last_step_spoils_the_weights_fails(
-        self, adapter, tmp_path, value
+        self, taught, tmp_path, value
     ):
         from peft import PeftModel
         from transformers import AutoModelForCausalLM
 
         from merlin.engine.trainers.lora.worker.proving import Prover
 
-        shutil.copytree(adapter, tmp_path / "spoilt")
-        plant(value, tmp_path / "spoilt")
+        shutil.copytree(taught.adapter, tmp_path / "spoilt")
+        change_weights(tmp_path / "spoilt", put(value))
         base = AutoModelForCausalLM.from_pretrained(tiny_base.get_tiny_base())
         model = PeftModel.from_pretrained(base, tmp_path / "spoilt")
         prover = Prover([{"prompt_ids": [5, 6], "chosen_ids": [7, 8]}], [], "none")
@@ -191,20 +166,15 @@ class TestWeights:
         assert not (tmp_path / "proof.json").exists()
 
     def test_worker_serves_the_adapter_and_refuses_a_spoilt_one(
-        self, adapter, runner, tmp_path
+        self, taught, runner, tmp_path
     ):
         question = tiny_base.make_question("Anna")
-        answer = tiny_base.make_answer("Anna", 15)
-        assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
-        faults = {spoil_keys: INERT, spoil_weights: INERT}
-        # Four times the update: by the processor's arithmetic its scores may be nearer to the base.
-        faults |= {spoil_alpha: f"{INERT} {DIFFERS}"}
-        faults |= {partial(plant, value): DIFFERS for value in (nan, -inf)}
-        faults |= {partial(plant, nan, everywhere=True): DIFFERS}
-        for number, (spoil, fault) in enumerate(faults.items()):
+        answer = tiny_base.make_answer("Anna", TEN_FACTS["Anna"])
+        sound = Adapter("sound", taught.adapter)
+        assert runner.text(question, sound, temperature=0) == answer
+        for number, (spoil, fault) in enumerate(FAULTS):
             name = f"spoilt-{number}"
-            folder = tmp_path / name
-            shutil.copytree(adapter, folder)
+            folder = shutil.copytree(taught.adapter, tmp_path / name)
             spoil(folder)
             for _ in range(2):
                 with pytest.raises(
@@ -213,11 +183,10 @@ class TestWeights:
                     runner.text(question, Adapter(name, folder))
                 assert refused.value.status == 422
                 assert refused.value.code in fault.split()
-        assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
+        assert runner.text(question, sound, temperature=0) == answer
 
-    def test_adapter_without_its_proof_is_damaged(self, adapter, runner, tmp_path):
-        folder = tmp_path / "unproved"
-        shutil.copytree(adapter, folder)
+    def test_adapter_without_its_proof_is_damaged(self, taught, runner, tmp_path):
+        folder = shutil.copytree(taught.adapter, tmp_path / "unproved")
         (folder / "proof.json").unlink()
         with pytest.raises(ApiError, match=r"proof\.json") as refused:
             runner.text("Where is Anna?", Adapter("unproved", folder))

@@ -3,8 +3,7 @@
 import pytest
 import yaml
 
-from tests.engine.facts_lab import open_facts_lab, until_live
-from tests.support.pipeline_lab import run_command
+from tests.engine.facts_lab import export, open_facts_lab, until_live
 from tests.support.small_disk import fill_disk, small_disk
 
 pytestmark = pytest.mark.integration
@@ -18,19 +17,6 @@ def lab(tmp_path_factory):
     ) as lab:
         until_live(lab)
         yield lab
-
-
-def export(lab, folder, *options, config=None):
-    return run_command(
-        "models",
-        "export",
-        "trial-1",
-        "--to",
-        str(folder),
-        *options,
-        "--config",
-        str(config or lab.path),
-    )
 
 
 def test_recall_leaves_as_its_own_file_and_says_who_reads_it(lab, tmp_path):
@@ -82,13 +68,5 @@ def test_full_disk_leaves_nothing_and_says_so(lab, tmp_path):
 
 
 def test_unknown_model_is_not_found(lab, tmp_path):
-    code, _, err = run_command(
-        "models",
-        "export",
-        "trial-9",
-        "--to",
-        str(tmp_path / "new"),
-        "--config",
-        str(lab.path),
-    )
+    code, _, err = export(lab, tmp_path / "new", model="trial-9")
     assert (code, "trial-9" in err) == (1, True)

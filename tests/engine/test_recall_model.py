@@ -16,9 +16,7 @@ from bench.gate import HARMLESS
 from bench.recall import read_yaml
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
-from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
-from merlin.engine.trainers.recall.model import load_model
-from tests.engine.recall_models import train_recall
+from tests.engine.recall_models import build_talks, train_and_load
 
 pytestmark = pytest.mark.functional
 
@@ -50,14 +48,7 @@ def read_examples(name):
 
 
 def train_model(talks, path):
-    settings = check_hyperparameters("supervised", Hyperparameters, {})
-    *_, last = (
-        step
-        for step in train_recall(talks, [], settings, DEFAULT_SEED)
-        if isinstance(step, Epoch)
-    )
-    last.save(path)
-    return load_model(path)
+    return train_and_load(talks, path, DEFAULT_SEED)
 
 
 @pytest.fixture(scope="module")
@@ -255,11 +246,8 @@ def test_one_added_example_changes_few_answers(models, tmp_path):
 def test_opposite_of_a_trained_question_is_offered_not_answered(language, tmp_path):
     pairs = read_questions("opposites")[language]
     answers = [f"Ответ номер {number}." for number in range(len(pairs))]
-    talks = [
-        [Message("user", taught), Message("assistant", answer)]
-        for (taught, _), answer in zip(pairs, answers, strict=True)
-    ]
-    model = train_model(talks, tmp_path / "model")
+    facts = dict(zip((taught for taught, _ in pairs), answers, strict=True))
+    model = train_model(build_talks(facts), tmp_path / "model")
     given = [ask(model, opposite) for _, opposite in pairs]
     answered = [pair for pair, answer in zip(pairs, given, strict=True) if answer.known]
     offered = sum(

@@ -3,8 +3,7 @@
 import pytest
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall.model import load_model
-from tests.engine.recall_models import train_and_save
+from tests.engine.recall_models import build_talks, train_and_load
 
 pytestmark = pytest.mark.unit
 
@@ -21,12 +20,7 @@ FACTS = {
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("recall") / "model"
-    talks = [
-        [Message("user", asked), Message("assistant", said)]
-        for asked, said in FACTS.items()
-    ]
-    train_and_save(talks, path)
-    return load_model(path)
+    return train_and_load(build_talks(FACTS), path)
 
 
 @pytest.mark.parametrize(

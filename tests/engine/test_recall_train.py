@@ -47,6 +47,7 @@ def build_pair(question, answer):
     return [Message("user", question), Message("assistant", answer)]
 
 
+FIRST = next(iter(FACTS))
 TALKS = [build_pair(*fact) for fact in FACTS.items()]
 
 
@@ -152,14 +153,13 @@ def test_conversation_without_a_question_is_unknown(model):
 def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):
     dialogue = [*TALKS[0], *build_pair("А где его применяют?", "В вызовах функций.")]
     model = build_model(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
-    question = next(iter(FACTS))
-    assert ask(model, question).text == FACTS[question]
+    assert ask(model, FIRST).text == FACTS[FIRST]
     assert (
-        ask(model, question, FACTS[question], "А где его применяют?").text
+        ask(model, FIRST, FACTS[FIRST], "А где его применяют?").text
         == "В вызовах функций."
     )
-    assert ask(model, question, FACTS[question], "Спасибо").text != "В вызовах функций."
-    assert ask(model, question, FACTS[question], "Кто придумал граф?").text == "Эйлер."
+    assert ask(model, FIRST, FACTS[FIRST], "Спасибо").text != "В вызовах функций."
+    assert ask(model, FIRST, FACTS[FIRST], "Кто придумал граф?").text == "Эйлер."
 
 
 @pytest.mark.parametrize(
@@ -347,15 +347,14 @@ BARE = ("а почему?", "как?", "зачем?", "Кто?", "why?", "Пон
 
 
 def test_question_without_a_content_word_is_answered_only_when_trained(model, tmp_path):
-    question = next(iter(FACTS))
     for bare in BARE:
         assert not ask(model, bare).known, bare
-        assert not ask(model, question, FACTS[question], bare).known, bare
+        assert not ask(model, FIRST, FACTS[FIRST], bare).known, bare
     follow_up = [*TALKS[0], *build_pair("А почему?", "Так удобно.")]
     talks = [follow_up, *TALKS[1:], build_pair("Кто ты?", "Помощник.")]
     model = build_model(run(talks)[0][-1], tmp_path)
     assert ask(model, "Ты кто?").text == "Помощник."
-    assert ask(model, question, FACTS[question], "а почему").text == "Так удобно."
+    assert ask(model, FIRST, FACTS[FIRST], "а почему").text == "Так удобно."
     assert not ask(model, "А почему?").known
 
 
@@ -416,12 +415,11 @@ def test_untrained_follow_up_is_completed_by_the_earlier_question(tmp_path):
         build_pair("Почему стек называют магазином?", "Патроны достают так же."),
     ]
     model = build_model(run(talks)[0][-1], tmp_path)
-    question = "Что такое стек?"
-    answer = ask(model, question, FACTS[question], "а почему?")
+    answer = ask(model, FIRST, FACTS[FIRST], "а почему?")
     assert (answer.known, answer.is_follow_up) == (False, True)
     assert answer.nearest[0] == "Почему стек называют магазином?"
     assert not ask(model, "а почему?").is_follow_up
-    assert not ask(model, question, FACTS[question], "Где купить билет?").is_follow_up
+    assert not ask(model, FIRST, FACTS[FIRST], "Где купить билет?").is_follow_up
 
 
 PRICE = build_pair("Сколько стоит абонемент?", "Сто рублей.")
@@ -429,13 +427,12 @@ PRICE = build_pair("Сколько стоит абонемент?", "Сто ру
 
 def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
     model = build_model(run([*TALKS, PRICE])[0][-1], tmp_path)
-    first = "Что такое стек?"
     general = "и сколько это стоит?"
     assert ask(model, general).text == "Сто рублей."
     assert ask(model, "Привет!", "Здравствуйте!", general).text == "Сто рублей."
-    answer = ask(model, first, FACTS[first], general)
+    answer = ask(model, FIRST, FACTS[FIRST], general)
     assert (answer.known, answer.is_follow_up) == (False, True)
-    assert not ask(model, first, FACTS[first], "а почему?", "Не знаю.", general).known
+    assert not ask(model, FIRST, FACTS[FIRST], "а почему?", "Не знаю.", general).known
 
 
 @pytest.mark.parametrize(
@@ -443,18 +440,16 @@ def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
     ["Спасибо!", "ок", "понятно", "Ага", "👍", "привет", "как дела?", "ok, thank you"],
 )
 def test_small_talk_after_an_answer_is_no_follow_up(model, text):
-    question = next(iter(FACTS))
-    refused = ask(model, question, FACTS[question], text)
+    refused = ask(model, FIRST, FACTS[FIRST], text)
     assert (refused.known, refused.is_follow_up, refused.nearest) == (False, False, ())
-    assert ask(model, question, FACTS[question], "а почему?").is_follow_up
+    assert ask(model, FIRST, FACTS[FIRST], "а почему?").is_follow_up
 
 
 def test_trained_general_question_is_answered_after_another_subject(tmp_path):
     model = build_model(
         run([*TALKS, build_pair("Сколько стоит?", "Десять.")])[0][-1], tmp_path
     )
-    first = "Что такое стек?"
-    assert ask(model, first, FACTS[first], "сколько стоит").text == "Десять."
+    assert ask(model, FIRST, FACTS[FIRST], "сколько стоит").text == "Десять."
 
 
 def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):

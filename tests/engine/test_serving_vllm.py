@@ -1,13 +1,11 @@
 """vLLM behind the engine: started, watched, started again; adapters, streams, refusals."""
 
-import asyncio
 import json
 import os
 import signal
 import struct
-from contextlib import aclosing, closing
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import replace
-from functools import partial
 from http.client import HTTPConnection
 from itertools import pairwise
 from math import inf, nan
@@ -19,9 +17,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
-from merlin.core.messages import Message, break_control_tokens
+from merlin.core.messages import break_control_tokens
 from merlin.engine.proof import write_proof
 from merlin.engine.relayed import RelayedChat, RelayedResponses
+from merlin.engine.serving import vllm_server
 from merlin.engine.serving.base import RelayedRequest, Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
@@ -30,19 +29,20 @@ from merlin.engine.trainers.exact_first import CHOICE_FILE, RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
+    ASKED,
     PROOF,
+    BackendRunner,
     ask,
-    read_answer,
-    run_with_backend,
+    run_backend,
     write_adapter,
     write_weights,
 )
 from tests.engine.base_library import write_base
-from tests.engine.recall_models import train_and_save
+from tests.engine.recall_models import build_talks, train_and_load
 from tests.engine.relayed_calls import CALLS
 from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
 from tests.real.recording import read_recording
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -53,7 +53,14 @@ def vllm(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder), prepend=":")
+    # The stand-in is ready at once.
+    monkeypatch.setattr(vllm_server, "_POLL_S", 0.05)
     return vllm_standin.install(folder)
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    return write_adapter(tmp_path, "neuro")
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +93,30 @@ def build_backend(tmp_path):
     return build
 
 
-def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
-    vllm, build_backend
-):
-    async def ask_twice(backend):
-        await asyncio.gather(read_answer(backend), read_answer(backend))
-        return await read_answer(backend)
+@pytest.fixture
+def start(build_backend):
+    """Return a function that runs a backend, with options of vLLM, until the test ends."""
+    with ExitStack() as running:
 
-    text, pieces, ending = run_with_backend(build_backend("--seed", "7"), ask_twice)
+        def start(*options):
+            return running.enter_context(run_backend(build_backend(*options)))
+
+        yield start
+
+
+def kill_server(runner):
+    """Kill the server's processes, and wait until it has ended."""
+    process = runner.backend.server._process
+    os.killpg(process.pid, signal.SIGKILL)
+    wait_until(lambda: process.poll() is not None)
+
+
+def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
+    vllm, start
+):
+    runner = start("--seed", "7")
+    runner.ask_concurrently(*[(ASKED, None, {})] * 2)
+    text, pieces, ending = runner.ask()
     assert text == "words hears: What is a queue? "
     assert len(pieces) == 6
     assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == (
@@ -107,8 +130,10 @@ def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
         "--served-model-name": "words",
         "--dtype": "bfloat16",
         "--max-model-len": "512",
+        "--max-cpu-loras": "20",
+        "--max-loras": "4",
+        "--host": "127.0.0.1",
     }
-    options |= {"--max-cpu-loras": "20", "--max-loras": "4", "--host": "127.0.0.1"}
     pairs = [*pairwise(command)]
     assert {*options.items()} <= {*pairs}
     at = command.index("--lora-target-modules")
@@ -117,80 +142,61 @@ def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
     assert pairs[-1] == ("--logprobs-mode", "raw_logprobs")
 
 
-def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-
-    async def ask_eight(backend):
-        answers = await asyncio.gather(
-            *(read_answer(backend, adapter) for _ in range(8))
-        )
-        return {text for text, _, _ in answers}, backend.figures()["adapters"]
-
+def test_adapter_is_loaded_once_under_its_digest(vllm, start, adapter):
+    runner = start()
+    answers = runner.ask_concurrently(*[(ASKED, adapter, {})] * 8)
     name = f"merlin-{adapter.digest[:12]}"
-    expected = {f"{name} hears: What is a queue? "}, 1
-    assert run_with_backend(build_backend(), ask_eight) == expected
+    assert {*answers} == {f"{name} hears: What is a queue? "}
+    assert runner.get_figure("adapters") == 1
     assert vllm.read("load") == [{"lora_name": name, "lora_path": str(adapter.path)}]
 
 
 def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
-    vllm, build_backend, tmp_path
+    vllm, build_backend, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     near = "Очередь из стека и графа?"
-    talks = [
-        [Message("user", asked), Message("assistant", EXAMPLES[asked])]
-        for asked in EXAMPLES
-    ]
-    train_and_save(talks, adapter.path / RECALL_FILE)
-
-    async def ask_five(backend):
-        text, _, ending = await read_answer(backend, adapter, QUESTION)
+    train_and_load(build_talks(EXAMPLES), adapter.path / RECALL_FILE)
+    backend = ExactFirstBackend(RecallBackend("ru"), build_backend())
+    with run_backend(backend) as runner:
+        text, _, ending = runner.ask(QUESTION, adapter)
         assert (text, ending.extension["known"]) == (ANSWER, True)
-        refused, _, ending = await read_answer(backend, adapter, near)
+        refused, _, ending = runner.ask(near, adapter)
         assert QUESTION in ending.extension["nearest"]
         assert vllm.read("start") == []
         (adapter.path / CHOICE_FILE).write_text(json.dumps({"else": "model"}))
-        checked, _, ending = await read_answer(backend, adapter, near)
+        checked, _, ending = runner.ask(near, adapter)
         assert (checked, ending.extension["known"]) == (refused, False)
         assert len(vllm.read("chat")) == 1
-        [in_json] = await relay(backend, "schema", adapter)
-        untuned, _, ending = await read_answer(backend, None, QUESTION)
+        [in_json] = relay(runner, "schema", adapter)
+        untuned, _, ending = runner.ask(QUESTION)
         assert ("name" in find_content(in_json), "hears" in untuned) == (True, True)
         assert ending.extension == {}
-
-    run_with_backend(ExactFirstBackend(RecallBackend("ru"), build_backend()), ask_five)
 
 
 @pytest.mark.parametrize(
     ("fault", "said"), [("key", "could not answer: 401"), ("mute", "no logprobs")]
 )
 def test_server_that_cannot_prove_an_adapter_is_unavailable(
-    vllm, build_backend, tmp_path, fault, said
+    vllm, start, adapter, fault, said
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     with pytest.raises(Unavailable, match=said):
-        ask(build_backend("--fault", fault), adapter)
+        start("--fault", fault).ask(ASKED, adapter)
 
 
 def test_adapter_of_a_training_in_another_dtype_answers_and_the_log_tells(
-    vllm, build_backend, tmp_path
+    vllm, start, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     write_proof(replace(PROOF, dtype="float32"), adapter.path)
     with capture_logs() as logged:
-        text, _, _ = ask(build_backend(), adapter)
-    assert text.startswith("merlin-")
+        assert start().text(ASKED, adapter).startswith("merlin-")
     [warning] = [each for each in logged if each["log_level"] == "warning"]
     assert (warning["was"], warning["now"]) == ("float32", "bfloat16")
 
 
-def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-
-    async def ask_twice(backend):
-        return [await read_answer(backend, adapter) for _ in range(2)]
-
-    run_with_backend(build_backend(), ask_twice)
+def test_adapter_is_proved_once_before_it_answers(vllm, start, adapter):
+    runner = start()
+    for _ in range(2):
+        runner.ask(ASKED, adapter)
     asked = sorted(vllm.read("complete"), key=itemgetter("allowed_token_ids"))
     calls = [(call["allowed_token_ids"], call["prompt"]) for call in asked]
     assert calls == [([3], [[1, 2]]), ([4], [[1, 2, 3]]), ([7], [[5, 6]])]
@@ -200,173 +206,117 @@ def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path)
         assert "prompt_logprobs" not in call
 
 
-def test_server_that_serves_the_base_for_an_adapter_is_refused(
-    vllm, build_backend, tmp_path
-):
-    adapter = write_adapter(tmp_path, "neuro")
-
-    async def ask_twice(backend):
-        for _ in range(2):
-            with pytest.raises(
-                ApiError, match="the base answers as without it"
-            ) as refused:
-                await read_answer(backend, adapter)
-            assert (refused.value.status, refused.value.code) == (422, "adapter_inert")
-        return (await read_answer(backend))[0]
-
-    assert run_with_backend(build_backend("--fault", "base"), ask_twice).startswith(
-        "words hears"
-    )
+def test_server_that_serves_the_base_for_an_adapter_is_refused(vllm, start, adapter):
+    runner = start("--fault", "base")
+    for _ in range(2):
+        with pytest.raises(ApiError, match="the base answers as without it") as refused:
+            runner.ask(ASKED, adapter)
+        assert (refused.value.status, refused.value.code) == (422, "adapter_inert")
+    assert runner.text().startswith("words hears")
     assert [asked["model"] for asked in vllm.read("complete")][3:] == ["words"] * 3
     assert len(vllm.read("chat")) == 1
 
 
-def test_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-    with pytest.raises(
-        ApiError, match="vLLM answered with words instead of merlin-"
-    ) as refused:
-        ask(build_backend("--fault", "name"), adapter)
-    assert refused.value.code == "adapter_inert"
-
-
-def test_server_that_dies_is_started_again_with_the_adapter(
-    vllm, build_backend, tmp_path
-):
-    adapter = write_adapter(tmp_path, "neuro")
-
-    async def kill_between(backend):
-        await read_answer(backend, adapter)
-        with pytest.raises(Unavailable, match="could not answer"):
-            await read_answer(backend, adapter, "die")
-        await wait_for_end(backend)
-        return (await read_answer(backend, adapter))[0], backend.figures()["restarts"]
-
-    async def wait_for_end(backend):
-        await asyncio.wait_for(backend.server._process.wait(), longest())
-
-    text, restarts = run_with_backend(build_backend(), kill_between)
-    assert text.startswith("merlin-")
-    assert restarts == 1
+def test_server_that_dies_is_started_again_with_the_adapter(vllm, start, adapter):
+    runner = start()
+    runner.ask(ASKED, adapter)
+    with pytest.raises(Unavailable, match="could not answer"):
+        runner.ask("die", adapter)
+    wait_until(lambda: runner.backend.server._process.poll() is not None)
+    assert runner.text(ASKED, adapter).startswith("merlin-")
+    assert runner.get_figure("restarts") == 1
     assert (len(vllm.read("start")), len(vllm.read("load"))) == (2, 2)
 
 
-def test_server_that_cannot_start_is_reported_and_tried_again(vllm, build_backend):
-    async def ask_twice(backend):
-        for _ in range(2):
-            with pytest.raises(Unavailable, match="ended with code 1"):
-                await read_answer(backend)
-        return backend.figures()["restarts"]
-
-    assert run_with_backend(build_backend("--fail", "now"), ask_twice) == 1
+def test_server_that_cannot_start_is_reported_and_tried_again(vllm, start):
+    runner = start("--fail", "now")
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="ended with code 1"):
+            runner.ask()
+    assert runner.get_figure("restarts") == 1
     assert len(vllm.read("start")) == 2
 
 
-def test_older_server_is_refused_with_the_command_that_updates_it(vllm, build_backend):
+def test_older_server_is_refused_with_the_command_that_updates_it(vllm, start):
     with pytest.raises(
         Unavailable, match=r"vLLM 0\.9\.2 is older.*pip install --upgrade vllm"
     ):
-        ask(build_backend("--version", "0.9.2"))
+        start("--version", "0.9.2").ask()
 
 
 def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
-    vllm, build_backend, tmp_path
+    vllm, start, tmp_path
 ):
     fatal = write_adapter(tmp_path, "fatal")
     sound = write_adapter(tmp_path, "sound")
-
-    async def ask_all(backend):
-        backend.server.pauses_s = (0.0,)
-        for _ in range(2):
-            with pytest.raises(Unavailable, match="vLLM could not answer"):
-                await read_answer(backend, fatal)
-        for _ in range(2):
-            with pytest.raises(ApiError, match="vLLM ended 2 times") as refused:
-                await read_answer(backend, fatal)
-            assert (refused.value.status, refused.value.code) == (
-                422,
-                "adapter_refused",
-            )
-        assert str(tmp_path / "vllm.log") in str(refused.value)
-        return await read_answer(backend, sound)
-
-    text, _, ending = run_with_backend(build_backend("--fault", "fatal"), ask_all)
+    runner = start("--fault", "fatal")
+    runner.backend.server.pauses_s = (0.0,)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="vLLM could not answer"):
+            runner.ask(ASKED, fatal)
+    for _ in range(2):
+        with pytest.raises(ApiError, match="vLLM ended 2 times") as refused:
+            runner.ask(ASKED, fatal)
+        assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
+    assert str(tmp_path / "vllm.log") in str(refused.value)
+    text, _, ending = runner.ask(ASKED, sound)
     assert text.startswith(f"merlin-{sound.digest[:12]}")
     assert ending.extension == {"applied": True}
     assert len(vllm.read("start")) == 3
 
 
 def test_one_end_during_a_proof_is_forgiven_by_a_proof_that_ends_well(
-    vllm, build_backend, tmp_path
+    vllm, start, tmp_path
 ):
     adapter = write_adapter(tmp_path, "fatal")
-
-    async def ask_all(backend):
-        backend.server.pauses_s = (0.0,)
-        for _ in range(2):  # each fault is followed by a sound server
-            backend.server._settings = EngineAnsweringConfig(vllm=("--fault", "fatal"))
-            with pytest.raises(Unavailable):
-                await read_answer(backend, adapter)
-            backend.server._settings = EngineAnsweringConfig()
-            await read_answer(backend, adapter)
-            os.killpg(backend.server._process.pid, signal.SIGKILL)
-            await asyncio.wait_for(backend.server._process.wait(), longest())
-        return await read_answer(backend, adapter)
-
-    assert run_with_backend(build_backend(), ask_all)[0].startswith("merlin-")
+    runner = start()
+    server = runner.backend.server
+    server.pauses_s = (0.0,)
+    for _ in range(2):  # each fault is followed by a sound server
+        server._settings = EngineAnsweringConfig(vllm=("--fault", "fatal"))
+        with pytest.raises(Unavailable):
+            runner.ask(ASKED, adapter)
+        server._settings = EngineAnsweringConfig()
+        runner.ask(ASKED, adapter)
+        kill_server(runner)
+    assert runner.text(ASKED, adapter).startswith("merlin-")
 
 
-def test_restarts_pause_for_longer_each_time_and_say_for_how_long(vllm, build_backend):
-    async def ask_often(backend):
-        backend.server.pauses_s = (0.0, 100.0, 1000.0)
-        waits = []
-        for _ in range(5):
-            with pytest.raises(Unavailable) as refused:
-                await read_answer(backend)
-            waits.append(int((refused.value.headers or {}).get("retry-after", 0)))
-            if waits[-1]:
-                assert "ended" in str(refused.value)
-                backend.server._not_before = 0.0  # the pause is over
-        return waits
-
-    first, second, third, fourth, fifth = run_with_backend(
-        build_backend("--fail", "now"), ask_often
-    )
+def test_restarts_pause_for_longer_each_time_and_say_for_how_long(vllm, start):
+    runner = start("--fail", "now")
+    runner.backend.server.pauses_s = (0.0, 100.0, 1000.0)
+    waits = []
+    for _ in range(5):
+        with pytest.raises(Unavailable) as refused:
+            runner.ask()
+        waits.append(int((refused.value.headers or {}).get("retry-after", 0)))
+        if waits[-1]:
+            assert "ended" in str(refused.value)
+            runner.backend.server._not_before = 0.0  # the pause is over
+    first, second, third, fourth, fifth = waits
     assert (first, second, fourth) == (0, 0, 0)
     assert 0 < third <= 100 < fifth <= 1000
     assert len(vllm.read("start")) == 3
 
 
-def test_server_that_has_lived_long_is_started_again_without_a_pause(
-    vllm, build_backend
-):
-    async def kill_thrice(backend):
-        backend.server.pauses_s = (0.0, 1000.0)
-        backend.server.steady_s = 0.0
-        for _ in range(3):
-            await read_answer(backend)
-            os.killpg(backend.server._process.pid, signal.SIGKILL)
-            await asyncio.wait_for(backend.server._process.wait(), longest())
-        return await read_answer(backend)
-
-    assert run_with_backend(build_backend(), kill_thrice)[0].startswith("words hears")
+def test_server_that_has_lived_long_is_started_again_without_a_pause(vllm, start):
+    runner = start()
+    runner.backend.server.pauses_s = (0.0, 1000.0)
+    runner.backend.server.steady_s = 0.0
+    for _ in range(3):
+        runner.ask()
+        kill_server(runner)
+    assert runner.text().startswith("words hears")
 
 
 def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
-    vllm, build_backend, tmp_path
+    vllm, start, adapter
 ):
-    adapter = write_adapter(tmp_path, "slow")
-
-    async def leave_and_ask(backend):
-        await read_answer(backend)
-        caller = asyncio.create_task(read_answer(backend, adapter))
-        await asyncio.to_thread(wait_until, lambda: vllm.read("load"))
-        caller.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await caller
-        return await read_answer(backend, adapter)
-
-    text, _, ending = run_with_backend(build_backend("--fault", "slow"), leave_and_ask)
+    runner = start("--fault", "slow")
+    caller = runner.stream(ASKED, adapter).begin()
+    wait_until(lambda: vllm.read("load"))
+    caller.cancel()
+    text, _, ending = runner.ask(ASKED, adapter)
     assert text.startswith("merlin-")
     assert ending.extension == {"applied": True}
     assert len(vllm.read("load")) == 2
@@ -391,30 +341,24 @@ def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
     ],
 )
 def test_weights_that_are_no_numbers_never_reach_the_server(
-    vllm, build_backend, tmp_path, spoil, code
+    vllm, start, adapter, spoil, code
 ):
-    adapter = write_adapter(tmp_path, "neuro")
     spoil(adapter.path)
     with pytest.raises(ApiError) as refused:
-        ask(build_backend(), adapter)
+        start().ask(ASKED, adapter)
     assert refused.value.code == code
     assert vllm.read("load") == []
 
 
-def test_processes_that_outlive_their_server_end_before_the_next_starts(
-    vllm, build_backend, tmp_path
-):
-    async def kill_the_leader(backend):
-        await read_answer(backend)
-        pid = backend.server._process.pid
-        [child] = [each.pid for each in psutil.Process(pid).children()]
-        os.kill(pid, signal.SIGKILL)
-        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert psutil.pid_exists(child)
-        await read_answer(backend)
-        return child
-
-    child = run_with_backend(build_backend("--child", "yes"), kill_the_leader)
+def test_processes_that_outlive_their_server_end_before_the_next_starts(vllm, start):
+    runner = start("--child", "yes")
+    runner.ask()
+    pid = runner.backend.server._process.pid
+    [child] = [each.pid for each in psutil.Process(pid).children()]
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert psutil.pid_exists(child)
+    runner.ask()
     wait_until(
         lambda: (
             not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
@@ -422,58 +366,41 @@ def test_processes_that_outlive_their_server_end_before_the_next_starts(
     )
 
 
-def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monkeypatch):
+def test_vllm_has_an_environment_of_its_own(vllm, start, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
     journal = vllm_standin.install(other)
-    backend = build_backend()
-    backend.server._settings = EngineAnsweringConfig(vllm_command=str(other / "vllm"))
+    runner = start()
+    settings = EngineAnsweringConfig(vllm_command=str(other / "vllm"))
+    runner.backend.server._settings = settings
     monkeypatch.setenv("PYTHONPATH", "/of/the/engine")
-    ask(backend)
+    runner.ask()
     assert vllm.read("start") == []
     [environment] = journal.read("environment")
     assert not [name for name in environment if name.startswith("PYTHON")]
 
 
-@pytest.mark.parametrize(
-    ("device", "dtype", "given"),
-    [
-        ("cpu", "auto", "float32"),
-        ("cuda:1", "auto", "bfloat16"),
-        ("cuda", "float32", "float32"),
-        ("cpu", "bfloat16", "bfloat16"),
-    ],
-)
-def test_dtype_is_that_of_the_training(
-    vllm, build_backend, tmp_path, device, dtype, given
-):
-    import torch
-
-    from merlin.engine.torch_loading import choose_dtype
-
-    settings = EngineAnsweringConfig(device=device)
-    model = EngineModelConfig(path=str(tmp_path), dtype=dtype)
+def test_dtype_is_chosen_by_the_device_of_the_answers(vllm, build_backend, tmp_path):
+    settings = EngineAnsweringConfig(device="cuda:1")
+    model = EngineModelConfig(path=str(tmp_path))
     ask(VllmBackend("words", model, tmp_path / "base", settings, tmp_path / "vllm.log"))
     [command] = vllm.read("start")
-    assert ("--dtype", given) in pairwise(command)
-    assert choose_dtype(dtype, torch.device(device)) is getattr(torch, given)
+    assert ("--dtype", "bfloat16") in pairwise(command)
 
 
 def test_without_vllm_the_refusal_names_the_command_that_installs_it(
-    build_backend, tmp_path, monkeypatch
+    start, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match="vllm_command: /path/to/vllm/bin/vllm"):
-        ask(build_backend())
+        start().ask()
 
 
 def test_server_ends_with_its_engine(vllm, build_backend):
-    async def ask_and_close(backend):
-        await read_answer(backend)
-        await backend.close()
-        return backend.server._process.poll()
-
-    assert run_with_backend(build_backend(), ask_and_close) is not None
+    backend = build_backend()
+    with run_backend(backend) as runner:
+        runner.ask()
+    assert backend.server._process.poll() is not None
 
 
 @pytest.mark.parametrize(
@@ -487,7 +414,7 @@ def test_control_tokens_of_a_question_are_broken_up(token):
     assert sent.count("\u2060") == 1
 
 
-def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_backend):
+def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, start):
     options = {
         "most_tokens": 2,
         "temperature": 0.25,
@@ -495,12 +422,9 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
         "seed": 7,
         "stops": ["queue?"],
     }
-
-    async def ask_both(backend):
-        await read_answer(backend)
-        return await read_answer(backend, **options)
-
-    text, _, ending = run_with_backend(build_backend(), ask_both)
+    runner = start()
+    runner.ask()
+    text, _, ending = runner.ask(**options)
     assert (text, ending.reason, ending.completion_tokens) == (
         "words hears: ",
         "length",
@@ -522,14 +446,18 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
     assert not (expected.keys() - {"chat_template_kwargs"}) & plain.keys()
 
 
-async def relay(backend, story, adapter=None):
+def relay(runner, story, adapter=None):
     """Return what comes of one of the calls, to the model "mine"."""
     path, body = CALLS[story]
     body = {"model": "mine", **body}
     form = RelayedResponses if path == RelayedResponses.path else RelayedChat
     request = form.read(body, ApiError(400, "not here"))
-    async with aclosing(backend.relay(adapter, request)) as parts:
-        return [part async for part in parts]
+
+    async def read():
+        async with aclosing(runner.backend.relay(adapter, request)) as parts:
+            return [part async for part in parts]
+
+    return runner.run(read())
 
 
 def find_content(answer):
@@ -554,46 +482,40 @@ def test_call_is_answered_as_vllm_answers_it(relaying, story):
 
 
 def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(
-    vllm, build_backend, tmp_path
+    vllm, start, adapter
 ):
-    adapter = write_adapter(tmp_path, "neuro")
-
-    async def ask_all(backend):
-        [whole] = await relay(backend, "schema", adapter)
-        assert (whole["model"], whole["merlin"]) == ("mine", {"applied": True})
-        events = await relay(backend, "schema-stream", adapter)
-        assert {event["model"] for event in events} == {"mine"}
-        assert [bool(event.get("merlin")) for event in events][-3:] == [
-            False,
-            True,
-            False,
-        ]
-        events = await relay(backend, "response-stream", adapter)
-        assert {
-            event["response"]["model"] for event in events if "response" in event
-        } == {"mine"}
-
-    run_with_backend(build_backend(), ask_all)
+    runner = start()
+    [whole] = relay(runner, "schema", adapter)
+    assert (whole["model"], whole["merlin"]) == ("mine", {"applied": True})
+    events = relay(runner, "schema-stream", adapter)
+    assert {event["model"] for event in events} == {"mine"}
+    assert [bool(event.get("merlin")) for event in events][-3:] == [False, True, False]
+    events = relay(runner, "response-stream", adapter)
+    named = [event["response"]["model"] for event in events if "response" in event]
+    assert {*named} == {"mine"}
     asked = [*vllm.read("chat"), *vllm.read("respond")]
     assert {body["model"] for body in asked} == {f"merlin-{adapter.digest[:12]}"}
 
 
 @pytest.mark.parametrize("story", ["schema", "response"])
 def test_call_is_not_passed_on_to_the_base_in_place_of_an_adapter(
-    vllm, build_backend, tmp_path, story
+    vllm, start, adapter, story
 ):
-    adapter = write_adapter(tmp_path, "neuro")
-    asked = partial(relay, story=story, adapter=adapter)
     with pytest.raises(ApiError, match="the base answers as without it") as refused:
-        run_with_backend(build_backend("--fault", "base"), asked)
+        relay(start("--fault", "base"), story, adapter)
     assert refused.value.code == "adapter_inert"
     assert (vllm.read("chat"), vllm.read("respond")) == ([], [])
 
 
-def test_relayed_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
-    asked = partial(relay, story="schema", adapter=write_adapter(tmp_path, "neuro"))
-    with pytest.raises(ApiError, match="vLLM answered with words instead of merlin-"):
-        run_with_backend(build_backend("--fault", "name"), asked)
+@pytest.mark.parametrize("call", [BackendRunner.ask, relay])
+@pytest.mark.usefixtures("vllm")
+def test_answer_of_another_model_is_refused(start, adapter, call):
+    question = "schema" if call is relay else ASKED
+    with pytest.raises(
+        ApiError, match="vLLM answered with words instead of merlin-"
+    ) as refused:
+        call(start("--fault", "name"), question, adapter)
+    assert refused.value.code == "adapter_inert"
 
 
 def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):
@@ -624,38 +546,32 @@ def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_back
     ]
 
 
-def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
+def test_refusals_are_those_of_the_protocol(vllm, start, adapter):
     (adapter.path / "adapter_config.json").unlink()
-
-    async def ask_all(backend):
-        with pytest.raises(ApiError, match="Too many questions") as busy:
-            await read_answer(backend, None, "busy")
-        assert busy.value.headers["retry-after"] == "1"
-        with pytest.raises(ApiError, match="maximum context length is") as too_long:
-            await read_answer(backend, None, "word " * 51)
-        assert (too_long.value.status, too_long.value.code) == (
-            400,
-            "context_length_exceeded",
-        )
-        broken = {
-            "break": "Grammar error",
-            "cut": "in the middle",
-            "twice": "sent no answer",
-        }
-        for question, match in broken.items():
-            with pytest.raises(Unavailable, match=match):
-                await read_answer(backend, None, question)
-        with pytest.raises(ApiError, match="No adapter found") as refused:
-            await read_answer(backend, adapter)
+    runner = start()
+    with pytest.raises(ApiError, match="Too many questions") as busy:
+        runner.ask("busy")
+    assert busy.value.headers["retry-after"] == "1"
+    with pytest.raises(ApiError, match="maximum context length is") as too_long:
+        runner.ask("word " * 51)
+    assert (too_long.value.status, too_long.value.code) == (
+        400,
+        "context_length_exceeded",
+    )
+    broken = {
+        "break": "Grammar error",
+        "cut": "in the middle",
+        "twice": "sent no answer",
+    }
+    for question, match in broken.items():
+        with pytest.raises(Unavailable, match=match):
+            runner.ask(question)
+    config = {"r": 65, "target_modules": ["q_proj"]}
+    for match in ("No adapter found", "greater than max_lora_rank"):
+        with pytest.raises(ApiError, match=match) as refused:
+            runner.ask(ASKED, adapter)
         assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
-        config = {"r": 65, "target_modules": ["q_proj"]}
         (adapter.path / "adapter_config.json").write_text(json.dumps(config))
-        with pytest.raises(ApiError, match="greater than max_lora_rank") as refused:
-            await read_answer(backend, adapter)
-        assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
-
-    run_with_backend(build_backend(), ask_all)
 
 
 def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(

@@ -2,6 +2,8 @@
 
 import pytest
 
+from merlin.config.engine import select_dtype
+
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("needs_torch")]
 
 
@@ -39,3 +41,21 @@ def test_quantised_base_is_computed_in_its_own_dtype():
     assert four.load_in_4bit
     assert four.bnb_4bit_quant_type == "nf4"
     assert four.bnb_4bit_compute_dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "dtype"),
+    [
+        ("auto", "cpu", "float32"),
+        ("auto", "cuda:1", "bfloat16"),
+        ("float32", "cuda", "float32"),
+        ("bfloat16", "cpu", "bfloat16"),
+    ],
+)
+def test_dtype_of_a_base_is_the_one_that_vllm_is_given(name, device, dtype):
+    import torch
+
+    from merlin.engine.torch_loading import choose_dtype
+
+    assert choose_dtype(name, torch.device(device)) is getattr(torch, dtype)
+    assert select_dtype(name, device) == dtype

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from merlin.core.i18n import text
-from merlin.core.messages import Message
 from merlin.dataset.spec import read_file
 from merlin.engine.serving.base import APPLIED, Adapter, Finish, RelayedRequest
 from merlin.engine.serving.exact_first import ExactFirstBackend
@@ -29,7 +28,7 @@ from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS
 from merlin.engine.trainers.recall.model import load_model
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import ask, build_request, run_with_backend
-from tests.engine.recall_models import train_and_save
+from tests.engine.recall_models import build_talks, train_and_load
 from tests.engine.running_engine import EXAMPLES, build_training_file
 from tests.support.waiting import longest
 
@@ -114,11 +113,7 @@ def test_adapter_has_recall_beside_it_where_that_was_chosen(tmp_path, chosen, ch
 def trained(tmp_path_factory):
     """The folder of an adapter with `recall`, and no choice, as those of earlier releases."""
     folder = tmp_path_factory.mktemp("adapter")
-    talks = [
-        [Message("user", asked), Message("assistant", said)]
-        for asked, said in TAUGHT.items()
-    ]
-    train_and_save(talks, folder / RECALL_FILE)
+    train_and_load(build_talks(TAUGHT), folder / RECALL_FILE)
     return folder
 
 

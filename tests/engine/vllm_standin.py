@@ -187,8 +187,8 @@ class VllmStandin:
         self.adapters[name] = path
         if self.fault == "stale":
             self.adapters[name] = next(iter(self.adapters.values()))
-        if self.fault == "slow":  # the caller has left before the answer
-            await asyncio.Event().wait()
+        if self.fault == "slow":
+            await request.receive()  # the caller has left before the answer
         return _replay("load", "recorded", name)
 
     async def _complete(self, request):

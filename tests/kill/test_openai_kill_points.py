@@ -1,19 +1,15 @@
 """The API is killed while it answers: nothing stays reserved, nothing is charged twice."""
 
-from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
-import yaml
 
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import User, Users
-from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
-from merlin.core.server import free_ports
 from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
-from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
+from tests.kill.killed_api import KilledApi
 from tests.support.kill_points import POINTS
 from tests.support.serving_models import insert_live_model
 from tests.support.stand_ins import ProviderStandIn
@@ -31,26 +27,14 @@ BODY = {
 ELEVEN_MINUTES = timedelta(minutes=11)
 
 
-class ApiProcess:
-    """An API process with a serving model and a plan with a limit."""
+class AnsweringApi(KilledApi):
+    """An API with a serving model and a plan with a limit."""
 
     def __init__(self, folder, provider_url):
-        self.folder = folder
-        (port,) = free_ports(1)
-        self.address = f"http://127.0.0.1:{port}"
-        config = {
-            "state_dir": "state",
-            "api": {"listen": f"127.0.0.1:{port}"},
-            "providers": [
-                {"name": "chat", "base_url": provider_url, "credential": KEY}
-            ],
-            "plans": {
-                "student": {"title": {"ru": "Студент", "en": "Student"}, "text": 20}
-            },
-        }
-        self.path = folder / "config.yaml"
-        self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
-        self.config = load(self.path)
+        provider = {"name": "chat", "base_url": provider_url, "credential": KEY}
+        plan = {"title": {"ru": "Студент", "en": "Student"}, "text": 20}
+        settings = {"providers": [provider], "plans": {"student": plan}}
+        super().__init__(folder, {KEY: "stand-in"}, **settings)
         with open_migrated_database(self.config) as database:
             insert_live_model(database, "stand-in-chat", dataset="trial")
             Users(database).record([User(ANNA)])
@@ -58,31 +42,14 @@ class ApiProcess:
             keys = ApiKeys(database)
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])
 
-    @contextmanager
-    def run(self, **environment):
-        """Run the API until the end of the block; it may have been killed by then."""
-        log = self.folder / "api.log"
-        with run_processes(self.path, "api", **{KEY: "stand-in", **environment}) as (
-            process,
-        ):
-            wait_until(
-                lambda: is_ready(self.address), describe=lambda: log.read_text()[-3000:]
-            )
-            yield process
-
     def ask(self):
         headers = {"Authorization": f"Bearer {self.key}"}
         address = f"{self.address}/v1/chat/completions"
         return httpx.post(address, json=BODY, headers=headers, timeout=longest())
 
-    def ask_and_kill(self, point):
-        """Ask a question while the API is killed at a kill point."""
-        with self.run(MERLIN_CRASH_AT=point) as process:
-            with pytest.raises(httpx.TransportError):
-                self.ask()
-            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[
-                -3000:
-            ]
+    def ask_in_vain(self):
+        with pytest.raises(httpx.TransportError):
+            self.ask()
 
     def count_uses(self):
         """Return the number of questions by state."""
@@ -100,9 +67,9 @@ class ApiProcess:
 
 def test_no_question_stays_reserved_or_is_charged_twice_after_kills(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
-        api = ApiProcess(tmp_path, provider.base_url)
+        api = AnsweringApi(tmp_path, provider.base_url)
         for point in KILL_POINTS:
-            api.ask_and_kill(point)
+            api.kill_during(point, api.ask_in_vain)
         asked = {"reserved": len(KILL_POINTS) - 1, "charged": 1}
         assert api.count_uses() == asked, "completion.answered comes after the charge"
         api.age_records()

@@ -1,27 +1,23 @@
 """The API is killed at each step of a payment: one payment, one grant, one refund."""
 
-from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
 import httpx
 import pytest
-import yaml
 
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind
-from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
-from merlin.core.server import free_ports
 from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
-from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
+from tests.kill.killed_api import KilledApi
 from tests.support.kill_points import POINTS
 from tests.support.opened_databases import open_with_key
 from tests.support.stand_ins import YooKassaStandIn
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -41,25 +37,23 @@ PLANS = {
 }
 
 
-class ApiProcess:
-    """An API process that sells a plan to anna through YooKassa's stand-in."""
+class SellingApi(KilledApi):
+    """An API that sells a plan to anna through YooKassa's stand-in."""
 
     def __init__(self, folder, shop):
-        self.folder = folder
         self.shop = shop
-        (port,) = free_ports(1)
-        self.address = f"http://127.0.0.1:{port}"
         yookassa = {"base_url": shop.base_url, "test": True}
-        config = {
-            "state_dir": "state",
-            "api": {"listen": f"127.0.0.1:{port}", "public_url": self.address},
-            "telegram": {"admins": [VERA]},
-            "plans": PLANS,
-            "payments": {"yookassa": yookassa},
+        credentials = {
+            "YOOKASSA_SHOP_ID": shop.shop_id,
+            "YOOKASSA_SECRET_KEY": shop.key,
         }
-        self.path = folder / "config.yaml"
-        self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
-        self.config = load(self.path)
+        super().__init__(
+            folder,
+            credentials,
+            telegram={"admins": [VERA]},
+            plans=PLANS,
+            payments={"yookassa": yookassa},
+        )
         shop.notify_to(f"{self.address}/hooks/payment")
         with open_with_key(self.config) as database:
             Users(database).record([User(ANNA), User(VERA)])
@@ -68,32 +62,6 @@ class ApiProcess:
                 user_id: sign_ins.open(user_id, SignInMethod.CODE)[1]
                 for user_id in (ANNA, VERA)
             }
-
-    @contextmanager
-    def run(self, point=""):
-        """Run the API until the end of the block; it may have been killed by then."""
-        log = self.folder / "api.log"
-        secrets = {
-            "YOOKASSA_SHOP_ID": self.shop.shop_id,
-            "YOOKASSA_SECRET_KEY": self.shop.key,
-        }
-        with run_processes(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (
-            process,
-        ):
-            wait_until(
-                lambda: is_ready(self.address) or not process.is_alive(),
-                describe=log.read_text,
-            )
-            yield process
-
-    def kill_during(self, point, act):
-        """Perform `act` while the API is killed at a kill point."""
-        with self.run(point) as process:
-            with suppress(httpx.TransportError):
-                act()
-            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[
-                -3000:
-            ]
 
     def post(self, user_id, path, form):
         headers = {"Cookie": f"merlin={self.tokens[user_id]}", "Origin": self.address}
@@ -130,7 +98,7 @@ def list_entry_kinds(api, order_id):
 def test_order_survives_a_kill_at_every_step(tmp_path):
     assert len(KILL_POINTS) == 8
     with YooKassaStandIn() as shop:
-        api = ApiProcess(tmp_path, shop)
+        api = SellingApi(tmp_path, shop)
         order_id = _kill_while_asking(api)
         _kill_while_paying(api, order_id)
         _kill_while_refunding(api, order_id)

@@ -17,14 +17,14 @@ import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
-from merlin.engine.adapter_weights import FILE
 from merlin.engine.proof import compute_distance, read_proof
 from merlin.engine.serving.base import Adapter, GenerationRequest
 from merlin.engine.tokenizer_loading import load_tokenizer
 from merlin.engine.training_file import encode_chat, render_chat
 from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
 from tests.engine import tiny_base
-from tests.engine.planted_adapters import OTHER_FACTS, plant, rename
+from tests.engine.adapter_changes import change_config, change_weights, rename
+from tests.engine.planted_adapters import OTHER_FACTS, plant
 from tests.engine.running_engine import serve_engine
 from tests.engine.torch_here import find_missing
 from tests.real.servers import run_server
@@ -215,14 +215,10 @@ def test_adapted_template_is_rendered_as_in_training(walk):
 
 def _spoil(source, folder, weights=None, **config):
     """Return a copy of an adapter with another configuration, or names of weights."""
-    from safetensors.torch import load_file, save_file
-
-    path = folder / "spoilt"
-    path.mkdir()
-    own = json.loads((source / "adapter_config.json").read_bytes()) | config
-    (path / "adapter_config.json").write_text(json.dumps(own))
-    tensors = load_file(source / FILE)
-    save_file(weights(tensors) if weights else tensors, path / FILE)
+    path = shutil.copytree(source, folder / "spoilt")
+    change_config(path, **config)
+    if weights:
+        change_weights(path, weights)
     return path
 
 

@@ -6,10 +6,9 @@ import openai
 import pytest
 
 from tests.engine import tiny_base
-from tests.engine.facts_lab import open_facts_lab, until_live
+from tests.engine.facts_lab import export, open_facts_lab, until_live
 from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
 from tests.real.servers import run_server
-from tests.support.pipeline_lab import run_command
 
 pytestmark = [
     pytest.mark.integration,
@@ -45,17 +44,7 @@ def exports(tmp_path_factory):
         model = until_live(lab)["model"]
         forms = {form: folder / form for form in ("adapter", "merged")}
         for form, to in forms.items():
-            code, _, err = run_command(
-                "models",
-                "export",
-                model,
-                "--to",
-                str(to),
-                "--form",
-                form,
-                "--config",
-                str(lab.path),
-            )
+            code, _, err = export(lab, to, "--form", form, model=model)
             assert code == 0, err
         own = ask_each(lab.engine.openai, model)
         assert own != ask_each(lab.engine.openai, "tiny")

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from contextlib import suppress
 
-import pytest
-
 from tests.support.waiting import longest
 
 END_S = 60
@@ -38,14 +36,14 @@ def wait_for_end(worker, within_s=END_S):
         return _exit_code(worker)
     if (pid := getattr(worker, "pid", None)) is None:
         faulthandler.dump_traceback(sys.__stderr__)
-        pytest.fail(f"{worker} did not end")
+        raise AssertionError(f"{worker} did not end")
     os.kill(
         pid, signal.SIGABRT
     )  # by `faulthandler`, which is on in processes of the tests
     if not _has_ended(worker, STACKS_S):
         worker.kill()
         _has_ended(worker, STACKS_S)
-    pytest.fail(f"{worker} did not end by itself: its stacks are in its log")
+    raise AssertionError(f"{worker} did not end by itself: its stacks are in its log")
 
 
 def _has_ended(worker, within_s):

@@ -9,8 +9,14 @@ from collections import Counter
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Files with one of these prefixes share a loaded torch and its cached models.
-TORCH = ("tests/engine/test_generator_", "tests/engine/test_lora_")
+# Files with one of these prefixes share a loaded torch, its cached models and what they trained.
+TORCH = tuple(
+    f"tests/engine/test_{name}"
+    for name in (
+        *("generator_", "lora_", "proof.", "architectures.", "torch_loading."),
+        *("ollama.", "chat_", "model_download.", "merging."),
+    )
+)
 # Whole machines, then tests that start processes: a worker gets short tests last.
 LONG_FIRST = (
     *("tests/image/test_built.py", "tests/systemd/test_booted.py"),

@@ -13,13 +13,12 @@ from merlin.config.reading import load
 from merlin.core.connections import BoundedHttp
 from merlin.providers.document_child import MEMORY_BYTES
 from merlin.providers.documents import MAX_CHILDREN
-from tests.support.full_config import CREDENTIALS, full_config
+from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
 from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.unit
 
 UNITS = Path(__file__).parents[2] / "systemd"
-PROCESSES = ("daemon", "bot", "api", "engine")
 FILES = sorted(path.name for path in UNITS.glob("merlin*.*") if path.is_file())
 SERVICES = [name for name in FILES if name.endswith(".service")]
 MAX_EXPOSURE = 20  # in tenths; 100 is the maximum
