@@ -144,12 +144,17 @@ def test_class_that_ollama_does_not_know_is_refused(tuned, tmp_path):
     assert refused.value.arguments["kind"] == "LibraForCausalLM"
 
 
-def test_adapter_names_where_its_base_is_found(tuned, base, tmp_path):
-    model = EngineModelConfig(hub="makers/tiny", revision="v2")
-    write_adapter(tuned, model, base, tmp_path / "new")
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ({"hub": "makers/tiny", "revision": "v2"}, ("makers/tiny", "v2")),
+        ({"path": "/bases/tiny"}, ("/bases/tiny", None)),
+    ],
+)
+def test_adapter_names_where_its_base_is_found(tuned, base, tmp_path, place, found):
+    write_adapter(tuned, EngineModelConfig(**place), base, tmp_path / "new")
     config = json.loads((tmp_path / "new/adapter_config.json").read_bytes())
-    found = config["base_model_name_or_path"], config["revision"]
-    assert found == ("makers/tiny", "v2")
+    assert (config["base_model_name_or_path"], config["revision"]) == found
     assert (tmp_path / "new/tokenizer.json").is_file()
 
 

@@ -19,6 +19,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.core.errors import ProviderError
 from merlin.core.messages import Message, break_control_tokens
 from merlin.engine.proof import write_proof
 from merlin.engine.relayed import RelayedChat, RelayedResponses
@@ -184,6 +185,16 @@ def test_adapter_of_a_training_in_another_dtype_answers_and_the_log_tells(
     assert (warning["was"], warning["now"]) == ("float32", "bfloat16")
 
 
+def test_adapter_that_changes_too_little_to_decide_is_not_called_applied(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "neuro")
+    write_proof(replace(PROOF, base=PROOF.tuned), adapter.path)
+    text, _, ending = ask(build_backend(), adapter)
+    assert text.startswith("merlin-")
+    assert ending.extension == {}
+
+
 def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
@@ -221,13 +232,17 @@ def test_server_that_serves_the_base_for_an_adapter_is_refused(
     assert len(vllm.read("chat")) == 1
 
 
-def test_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
+@pytest.mark.parametrize(("fault", "chats"), [("name", 0), ("chat", 1)])
+def test_answer_of_another_model_is_refused(
+    vllm, build_backend, tmp_path, fault, chats
+):
     adapter = write_adapter(tmp_path, "neuro")
     with pytest.raises(
         ApiError, match="vLLM answered with words instead of merlin-"
     ) as refused:
-        ask(build_backend("--fault", "name"), adapter)
+        ask(build_backend("--fault", fault), adapter)
     assert refused.value.code == "adapter_inert"
+    assert len(vllm.read("chat")) == chats
 
 
 def test_server_that_dies_is_started_again_with_the_adapter(
@@ -294,6 +309,30 @@ def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
     assert text.startswith(f"merlin-{sound.digest[:12]}")
     assert ending.extension == {"applied": True}
     assert len(vllm.read("start")) == 3
+
+
+def test_end_during_a_proof_counts_where_another_question_has_started_the_server_since(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "fatal")
+
+    async def ask_all(backend):
+        backend.server.pauses_s = (0.0,)
+
+        async def end_and_start_again(*_):
+            os.killpg(backend.server._process.pid, signal.SIGKILL)
+            await asyncio.wait_for(backend.server._process.wait(), longest())
+            await read_answer(backend)
+            raise ProviderError("the connection broke off")
+
+        backend._score = end_and_start_again
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="the connection broke off"):
+                await read_answer(backend, adapter)
+        with pytest.raises(ApiError, match="vLLM ended 2 times"):
+            await read_answer(backend, adapter)
+
+    run_with_backend(build_backend(), ask_all)
 
 
 def test_one_end_during_a_proof_is_forgiven_by_a_proof_that_ends_well(
@@ -593,7 +632,7 @@ def test_call_is_not_passed_on_to_the_base_in_place_of_an_adapter(
 def test_relayed_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
     asked = partial(relay, story="schema", adapter=write_adapter(tmp_path, "neuro"))
     with pytest.raises(ApiError, match="vLLM answered with words instead of merlin-"):
-        run_with_backend(build_backend("--fault", "name"), asked)
+        run_with_backend(build_backend("--fault", "chat"), asked)
 
 
 def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):
