@@ -36,6 +36,15 @@ def test_reason_of_a_verdict_gives_its_word(status, reason, state):
     assert compute_state(VerdictStatus(status), reason) is state
 
 
+def test_word_tells_what_proceeds_by_itself_and_what_waits_for_people():
+    moving = {state.value for state in CommitState if state.is_moving}
+    named = "waiting working committed built training testing"
+    assert moving == {*named.split()}
+    waiting = {state.value for state in CommitState if state.needs_care}
+    named = "parked rejected left_out held failed gated pinned"
+    assert waiting == {*named.split()}
+
+
 def test_model_of_a_commit_changes_its_word():
     training = VerdictStatus.TRAINING
     serving = VerdictStatus.SERVING
