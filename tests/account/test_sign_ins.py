@@ -225,6 +225,14 @@ def test_only_the_person_who_opened_a_login_answers_it_and_only_once(logins):
     )
 
 
+def test_confirmed_login_confirms_no_other_that_the_person_opened(logins):
+    opened = [logins.start() for _ in range(2)]
+    mine, _ = [logins.show(key, ANNA) for _, key, _ in opened]
+    logins.settle(mine.login_id, ANNA, is_own=True)
+    states = [logins.of_browser(browser).state for *_, browser in opened]
+    assert states == [LoginState.CONFIRMED, LoginState.SHOWN]
+
+
 def test_login_that_expired_is_not_confirmed(logins, clock):
     _, key, _ = logins.start()
     login = logins.show(key, ANNA)
