@@ -70,6 +70,19 @@ def test_name_set_by_many_at_once_gets_one_owner(accounts):
     assert [entry.target for entry in entries] == [f"user:{owner}"]
 
 
+def test_names_in_any_spelling_are_found_where_they_are_somebodys(accounts):
+    accounts.set_name(ANNA, "petrova", BY)
+    found = accounts.list_ids([" PETROVA ", "sidorov", "no name"])
+    assert found == {" PETROVA ": ANNA}
+
+
+def test_password_is_that_of_the_person(accounts):
+    accounts.set_name(ANNA, "petrova", BY)
+    accounts.set_name(BORIS, "sidorov", BY)
+    accounts.set_password(ANNA, "a hash", BY)
+    assert [accounts.lock_password(each) for each in (ANNA, BORIS)] == ["a hash", ""]
+
+
 @on_both_databases
 def test_rename_to_one_name_by_many_at_once_succeeds_for_one(accounts):
     run_at_once(lambda number: accounts.set_name(ANNA + number, f"person{number}", BY))
@@ -210,6 +223,14 @@ def test_only_the_person_who_opened_a_login_answers_it_and_only_once(logins):
     assert (
         logins.settle(other.login_id, BORIS, is_own=True).state is LoginState.CONFIRMED
     )
+
+
+def test_confirmed_login_confirms_no_other_that_the_person_opened(logins):
+    opened = [logins.start() for _ in range(2)]
+    mine, _ = [logins.show(key, ANNA) for _, key, _ in opened]
+    logins.settle(mine.login_id, ANNA, is_own=True)
+    states = [logins.of_browser(browser).state for *_, browser in opened]
+    assert states == [LoginState.CONFIRMED, LoginState.SHOWN]
 
 
 def test_login_that_expired_is_not_confirmed(logins, clock):

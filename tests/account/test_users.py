@@ -99,6 +99,8 @@ def test_search_ends_with_the_last_person_it_returns(users, url):
 def test_unknown_user_is_not_found(users):
     for query in ("", " ", "9" * 40, "%", "1004", "-1", "'"):
         assert users.find(query) == [], query
+    texts = [str(ANNA), "x", "9" * 40, "-1"]
+    assert [user.user_id for user in users.list_of_ids(texts)] == [ANNA]
 
 
 def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock):

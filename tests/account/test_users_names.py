@@ -24,6 +24,14 @@ def test_chosen_language_beats_the_client_language(user, language):
     assert user.speaks("ru") == language
 
 
+@pytest.mark.parametrize(
+    ("user", "zone"),
+    [(User(1, zone="Asia/Tokyo"), "Asia/Tokyo"), (User(1), "Europe/Moscow")],
+)
+def test_chosen_zone_beats_the_usual_one(user, zone):
+    assert user.time_zone("Europe/Moscow") == ZoneInfo(zone)
+
+
 def test_known_time_zone_is_found():
     assert zone_of("Europe/Moscow") == ZoneInfo("Europe/Moscow")
 

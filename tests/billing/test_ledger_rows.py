@@ -52,6 +52,20 @@ def test_repeated_payment_notification_is_stored_once(shop):
     assert list_terms(shop) == [(0, 30)]
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_payment_is_of_the_time_that_the_gateway_tells_or_of_its_order(
+    shop, clock, is_told
+):
+    purchase = shop.order()
+    clock.move(3600)
+    told = clock() if is_told else None
+    clock.move(3600)
+    payment = shop.make_payment(purchase, "pay", at=told)
+    shop.billing.ledger.record_payment(purchase.purchase_id, payment)
+    (paid, _) = shop.billing.ledger.entries(purchase.purchase_id)
+    assert paid.at == (told or purchase.created_at)
+
+
 def test_failed_transaction_stores_nothing(shop):
     purchase = shop.order()
 

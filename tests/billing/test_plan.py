@@ -8,8 +8,10 @@ from merlin.billing.quota import (
     Allowance,
     Format,
     allowance_of,
+    allowance_text,
     allows_model,
     plan_of,
+    plan_title,
 )
 from merlin.config.reading import load
 from merlin.core.errors import ConfigError
@@ -43,6 +45,28 @@ def test_models_are_matched_by_patterns(model, is_allowed):
     (free,) = make_plans({"free": FREE})
     assert allows_model(free, model) is is_allowed
     assert allows_model(UNLIMITED, model)
+
+
+@pytest.mark.parametrize(
+    ("allowance", "shown"),
+    [
+        (Allowance(day=0), "not included"),
+        (Allowance(), "unlimited"),
+        (Allowance(day=20), "20 a day"),
+        (Allowance(month=300), "300 a month"),
+        (Allowance(day=20, month=300), "20 a day, up to 300 a month"),
+    ],
+)
+def test_allowance_is_told_with_each_of_its_limits(allowance, shown):
+    assert allowance_text(allowance, "en") == shown
+
+
+def test_plan_that_is_gone_is_called_by_its_name():
+    plans = make_plans({"free": FREE})
+    assert [plan_title(plans, name, "en") for name in ("free", "gone")] == [
+        "Free",
+        "gone",
+    ]
 
 
 def test_first_plan_is_the_default():

@@ -67,7 +67,24 @@ def test_expired_order_is_not_reused(shop, clock):
     first = shop.order()
     clock.move(25 * 3600)
     assert not first.may_be_paid(clock())
+    assert first.state_at(clock()) is PurchaseState.EXPIRED
     assert shop.order().purchase_id != first.purchase_id
+
+
+def test_order_that_was_paid_does_not_expire(shop, clock):
+    purchase, _ = shop.buy()
+    clock.move(25 * 3600)
+    assert purchase.state_at(clock()) is PurchaseState.PAID
+
+
+def test_amount_of_an_order_counts_its_payments_and_no_refunds(shop):
+    purchase, grant = shop.buy()
+    shop.refund(grant, 100)
+    price = purchase.order.amount
+    assert shop.billing.purchases.get(purchase.purchase_id).amount == price
+    shop.pay(purchase)
+    twice = shop.billing.purchases.get(purchase.purchase_id).amount
+    assert twice.minor == 2 * price.minor
 
 
 def test_open_orders_per_user_are_limited(shop, clock):
@@ -127,7 +144,8 @@ def test_states_never_go_back(shop, clock):
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.end_unpaid(purchase.purchase_id, ended)
-    assert not purchases.advance(purchase.purchase_id, PurchaseState.PENDING)
+    for reached in (PurchaseState.PENDING, PurchaseState.PAID):
+        assert not purchases.advance(purchase.purchase_id, reached)
     assert read_state(shop, purchase) is PurchaseState.PAID
 
 

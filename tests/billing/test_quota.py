@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from merlin.billing.quota import Allowance, Format, Left, Period, compute_left, today
+from merlin.billing.quota import (
+    Allowance,
+    Format,
+    Left,
+    Period,
+    QuestionPack,
+    compute_left,
+    today,
+)
 from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
@@ -70,6 +78,15 @@ def test_question_is_free_when_neither_day_nor_month_is_used_up(
 def test_tighter_period_is_shown(allowance, used, shown):
     left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.used, left.limit, left.period) == shown
+
+
+@pytest.mark.parametrize(
+    ("ends_in_s", "remaining"), [(None, 3), (1, 3), (0, 0), (-1, 0)]
+)
+def test_pack_has_its_unused_questions_until_it_ends(ends_in_s, remaining):
+    ends = None if ends_in_s is None else LATE + timedelta(seconds=ends_in_s)
+    pack = QuestionPack(1001, Format.VOICE, 5, "grant:1:voice", ends, used=2)
+    assert pack.remaining(LATE) == remaining
 
 
 def test_packs_add_to_the_remaining_quota_even_above_a_lowered_limit():

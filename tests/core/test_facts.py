@@ -18,7 +18,14 @@ LIST = "Порядок:\n1. Лоб\n2. Нос\n3. Рот"
         ("Звоните 8 912 345-67-89.", "Звоните +7 912 345-67-89.", ""),
         # Eight and seven mean the same only before ten other digits.
         ("Звоните 8123456.", "Звоните 7123456.", "address"),
+        ("Сдайте до 15 апреля.", "Сдайте до 15 марта.", "unit"),
+        ("Запишитесь к врачу.", "Запишитесь к врачу Соколовой.", "name"),
+        ("Штраф — 2000 рублей.", "Штраф — две тысячи рублей.", ""),
+        ("Штраф — три тысячи рублей.", "Штраф — две тысячи рублей.", "number"),
+        ("Штраф — 1000 рублей.", "Штраф — тысяча рублей.", ""),
+        # Two taught words may stand in a sentence.
+        ("Роман написал Лев Толстой из Тулы.", "Лев Толстой.", ""),
     ],
 )
-def test_list_cut_short_and_another_number_are_changes(answer, reference, kind):
+def test_fact_that_is_missing_or_another_one_is_a_change(answer, reference, kind):
     assert find_changed(answer, reference) == kind

@@ -96,7 +96,7 @@ def test_amount_of_a_stored_notice_is_formatted_if_it_is_one(stored, shown):
 
 
 def test_sum_of_costs_is_of_those_in_the_currency_of_the_first():
-    costs = [None, Cost(5, "USD"), Cost(7, "RUB"), Cost(1, "USD")]
+    costs = [None, Cost(5, "USD"), Cost(7, "RUB"), Cost(1, "USD"), Cost(2, "RUB")]
     assert sum_costs(costs) == Cost(6, "USD")
     assert sum_costs([None]) is None
 
@@ -105,6 +105,8 @@ def test_sum_of_costs_is_of_those_in_the_currency_of_the_first():
     ("micro", "currency", "price", "estimate"),
     [
         (790_000, "USD", "$0.79", "about $0.79"),
+        (10_000, "USD", "$0.01", "about $0.01"),
+        (100, "USD", "$0.0001", "less than $0.01"),
         (1_200, "USD", "$0.0012", "less than $0.01"),
         (5, "GBP", "0.000005\u00a0GBP", "less than 0.01\u00a0GBP"),
         (0, "USD", "free", "free"),

@@ -193,6 +193,24 @@ def test_example_without_a_pair_is_an_error_among_pairs():
     assert (checked.found, checked.rejected, len(checked.examples)) == (14, 2, 12)
 
 
+@pytest.mark.parametrize(
+    ("at", "rules"), [(1, {"same-rejected"}), (2, set())], ids=["same", "other"]
+)
+def test_answers_that_call_a_function_are_compared_by_their_calls(at, rules):
+    call = {**CALL, "function": {"name": "look", "arguments": f'{{"at": {at}}}'}}
+    text = f"""messages:
+  - user: Где лоб?
+  - role: assistant
+    tool_calls: {json.dumps([CALL])}
+rejected:
+  role: assistant
+  tool_calls: {json.dumps([call])}
+tools: {json.dumps([TOOL])}
+"""
+    checked = check_files(make_pairs(12) | {"examples/call.yaml": text})
+    assert {"same-rejected", "no-rejected"} & {*finding_rules(checked)} == rules
+
+
 def test_without_dpo_the_rejected_answer_is_ignored_with_a_note():
     checked = check_files(make_pairs(12, DATASET_YAML))
     notes = [

@@ -197,6 +197,7 @@ def test_record_that_breaks_its_format_is_reported_with_the_path_inside(
         (b'{"a": 1}\n{"a": ' + b"[" * 100_000, 2, 1, "import-json"),
         ('{"а": "один"}\n{"'.encode() + b'\xd0\xb0": "\xff"}', 2, 8, "not-utf8"),
         ("question,answer\nчто,".encode() + b"\xff\n", 2, 5, "not-utf8"),
+        ("question,answer\né,".encode() + b"\xff\n", 2, 3, "not-utf8"),
         (b'{"question": "\xed\xa0\xbd", "answer": "b"}\n', 1, 15, "control-character"),
         (b'\n[{"prompt": "a", "completion": "b"},\n  {"a" 1}]', 3, 8, "import-json"),
         (b'[{"prompt": "a", "completion": "b"}', 1, 36, "import-json"),

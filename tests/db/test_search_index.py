@@ -80,6 +80,31 @@ def test_meaning_is_found_once_the_texts_are_encoded(index):
     assert index.rank(TREES, "и в на") == []
 
 
+def test_vectors_of_another_encoder_are_not_compared(index):
+    ((number, text), *_) = index.list_unencoded(1)
+    index.store_vectors([(number, b"anothers" + encode_entry(text)[8:])])
+    assert index.rank_by_meaning(EVERYWHERE, text, 5, -1) == {}
+
+
+def test_entry_with_a_word_of_the_question_is_near_whatever_it_means(index):
+    question = "С чего начинают?"
+    vector = encode_entry(question)
+    opposite = vector[:8] + bytes((256 - each) % 256 for each in vector[8:])
+    index.store_vectors(
+        (number, vector if text == TEXTS["c"] else opposite)
+        for number, text in index.list_unencoded(9)
+    )
+    ranked = index.rank(TREES, question)
+    assert find_paths(index, ranked) == ["a", "b", "c"]
+
+
+def test_stem_that_nobody_wrote_is_no_word_of_the_vocabulary(index):
+    vocabulary = index.read_vocabulary(TREES)
+    assert vocabulary.similar_words("обхот") == ("обход",)
+    assert vocabulary.similar_words("вершинв") == ("вершины",)
+    assert vocabulary.similar_words("вершит") == ()
+
+
 def test_vectors_of_another_encoder_are_forgotten(index):
     ((number, text), *_) = index.list_unencoded(1)
     index.store_vectors([(number, encode_entry(text))])

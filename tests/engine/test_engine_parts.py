@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from peewee import OperationalError
 
@@ -124,6 +125,16 @@ def test_unusable_database_is_refused_and_left_unchanged(tmp_path, harm, key):
     assert refused.value.key == key
     assert str(path) in text("ru", key, **refused.value.arguments)
     assert [path for path in before if path not in set(tmp_path.rglob("*"))] == []
+
+
+def test_database_that_is_refused_is_closed(tmp_path):
+    path = tmp_path / "engine.db"
+    Database(path).close()
+    set_future_version(path)
+    with pytest.raises(Refused):
+        Database(path)
+    opened = [each.path for each in psutil.Process().open_files()]
+    assert str(path) not in opened
 
 
 def test_database_that_cannot_be_opened_is_not_called_damaged(tmp_path):

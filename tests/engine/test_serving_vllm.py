@@ -1,5 +1,6 @@
 """vLLM behind the engine: started, watched, started again; adapters, streams, refusals."""
 
+import asyncio
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.core.errors import ProviderError
 from merlin.core.messages import break_control_tokens
 from merlin.engine.proof import write_proof
 from merlin.engine.relayed import RelayedChat, RelayedResponses
@@ -33,6 +35,7 @@ from tests.engine.backends_asked import (
     PROOF,
     BackendRunner,
     ask,
+    read_answer,
     run_backend,
     write_adapter,
     write_weights,
@@ -42,7 +45,7 @@ from tests.engine.recall_models import build_talks, train_and_load
 from tests.engine.relayed_calls import CALLS
 from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
 from tests.real.recording import read_recording
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -193,6 +196,16 @@ def test_adapter_of_a_training_in_another_dtype_answers_and_the_log_tells(
     assert (warning["was"], warning["now"]) == ("float32", "bfloat16")
 
 
+@pytest.mark.usefixtures("vllm")
+def test_adapter_that_changes_too_little_to_decide_is_not_called_applied(
+    start, adapter
+):
+    write_proof(replace(PROOF, base=PROOF.tuned), adapter.path)
+    text, _, ending = start().ask(ASKED, adapter)
+    assert text.startswith("merlin-")
+    assert ending.extension == {}
+
+
 def test_adapter_is_proved_once_before_it_answers(vllm, start, adapter):
     runner = start()
     for _ in range(2):
@@ -263,6 +276,28 @@ def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
     assert text.startswith(f"merlin-{sound.digest[:12]}")
     assert ending.extension == {"applied": True}
     assert len(vllm.read("start")) == 3
+
+
+def test_end_during_a_proof_counts_where_another_question_has_started_the_server_since(
+    vllm, start, tmp_path
+):
+    adapter = write_adapter(tmp_path, "fatal")
+    runner = start()
+    backend = runner.backend
+    backend.server.pauses_s = (0.0,)
+
+    async def end_and_start_again(*_):
+        os.killpg(backend.server._process.pid, signal.SIGKILL)
+        await asyncio.wait_for(backend.server._process.wait(), longest())
+        await read_answer(backend)
+        raise ProviderError("the connection broke off")
+
+    backend._score = end_and_start_again
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="the connection broke off"):
+            runner.ask(ASKED, adapter)
+    with pytest.raises(ApiError, match="vLLM ended 2 times"):
+        runner.ask(ASKED, adapter)
 
 
 def test_one_end_during_a_proof_is_forgiven_by_a_proof_that_ends_well(
@@ -508,14 +543,15 @@ def test_call_is_not_passed_on_to_the_base_in_place_of_an_adapter(
 
 
 @pytest.mark.parametrize("call", [BackendRunner.ask, relay])
-@pytest.mark.usefixtures("vllm")
-def test_answer_of_another_model_is_refused(start, adapter, call):
+@pytest.mark.parametrize(("fault", "chats"), [("name", 0), ("chat", 1)])
+def test_answer_of_another_model_is_refused(vllm, start, adapter, call, fault, chats):
     question = "schema" if call is relay else ASKED
     with pytest.raises(
         ApiError, match="vLLM answered with words instead of merlin-"
     ) as refused:
-        call(start("--fault", "name"), question, adapter)
+        call(start("--fault", fault), question, adapter)
     assert refused.value.code == "adapter_inert"
+    assert len([*vllm.read("chat"), *vllm.read("respond")]) == chats
 
 
 def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):

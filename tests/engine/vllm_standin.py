@@ -8,9 +8,10 @@ and the question, one word per chunk; tokens are words. A question of one word m
 probability of a token after a prompt is that of the adapter's proof; with `--weights yes` that of
 the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
 serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
-has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
-`--fault slow` never tells that an adapter is loaded, `--fault key` loads none with any key,
-`--fault mute` tells no probability. `--child yes` starts a process that lives on.
+has answered, `--fault chat` says so of a chat alone, `--fault fatal` ends by a question to an
+adapter "fatal", as EngineCore does, `--fault slow` never tells that an adapter is loaded,
+`--fault key` loads none with any key, `--fault mute` tells no probability. `--child yes` starts a
+process that lives on.
 The calls of `relayed_calls` are answered as a real vLLM did when tests/real recorded it.
 
 `install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
@@ -242,7 +243,8 @@ class VllmStandin:
         return f"data: {json.dumps(content | {'model': self._get_name(body)})}\n\n"
 
     def _get_name(self, body):
-        return self.name if self.fault == "name" else body["model"]
+        is_other = self.fault == "name" or (self.fault == "chat" and "messages" in body)
+        return self.name if is_other else body["model"]
 
     async def _answer(self, body, text):
         words = [f"{word} " for word in f"{body['model']} hears: {text}".split()]

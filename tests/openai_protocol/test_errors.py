@@ -73,6 +73,7 @@ def test_path_of_a_field_is_written_as_the_protocol_does():
         (429, {"type": "insufficient_quota"}, ProviderError),
         (400, {"message": "The file is still being processed"}, ProviderBusy),
         (400, {"code": "adapter_inert"}, ModelUnapplied),
+        (400, {"code": "adapter_refused"}, ModelUnapplied),
         (400, {"code": "model_not_found"}, ModelGone),
         (400, "Invalid model name passed in model=x", ModelGone),
         (404, {"message": "no such model"}, ModelGone),
@@ -84,6 +85,20 @@ def test_status_and_code_of_an_answer_tell_what_it_means(status, error, kind):
     path = "/v1/chat/completions"
     found = error_of_status(status, {}, error, path, ProviderUnknown)
     assert type(found) is kind
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/chat/completions", ModelGone),
+        ("/v1/models/x", ModelGone),
+        ("/v1/audio/transcriptions", ModelGone),
+        ("/v1/files/x", ProviderError),
+    ],
+)
+def test_model_is_gone_only_where_a_model_is_asked(path, kind):
+    error = {"message": "The model was not found"}
+    assert type(error_of_status(404, {}, error, path, ProviderUnknown)) is kind
 
 
 def test_error_names_status_code_request_and_field_and_no_secret():

@@ -126,6 +126,9 @@ def test_page_is_the_newest_twenty_unless_asked_otherwise(query, page):
         ({"limit": "1001"}, "limit"),
         ({"limit": "٣"}, "limit"),
         ({"limit": "-5"}, "limit"),
+        ({"limit": "x"}, "limit"),
+        # Python reads no number of so many digits.
+        ({"limit": "9" * 5000}, "limit"),
         ({"order": "newest"}, "order"),
     ],
 )
@@ -140,4 +143,6 @@ def test_metadata_of_a_query_are_its_pairs_and_not_too_many():
     assert parse_metadata_filter(query) == {"a": "1", "b[c]": "2"}
     with pytest.raises(ApiError) as caught:
         parse_metadata_filter({f"metadata[{number}]": "" for number in range(17)})
+    most = {f"metadata[{number}]": "" for number in range(16)}
+    assert len(parse_metadata_filter(most)) == 16
     assert caught.value.param == "metadata"

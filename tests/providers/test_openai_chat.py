@@ -56,7 +56,8 @@ def read_pieces(server, *, total_s=60.0, received=None):
     received = [] if received is None else received
 
     async def read():
-        chat = OpenAIChat(server.base_url, "sk-key", total_s=total_s)
+        # Some end an address with a slash.
+        chat = OpenAIChat(f"{server.base_url}/", "sk-key", total_s=total_s)
         try:
             async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
                 async for piece in answer:

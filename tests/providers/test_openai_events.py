@@ -55,6 +55,19 @@ def test_comments_other_fields_and_events_after_the_end_are_ignored():
     assert read_events(stream.encode()) == EVENTS
 
 
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (f"note: 1\n{LINES}", EVENTS),
+        (f"note: 1\n{DONE}", []),
+        ('{"n": 1}', [{"n": 1}]),
+        (": keep-alive\nevent: end\nid: 7\nretry: 5\n", []),
+    ],
+)
+def test_other_lines_are_an_answer_only_where_nothing_is_streamed(stream, events):
+    assert read_events(stream.encode()) == events
+
+
 NESTED = pytest.param("[" * 100_000, id="nested")
 
 

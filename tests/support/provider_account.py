@@ -83,9 +83,9 @@ def plant_account():
     """Return an account of 12 files and 5 models, and the examples that it has.
 
     Files 1 to 6 have conversations, of which file 4 repeats two of file 1, file 5 has a line cut
-    off and one without an answer, and file 6 was only tested with; 7 is no JSON at all; 8 to 10
-    have preferences, 11 repeats 8 whole, and 12 is a copy of 2 under another name. The examples
-    are (question, answer, rejected answer or None, split or None).
+    off and one without an answer, and file 6 was only tested with, file 1 also trained; 7 is no
+    JSON at all; 8 to 10 have preferences, 11 repeats 8 whole, and 12 is a copy of 2 under another
+    name. The examples are (question, answer, rejected answer or None, split or None).
     """
     files = {}
     known = set()
@@ -109,7 +109,7 @@ def plant_account():
             "model": base,
             "fine_tuned_model": f"ft:{base}:demo::{number}",
             "training_file": f"file-{file}",
-            "validation_file": "file-6" if number == 1 else None,
+            "validation_file": {1: "file-6", 2: "file-1"}.get(number),
             "hyperparameters": HYPERPARAMETERS | {"n_epochs": number},
             "method": {
                 "type": method,

@@ -162,6 +162,13 @@ def test_build_older_than_the_live_one_is_refused(world, launches):
     assert old.value.key == "add-old-build"
 
 
+def test_build_that_was_live_before_a_newer_one_gets_another_model(world, launches):
+    world.serve(1, make_examples(), spec=SMALL)
+    world.serve(2, make_examples(13), spec=SMALL)
+    job = launch_arrival(launches, arrive(build=f"{FACE}-1"))
+    assert job.build_id == world.verdict(1).build_id
+
+
 def test_build_that_was_passed_over_gets_its_model_if_no_newer_one_is_live(
     world, launches
 ):

@@ -46,6 +46,15 @@ def test_reason_of_a_verdict_and_its_model_give_its_word(status, reason, model, 
     assert compute_state(VerdictStatus(status), reason, **model) is state
 
 
+def test_word_tells_what_proceeds_by_itself_and_what_waits_for_people():
+    moving = {state.value for state in CommitState if state.is_moving}
+    named = "waiting working committed built training testing"
+    assert moving == {*named.split()}
+    waiting = {state.value for state in CommitState if state.needs_care}
+    named = "parked rejected left_out held failed gated pinned"
+    assert waiting == {*named.split()}
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "after", "state"),
     [

@@ -114,6 +114,28 @@ def test_unchanged_commit_uses_the_existing_build(world):
     assert shown.build == f"{FACE}-1"
 
 
+def test_commit_is_known_while_it_is_on_the_branch(world, clock):
+    first, second = (world.push(number, make_examples()) for number in (1, 2))
+    world.history.drop_commits(1, clock())
+    known = [sha in world.history for sha in (first, second, "0" * 40)]
+    assert known == [True, False, False]
+
+
+def test_newest_verdict_is_one_of_the_dataset(world):
+    world.push(1, make_examples())
+    world.push(2, make_examples(), spec=make_spec("python"))
+    assert world.history.latest(FACE).position == 1
+    assert world.history.follows_newest_build(FACE)
+
+
+@pytest.mark.parametrize(("count", "follows"), [(13, True), (12, False), (14, False)])
+def test_next_build_follows_a_commit_that_made_the_newest_one(world, count, follows):
+    world.push(1, make_examples(14))
+    world.push(2, make_examples(12))
+    world.push(3, make_examples(count))
+    assert world.history.follows_newest_build(FACE) is follows
+
+
 def test_author_is_the_last_one_who_changed_the_blob(world):
     world.push(1, make_examples(), author="anna")
     world.push(2, make_examples(13, changed=(3,)), author="boris")
@@ -173,8 +195,10 @@ def test_each_build_keeps_its_examples_whatever_later_builds_hold(world):
 
 def test_changed_system_text_applies_to_every_example(world):
     world.push(1, make_examples())
-    world.push(2, make_examples(), spec=make_spec(system="Одним словом."))
-    for build_id, system in ((1, make_spec().system), (2, "Одним словом.")):
+    # Another dataset has had that text already.
+    world.push(2, make_examples(), spec=make_spec("python", system="Одним словом."))
+    world.push(3, make_examples(), spec=make_spec(system="Одним словом."))
+    for build_id, system in ((1, make_spec().system), (3, "Одним словом.")):
         taught = read_conversations(world.models.db, build_id, "train")
         assert {messages[0].content for _, messages in taught} == {system}
 

@@ -1,5 +1,7 @@
 """Decisions of the gate on answers; a sample of `bench gate`: planted and harmless changes."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.gate import Course, add_example, replace_answer, try_changes
@@ -8,7 +10,7 @@ from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.evaluation import JudgedAnswer, classify_answer, pair_answers
 from merlin.training.gate import find_hold, sign_test
-from merlin.training.scores import EvaluationQuestion, question_digest
+from merlin.training.scores import EvaluationQuestion, QuestionKind, question_digest
 
 pytestmark = pytest.mark.functional
 NOT_KNOWN = Answer("Не знаю.", known=False)
@@ -177,6 +179,18 @@ def test_floor_requires_a_share_whatever_served_before(right, reason):
         hold_reason([True] * 20, [True] * right + [False] * (20 - right), rule=rule)
         == reason
     )
+
+
+@pytest.mark.parametrize(("tests", "is_held"), [([], True), ([True] * 5, False)])
+def test_floor_is_of_disguised_questions_where_there_are_no_others(tests, is_held):
+    wrong = [judge_answer(number, False) for number in range(5)]
+    disguised = [
+        replace(each, question=replace(each.question, kind=QuestionKind.DISGUISED))
+        for each in wrong
+    ]
+    answers = [judge_answer(*answer) for answer in enumerate(tests)] + disguised
+    hold = find_hold(GateRule(FLOOR, 0.8), answers, [])
+    assert (hold is not None) == is_held
 
 
 def test_planted_regression_is_held_and_a_harmless_change_is_not():

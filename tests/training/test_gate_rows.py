@@ -50,6 +50,13 @@ def test_hold_supersedes_older_held_commits_of_its_dataset_only(
     assert (world.verdict(2).status, world.verdict(2).reason) == ("training", HELD)
 
 
+def test_hold_is_not_stored_at_a_commit_that_no_longer_awaits_its_model(world):
+    model = train(world, 1)
+    world.db.update(VERDICT, VERDICT.position == 1, status="superseded")
+    hold(world, model)
+    assert (world.verdict(1).status, world.verdict(1).reason) == ("superseded", "")
+
+
 def test_hold_is_not_stored_where_the_verdict_changed_meanwhile(world):
     train(world, 1, HELD)
     model = train(world, 2, TOLD)

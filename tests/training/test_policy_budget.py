@@ -62,12 +62,17 @@ def test_month_begins_at_its_first_midnight():
 
 
 @pytest.mark.parametrize(
-    ("today", "is_refused"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
+    ("today", "reason"),
+    [
+        (date(2026, 12, 15), ""),
+        (date(2026, 12, 16), "held-sunset"),
+        (date(2027, 1, 13), "held-sunset"),
+        (date(2027, 1, 14), "held-dark"),
+    ],
 )
-def test_model_with_less_than_thirty_days_to_live_is_not_trained(today, is_refused):
-    assert (
-        refuse_expiring_base("mini", date(2027, 1, 14), today) is not None
-    ) is is_refused
+def test_model_with_less_than_thirty_days_to_live_is_not_trained(today, reason):
+    refused = refuse_expiring_base("mini", date(2027, 1, 14), today)
+    assert (refused.reason if refused else "") == reason
 
 
 @pytest.mark.parametrize(

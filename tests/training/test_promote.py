@@ -255,6 +255,14 @@ def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, k
     assert caught.value.key == key
 
 
+def test_rollback_passes_over_a_model_that_may_not_serve(world):
+    first, second, _ = (
+        world.serve(number, make_examples(11 + number)) for number in (1, 2, 3)
+    )
+    world.db.update(MODEL, MODEL.model_id == second, state=ModelState.GONE.value)
+    assert roll_back(world.promotions, FACE, "vera").model_id == first
+
+
 def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world):
     first, second, third = serve(world, 1, 2, 3)
     assert roll_back(world.promotions, FACE, "vera").model_id == second
@@ -329,6 +337,30 @@ def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
         "a002": "superseded",
         "a003": "serving",
     }
+
+
+def test_pin_that_is_taken_off_leaves_those_of_other_datasets(world):
+    for position, name in ((1, FACE), (2, "python")):
+        world.serve(position, make_examples(12), spec=make_spec(name))
+        world.promotions.pin(name, is_pinned=True)
+        world.serve(position + 2, make_examples(13), spec=make_spec(name))
+    world.promotions.pin(FACE, is_pinned=False)
+    assert [world.log(name)[0].state for name in (FACE, "python")] == [
+        "testing",
+        "pinned",
+    ]
+
+
+def test_model_held_by_the_pin_ends_no_older_one_that_is_not_tested_yet(world):
+    world.serve(1, make_examples(12))
+    world.promotions.pin(FACE, is_pinned=True)
+    world.finish(world.start(2, make_examples(13)))
+    (older,) = world.models.list_unproved()
+    world.finish(world.start(3, make_examples(14)))
+    world.models.postpone(older, 30.0, "still loading")
+    world.prove_and_promote()
+    assert world.log()[0].state == "pinned"
+    assert world.verdict(2).status == "training"
 
 
 def test_model_made_live_by_hand_is_no_longer_held_by_the_pin(world):
