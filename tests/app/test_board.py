@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app.actor import Actor
 from merlin.app.board import Stage, list_tasks, read_board, read_commit
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import TELEGRAM_DOWN, Heartbeat
-from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import (
     BatchResult,
     ChangeRequest,
@@ -38,6 +36,7 @@ from tests.db.pipeline_rows import (
     make_spec,
 )
 from tests.support.migrated_databases import only_sqlite
+from tests.support.people import STUDENT, make_teacher
 
 pytestmark = pytest.mark.integration
 
@@ -149,10 +148,7 @@ def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
     Changes(world.db).put(changes)
     batch = Changes(world.db).claim()
     Changes(world.db).settle(batch, BatchResult(sha))
-    editors = [
-        Actor.person(number, Authority(Role.TEACHER, frozenset({FACE})))
-        for number in (7, 8)
-    ]
+    editors = [make_teacher(FACE, user_id=number) for number in (7, 8)]
     found = [
         read_commit(world.ctx, actor, sha)[0].change for actor in (OPERATOR, *editors)
     ]
@@ -205,7 +201,7 @@ def test_training_shows_its_progress(world):
 def test_teacher_sees_only_the_datasets_of_their_courses(world):
     world.push(1, make_examples())
     world.push(2, make_examples(), spec=make_spec("trial"))
-    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
+    teacher = make_teacher("trial")
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE, "trial"]
     assert [row.name for row in read_board(world.ctx, teacher).rows] == ["trial"]
     assert [row.name for row in read_board(world.ctx, teacher, "trial").rows] == [
@@ -213,7 +209,7 @@ def test_teacher_sees_only_the_datasets_of_their_courses(world):
     ]
     with pytest.raises(NotFound):
         read_board(world.ctx, teacher, FACE)
-    assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
+    assert read_board(world.ctx, STUDENT).rows == []
 
 
 def test_course_whose_dataset_a_rewritten_history_never_had_is_not_listed(world):
@@ -250,9 +246,8 @@ def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
     world.db.sql("UPDATE verdict SET status = 'rejected' WHERE position = 2")
     waiting = {(FACE, "proposals"): 2, ("trial", "commits"): 1}
     assert count_tasks(world) == waiting
-    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
-    assert count_tasks(world, teacher) == {("trial", "commits"): 1}
-    assert count_tasks(world, Actor.person(1001, Authority())) == {}
+    assert count_tasks(world, make_teacher("trial")) == {("trial", "commits"): 1}
+    assert count_tasks(world, STUDENT) == {}
     proposals.decline(number)
     world.push(3, make_examples(13), spec=make_spec("trial"))
     assert count_tasks(world) == {(FACE, "proposals"): 1}
@@ -271,11 +266,8 @@ def test_model_that_a_pin_keeps_waits_only_for_those_who_may_unpin(world):
     world.db.sql(
         "UPDATE verdict SET status = 'training', reason = 'verdict-pinned' WHERE position = 2"
     )
-    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
-    assert (count_tasks(world), count_tasks(world, teacher)) == (
-        {("trial", "models"): 1},
-        {},
-    )
+    assert count_tasks(world) == {("trial", "models"): 1}
+    assert count_tasks(world, make_teacher("trial")) == {}
 
 
 def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(world):

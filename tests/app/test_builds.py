@@ -3,15 +3,14 @@
 import pytest
 
 from merlin.app import builds
-from merlin.app.actor import Actor
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Authority, Role
 from merlin.db.requests import RequestKind
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.support.people import make_teacher
 
 pytestmark = pytest.mark.integration
 
-TEACHER = Actor.person(1001, Authority(Role.TEACHER, frozenset({"trial"})))
+TEACHER = make_teacher("trial")
 
 
 @pytest.fixture

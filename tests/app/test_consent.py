@@ -2,7 +2,6 @@
 
 import pytest
 
-from merlin.app.actor import Actor
 from merlin.app.consent import (
     decline_consent,
     give_consent,
@@ -11,43 +10,33 @@ from merlin.app.consent import (
     require_consent,
     revoke_consent,
 )
-from merlin.app.context import Context
 from merlin.core.errors import Refused
-from merlin.core.permissions import Authority
 from merlin.db.tables import AUDIT
-from tests.support.config import make_config
+from tests.support.people import EDITOR, STUDENT
 
 pytestmark = pytest.mark.integration
 
-ANNA = Actor.person(1001, Authority())
-BORIS = Actor.person(1002, Authority())
-
-
-@pytest.fixture
-def ctx(database, clock):
-    return Context(config=make_config(), db=database, clock=clock)
-
 
 def test_consent_is_of_one_person_until_it_is_revoked(ctx):
-    give_consent(ctx, ANNA)
-    require_consent(ctx, ANNA)
-    assert [has_consent(ctx, ANNA), has_consent(ctx, BORIS)] == [True, False]
-    assert revoke_consent(ctx, ANNA) == []
+    give_consent(ctx, STUDENT)
+    require_consent(ctx, STUDENT)
+    assert [has_consent(ctx, STUDENT), has_consent(ctx, EDITOR)] == [True, False]
+    assert revoke_consent(ctx, STUDENT) == []
     with pytest.raises(Refused) as caught:
-        require_consent(ctx, ANNA)
+        require_consent(ctx, STUDENT)
     assert caught.value.key == "api-problem-consent-needed"
     [noted] = ctx.db.rows(AUDIT.select())
-    assert (noted.by_whom, noted.action) == (ANNA.name, "consent.revoke")
+    assert (noted.by_whom, noted.action) == (STUDENT.name, "consent.revoke")
 
 
 def test_consent_that_was_not_given_cannot_be_revoked(ctx):
-    assert revoke_consent(ctx, ANNA) is None
+    assert revoke_consent(ctx, STUDENT) is None
     assert not ctx.db.rows(AUDIT.select())
 
 
 def test_only_who_was_asked_has_declined(ctx):
-    assert not has_declined(ctx, ANNA)
-    decline_consent(ctx, ANNA)
-    assert [has_declined(ctx, ANNA), has_declined(ctx, BORIS)] == [True, False]
-    give_consent(ctx, ANNA)
-    assert not has_declined(ctx, ANNA)
+    assert not has_declined(ctx, STUDENT)
+    decline_consent(ctx, STUDENT)
+    assert [has_declined(ctx, STUDENT), has_declined(ctx, EDITOR)] == [True, False]
+    give_consent(ctx, STUDENT)
+    assert not has_declined(ctx, STUDENT)

@@ -6,21 +6,19 @@ from functools import partial
 import pytest
 
 from merlin.app import changes, examples
-from merlin.app.actor import Actor
-from merlin.app.context import Context
+from merlin.app.contradictions import settle_contradiction
 from merlin.app.examples import ExampleContent
+from merlin.app.near import read_answer
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.core.permissions import Authority, Role
+from merlin.dataset.changes import Changes
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.import_lines import read_import_files
-from tests.billing.plan_shop import BORIS
 from tests.db.pipeline_rows import FACE
-from tests.support.config import make_config
+from tests.support.people import EDITOR
 
 pytestmark = pytest.mark.integration
 
-EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
 BLOB = "1" * 40
 BROKEN_BLOB = "2" * 40
 TEXT = "messages:\n  - user: Где касса?\n  - assistant: Внизу.\n"
@@ -28,13 +26,13 @@ ANSWER = {"role": "assistant", "content": "Внизу."}
 REVISIONS = {"a": BLOB}
 
 
-@pytest.fixture
-def ctx(database, clock):
+@pytest.fixture(autouse=True)
+def stored(database):
+    """The dataset has an example and a file that is none."""
     rows = FileIndex(database)
     rows.add({BLOB: TEXT, BROKEN_BLOB: "messages: {\n"})
     paths = {"examples/a.yaml": BLOB, "examples/broken.yaml": BROKEN_BLOB}
     rows.keep(FACE, "tree", paths)
-    return Context(config=make_config(), db=database, clock=clock)
 
 
 @pytest.fixture
@@ -122,3 +120,23 @@ def test_imported_lines_are_planned_without_what_the_dataset_has(ctx, files):
     planned = examples.plan(ctx, files, lines)
     (edit,) = planned.edits
     assert parse_example(edit.text).question == "Где лифт?"
+
+
+GONE = ["examples/broken.yaml", "examples/gone.yaml"]
+
+
+@pytest.mark.parametrize("path", GONE)
+def test_near_example_has_its_answer_of_now_or_is_none_any_more(files, path):
+    assert read_answer(files, "examples/a.yaml") == "Внизу."
+    with pytest.raises(Refused) as caught:
+        read_answer(files, path)
+    assert caught.value.key == "examples-decided"
+
+
+@pytest.mark.parametrize("reason", ["", "other questions"])
+@pytest.mark.parametrize("other", GONE)
+def test_example_that_is_none_any_more_settles_no_contradiction(ctx, other, reason):
+    with pytest.raises(Refused) as caught:
+        settle_contradiction(ctx, EDITOR, FACE, "examples/a.yaml", other, reason)
+    assert caught.value.key == "examples-decided"
+    assert Changes(ctx.db).list_batches(None, 10) == []

@@ -7,10 +7,12 @@ on both; the others on SQLite, and by `make test-postgresql` on PostgreSQL.
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
 from merlin.account.users import User
+from merlin.app.context import Context
 from merlin.app.inbox import Inbox
 from merlin.app.outbox import Outbox
 from merlin.chat.sessions import Sessions
@@ -20,8 +22,9 @@ from merlin.db.encryption import Cipher
 from merlin.db.intents import Intents
 from tests.billing.plan_shop import ANNA, BORIS, Shop
 from tests.db.pipeline_rows import BOT, PipelineRows
+from tests.support.config import make_config
 from tests.support.migrated_databases import IS_POSTGRESQL, create_migrated
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,7 +40,8 @@ def empty_url(request, tmp_path):
 
 
 def pytest_generate_tests(metafunc):
-    is_race = {"url", "run_beside"} & {*inspect.signature(metafunc.function).parameters}
+    parameters = {*inspect.signature(metafunc.function).parameters}
+    is_race = {"url", "run_beside", "run_at_once"} & parameters
     is_of_layer = metafunc.definition.path.parent.name == "db"
     if "dialect" in metafunc.fixturenames and (is_race or is_of_layer):
         metafunc.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
@@ -95,6 +99,12 @@ def clock():
 @pytest.fixture
 def cipher():
     return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def ctx(database, clock):
+    """Return the context of a process with a minimal configuration."""
+    return Context(config=make_config(), db=database, clock=clock, bot_id=BOT)
 
 
 @pytest.fixture
@@ -161,5 +171,26 @@ def run_beside(database, url, cipher):
 
         with ThreadPoolExecutor(1) as pool:
             return database.transact(run_first).result()
+
+    return run
+
+
+@pytest.fixture
+def run_at_once(url, cipher):
+    """Return a function that runs an act several times at once; it returns the results.
+
+    Each `act(number, database)` is in a thread of its own, with a database of its own.
+    """
+
+    def run(act, count):
+        gate = Barrier(count)
+
+        def run_one(number):
+            with open_database(url, cipher=cipher) as own_database:
+                gate.wait(longest())
+                return act(number, own_database)
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(run_one, range(count)))
 
     return run
