@@ -150,9 +150,11 @@ def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
     Changes(world.db).settle(batch, BatchResult(sha))
     editors = [make_teacher(FACE, user_id=number) for number in (7, 8)]
     found = [
-        read_commit(world.ctx, actor, sha)[0].change for actor in (OPERATOR, *editors)
+        read_commit(world.ctx, actor, sha[:7])[0].change
+        for actor in (OPERATOR, *editors)
     ]
     assert found == [changes[0].batch, changes[0].batch, ""]
+    assert read_commit(world.ctx, OPERATOR, "ffff") == []
 
 
 def test_removed_dataset_stays_only_while_its_model_answers(world):

@@ -96,7 +96,7 @@ def test_number_of_favourites_is_limited(catalogue, ctx):
     assert courses.add_favourite(ctx, STUDENT, last)[0] is False
 
 
-def test_concurrent_processes_add_each_favourite_once(catalogue, ctx, run_at_once):
+def test_concurrent_threads_add_each_favourite_once(catalogue, ctx, run_at_once):
     ids = [course.course_id for course in catalogue.rows.courses()]
 
     def add_favourites(number, database):

@@ -4,65 +4,31 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.account.users import Consents
-from merlin.app import feedback, lineage
-from merlin.app.actor import Actor
+from merlin.app import lineage
 from merlin.app.evaluation import PartFigures, read_evaluation
-from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.chat.turns import StoredAnswer
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Cost
-from merlin.core.permissions import Authority, Role
 from merlin.dataset.example_file import write_example
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Proposals
 from merlin.git.source import blob_id
-from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.support.people import BORIS, STUDENT, make_teacher
 
 pytestmark = pytest.mark.integration
-ANNA = 1001
-BORIS = 1002
-BOT = 7
 THIRD = "лицо/вопрос-003"
 
 
 @pytest.fixture
-def store_answer(database, clock):
+def store_answer(store_question):
     """Return a function that stores a model's answer to anna and returns its number."""
-    rows = Turns(database, BOT, clock)
-    session = Sessions(database, BOT, clock)
-    opened = session.open(ChatPlace(ANNA, ANNA))
-    numbers = iter(range(1, 1000))
+    usual = {"answer": "Сама.", "provider": "engine", "model_role": "serving"}
 
-    def answer(
-        model_id,
-        question="Что значит черта 3?",
-        text="Сама.",
-        provider="engine",
-        known=None,
-        role="serving",
-        first_ms=None,
-        cost_micro=0,
-    ):
-        update = next(numbers)
-        turn = rows.ask(
-            Question(opened.session_id, update, ANNA, question, update), update
-        )
-        if model_id is not None:
-            stored = StoredAnswer(
-                text,
-                provider=provider,
-                model_id=model_id,
-                known=known,
-                model_role=role,
-                first_ms=first_ms,
-                cost_micro=cost_micro,
-                currency="USD",
-            )
-            rows.write(update, stored)
-        return turn.turn_id
+    def store(model_id, question="Что значит черта 3?", **answer):
+        stored = StoredAnswer(model_id=model_id, currency="USD", **(usual | answer))
+        return store_question(question, stored).turn_id
 
-    return answer
+    return store
 
 
 def read_impact(world, name=THIRD, dataset="", actor=OPERATOR):
@@ -71,10 +37,6 @@ def read_impact(world, name=THIRD, dataset="", actor=OPERATOR):
 
 def read_origin(world, turn, actor=OPERATOR):
     return lineage.find_source(world.ctx, actor, turn)
-
-
-def make_actor(user_id, role=Role.STUDENT, *scopes):
-    return Actor.person(user_id, Authority(role, frozenset(scopes)))
 
 
 def test_example_shows_its_builds_models_and_answers(world, store_answer):
@@ -128,8 +90,6 @@ def test_example_in_no_build_is_not_found(world, name):
 
 
 def test_ambiguous_example_requires_its_dataset(world):
-    from tests.db.pipeline_rows import make_spec
-
     world.serve(1, make_examples())
     world.push(2, make_examples(), spec=make_spec("other"), name="b")
     with pytest.raises(Refused) as several:
@@ -140,8 +100,8 @@ def test_ambiguous_example_requires_its_dataset(world):
 
 def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(world):
     world.serve(1, make_examples())
-    assert read_impact(world, actor=make_actor(BORIS, Role.TEACHER, FACE)).builds == 1
-    for outsider in (make_actor(BORIS), make_actor(BORIS, Role.TEACHER, "other")):
+    assert read_impact(world, actor=make_teacher(FACE)).builds == 1
+    for outsider in (STUDENT, make_teacher("other")):
         with pytest.raises(NotFound):
             read_impact(world, actor=outsider)
 
@@ -152,25 +112,12 @@ def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(
     world.serve(1, make_examples())
     model = world.serve(2, make_examples(changed=(5,)))
     origin = read_origin(
-        world, store_answer(model, text="Черта 3 значит так. Ёлка 100%.")
+        world, store_answer(model, answer="Черта 3 значит так. Ёлка 100%.")
     )
     assert (origin.model, origin.provider) == (model, "engine")
     assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-2", "a002")
     assert ([*origin.said_by], origin.nearest) == ([THIRD], [])
     assert origin.said_by[THIRD].startswith("a001")
-
-
-def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(
-    world, store_answer
-):
-    model = world.serve(1, make_examples())
-    taught = "Черта 3 значит так. Ёлка 100%."
-    Consents(world.ctx.db).give(ANNA, "2026-11-22")
-    for text, known in ((taught, None), ("Своими словами.", None), (taught, False)):
-        turn = store_answer(model, text=text, known=known)
-        feedback.correct(world.ctx, make_actor(ANNA), turn, "Иначе.", "ru")
-    proposals = Proposals(world.ctx.db).of_user(ANNA)
-    assert [proposal.draft.known_answer for proposal in proposals] == [taught, "", ""]
 
 
 def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):
@@ -182,7 +129,7 @@ def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answe
     files.keep(FACE, "tree", blobs)
     origin = read_origin(
         world,
-        store_answer(model, "Объясни, что значит черта 3", text="Своими словами."),
+        store_answer(model, "Объясни, что значит черта 3", answer="Своими словами."),
     )
     assert (origin.said_by, origin.nearest[0], len(origin.nearest)) == ({}, THIRD, 3)
     assert (
@@ -192,7 +139,7 @@ def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answe
 
 def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
     turn = store_answer(
-        world.serve(1, make_examples()), text="Этого я не знаю.", known=False
+        world.serve(1, make_examples()), answer="Этого я не знаю.", known=False
     )
     origin = read_origin(world, turn)
     assert origin.origin.build == f"{FACE}-1"
@@ -211,7 +158,10 @@ def test_part_of_the_chain_that_answered_is_named(
     world, store_answer, known, role, part
 ):
     model = world.serve(1, make_examples())
-    assert read_origin(world, store_answer(model, known=known, role=role)).part == part
+    assert (
+        read_origin(world, store_answer(model, known=known, model_role=role)).part
+        == part
+    )
 
 
 def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(world, store_answer):
@@ -233,10 +183,10 @@ def test_answer_of_a_general_model_has_no_origin(world, store_answer):
 
 
 def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(
-    world, store_answer
+    world, store_question
 ):
     with pytest.raises(Refused) as refusal:
-        read_origin(world, store_answer(None))
+        read_origin(world, store_question(answer=None).turn_id)
     assert refusal.value.key == "why-no-model"
     with pytest.raises(NotFound) as missing:
         read_origin(world, 999)
@@ -247,11 +197,11 @@ def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_an
     own_answer = store_answer(world.serve(1, make_examples()))
     general_answer = store_answer("gpt-general")
     for actor, turns in {
-        make_actor(ANNA): (own_answer, general_answer),
-        make_actor(BORIS, Role.TEACHER, FACE): (own_answer,),
-        make_actor(BORIS, Role.TEACHER, "other"): (),
-        make_actor(BORIS): (),
-        replace(make_actor(BORIS), user_id=0): (),
+        STUDENT: (own_answer, general_answer),
+        make_teacher(FACE): (own_answer,),
+        make_teacher("other"): (),
+        replace(STUDENT, user_id=BORIS): (),
+        replace(STUDENT, user_id=0): (),
     }.items():
         for turn in (own_answer, general_answer):
             if turn in turns:

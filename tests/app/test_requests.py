@@ -5,18 +5,14 @@ import pytest
 from merlin.app import requests
 from merlin.app.actor import Actor
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
 from tests.db.pipeline_rows import FACE
+from tests.support.people import ANNA, EDITOR, STUDENT, make_teacher
 
 pytestmark = pytest.mark.integration
 
-ANNA = 1001
-BORIS = 1002
-EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
-TEACHER = Actor.person(ANNA, Authority(Role.TEACHER, frozenset({FACE})))
-STUDENT = Actor.person(ANNA, Authority())
+TEACHER = make_teacher(FACE, user_id=ANNA)
 
 
 def submit(world, actor=EDITOR, once="", dataset=FACE):
@@ -62,7 +58,7 @@ def test_request_is_shown_to_its_author_and_those_who_may_watch_its_dataset(worl
     of_face = submit(world, once="form-1").request_id
     of_trial = submit(world, dataset="trial").request_id
     of_none = requests.fetch(world.ctx, EDITOR).request_id
-    another_editor = Actor.person(ANNA, Authority(Role.EDITOR))
+    another_editor = Actor.person(ANNA, EDITOR.authority)
     shown = {
         actor: [
             number

@@ -1,15 +1,28 @@
-"""The list of a dataset's commits: newest first, by person, state and text, page by page."""
+"""The list of a dataset's commits, their models, and the notices to their editors."""
+
+from itertools import product
 
 import pytest
 
 from merlin.app import evaluation, models
-from merlin.app.actor import Actor
-from merlin.app.verdicts import CommitFilter, list_commits
+from merlin.app.verdicts import (
+    REPORTED,
+    CommitFilter,
+    NoticeView,
+    list_commits,
+    news_message,
+)
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority, Role
+from merlin.core.i18n import LANGUAGES, text
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.notices import ADMINS
+from merlin.training.scores import Evaluation
 from tests.db.pipeline_rows import FACE, OPERATOR, make_commit, make_examples, make_spec
+from tests.support.people import make_teacher
 
-pytestmark = pytest.mark.integration
+unit = pytest.mark.unit
+integration = pytest.mark.integration
 
 
 def positions(world, before=0, actor=OPERATOR, limit=50, **wanted):
@@ -17,6 +30,7 @@ def positions(world, before=0, actor=OPERATOR, limit=50, **wanted):
     return [commit.position for commit in page.commits], page.before
 
 
+@integration
 def test_commits_are_listed_newest_first_and_found_by_person_state_and_text(world):
     first = world.serve(1, make_examples(12))
     world.serve(2, make_examples(13), author="boris")
@@ -34,6 +48,7 @@ def test_commits_are_listed_newest_first_and_found_by_person_state_and_text(worl
     assert (page.authors, first) == (["anna", "boris"], f"ft:{FACE}:1")
 
 
+@integration
 def test_older_commits_are_on_the_next_page_also_of_a_search(world):
     for position in range(1, 13):
         world.push(position, make_examples(11 + position))
@@ -45,13 +60,14 @@ def test_older_commits_are_on_the_next_page_also_of_a_search(world):
     assert positions(world, before=3, **nowhere) == ([], 0)
 
 
+@integration
 def test_commits_of_a_dataset_that_the_actor_may_not_edit_are_not_found(world):
     world.push(1, make_examples())
-    teacher = Actor.person(7, Authority(Role.TEACHER, frozenset({"python"})))
     with pytest.raises(NotFound):
-        positions(world, actor=teacher)
+        positions(world, actor=make_teacher("python"))
 
 
+@integration
 def test_model_is_compared_with_any_other_of_its_dataset(world):
     for position in (1, 2, 3):
         world.serve(position, make_examples(11 + position))
@@ -67,6 +83,7 @@ def test_model_is_compared_with_any_other_of_its_dataset(world):
         read(world.ctx, OPERATOR, f"{FACE}-3", against=other)
 
 
+@integration
 def test_model_says_what_undid_the_commit_it_was_trained_from(world):
     world.serve(1, make_examples(12))
     (live,) = models.list_serving(world.ctx, OPERATOR).values()
@@ -75,3 +92,40 @@ def test_model_says_what_undid_the_commit_it_was_trained_from(world):
     undo = make_commit(2, message=f"This reverts commit {origin.commit}.\n")
     world.record(undo, [world.outcome(make_spec(), make_examples(13))], world.clock())
     assert models.name_commits(world.ctx, [live])[live.id].after.undone_by == undo.sha
+
+
+NONE = {"key": "live-not-worse", "arguments": {}}
+TRIAL = {"subject": "New example a", "title": "trial", "version": "trial-8"}
+TRIAL |= {"losses": NONE}
+
+
+@unit
+def test_every_status_has_a_message():
+    rejected = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 9}}
+    for status, reason in product(REPORTED, (None, rejected)):
+        key, arguments = news_message(status, TRIAL, reason)
+        assert all(
+            "New example a" in text(each, key, **arguments) for each in LANGUAGES
+        )
+
+
+@unit
+def test_message_shows_the_score_of_the_live_model():
+    score = Evaluation(questions=20, right=18, chrf=71.25)
+    for known, suffix in ((None, "live now."), (score, "live now; 18 of 20 right.")):
+        key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, known)
+        assert text("en", key, **arguments).endswith(suffix)
+
+
+@unit
+def test_notice_about_a_dataset_is_told_by_its_title_in_the_language():
+    notice = NoticeView(
+        1,
+        ADMINS,
+        "notice-proposal",
+        {"dataset": "trial", "question": "Где?"},
+        utc_now(),
+        title={"ru": "Проба", "en": "Trial"},
+    )
+    assert "Проба" in notice.text("ru")
+    assert "Trial" in notice.text("en")

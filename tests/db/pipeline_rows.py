@@ -146,11 +146,6 @@ class PipelineRows:
     def log(self, *dataset, **options):
         return verdict_acts.list_mainline(self.ctx, OPERATOR, *dataset, **options)
 
-    def of_commit(self, commit):
-        return verdict_acts.list_of_condition(
-            self.ctx, VERDICT.commit_sha.startswith(commit)
-        )
-
     def outcome(self, spec, examples, findings=()):
         """Return the outcome of a commit with these examples, as `builds.gather` gives it."""
         dataset = make_checked_dataset(spec, examples, findings)

@@ -6,7 +6,9 @@ on both; the others on SQLite, and by `make test-postgresql` on PostgreSQL.
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from threading import Barrier
 
 import pytest
@@ -15,8 +17,8 @@ from merlin.account.users import User
 from merlin.app.context import Context
 from merlin.app.inbox import Inbox
 from merlin.app.outbox import Outbox
-from merlin.chat.sessions import Sessions
-from merlin.chat.turns import Turns
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.intents import Intents
@@ -125,6 +127,33 @@ def sessions(database, clock):
 @pytest.fixture
 def turns(database, clock):
     return Turns(database, BOT, clock)
+
+
+PRIVATE = ChatPlace(ANNA, ANNA)
+HERE = StoredAnswer("Тут.")
+
+
+@pytest.fixture
+def store_question(sessions, turns):
+    """Return a function that stores a question of anna with its answer; it returns the turn.
+
+    Another `place` names another person. With a `dataset` it is the first one of a new session.
+    """
+    numbers = count(1)
+
+    def store(text="Где?", answer=HERE, place=PRIVATE, dataset=None, **fields):
+        session = sessions.open(place)
+        if dataset is not None:
+            session = replace(sessions.renew(place), dataset=dataset)
+            sessions.change(session)
+        number = next(numbers)
+        asked = Question(session.session_id, number, place.user_id, text, **fields)
+        turn = turns.ask(asked, None)
+        if answer is not None:
+            turns.write(number, answer)
+        return turn
+
+    return store
 
 
 @pytest.fixture

@@ -1,0 +1,331 @@
+"""Builds, jobs and models as people see them, and what is asked of the daemon about them."""
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.app import builds, jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.app.jobs import Progress
+from merlin.app.model_card import describe
+from merlin.app.status import read_status
+from merlin.core.errors import NotFound, Refused
+from merlin.dataset.builds import read_manifest, write_build
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import RequestKind, Requests
+from merlin.db.tables import REVOKED_EXAMPLE, VERDICT
+from merlin.training.scores import Evaluation
+from tests.db.pipeline_rows import (
+    FACE,
+    OPERATOR,
+    make_commit,
+    make_examples,
+    make_finding,
+    make_spec,
+)
+from tests.support.people import ADMIN, EDITOR, STUDENT, make_teacher
+
+pytestmark = pytest.mark.integration
+
+TEACHER = make_teacher("trial")
+DIGEST = "a" * 64
+LISTS = {
+    "builds": builds.list_recent,
+    "jobs": jobs.list_recent,
+    "models": models.list_recent,
+    "promotions": models.list_promotions,
+    "verdicts": verdicts.list_mainline,
+}
+
+
+@pytest.fixture
+def served(world):
+    """Return a pipeline with a model that served and one that serves."""
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13), name="b", findings=[make_finding()])
+    return world
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_pipeline_lists_are_paginated(served, name):
+    ctx = served.ctx
+    read = LISTS[name]
+    newer, older = read(ctx, OPERATOR)
+    assert newer.id > older.id
+    assert read(ctx, OPERATOR, FACE, 1) == [newer]
+    if name in ("jobs", "models"):
+        assert read(ctx, OPERATOR, FACE, 10, newer.id) == [older]
+    assert read(ctx, OPERATOR, "other") == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_contains_only_datasets_the_actor_may_watch(served, name):
+    read = LISTS[name]
+    assert read(served.ctx, make_teacher(FACE)) != []
+    assert read(served.ctx, make_teacher("other")) == []
+    for actor in (Actor(), STUDENT):
+        assert read(served.ctx, actor) == []
+        with pytest.raises(NotFound):
+            read(served.ctx, actor, FACE)
+
+
+def test_student_gets_not_found_for_every_pipeline_action(served):
+    ctx = served.ctx
+    for act in (
+        lambda: jobs.get(ctx, STUDENT, 1),
+        lambda: jobs.cancel(ctx, STUDENT, 1),
+        lambda: jobs.launch(ctx, STUDENT, FACE),
+        lambda: jobs.quote(ctx, STUDENT, FACE, "en"),
+        lambda: models.get(ctx, STUDENT, 1),
+        lambda: models.promote(ctx, STUDENT, 1),
+        lambda: models.pin(ctx, STUDENT, FACE, is_pinned=True),
+        lambda: models.roll_back(ctx, STUDENT, FACE),
+        lambda: models.add(ctx, STUDENT, FACE, DIGEST, build=""),
+        lambda: builds.get(ctx, STUDENT, f"{FACE}-1"),
+        lambda: describe(ctx, STUDENT, f"{FACE}-1"),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert read_status(ctx, STUDENT).datasets == {}
+    assert Requests(served.db).list_of_author(STUDENT.name) == []
+
+
+def test_editor_can_see_a_job_but_not_stop_it(served):
+    assert jobs.get(served.ctx, EDITOR, 1).id == 1
+    with pytest.raises(NotFound):
+        jobs.cancel(served.ctx, EDITOR, 1)
+    with pytest.raises(NotFound):
+        models.promote(
+            served.ctx, EDITOR, models.find(served.ctx, EDITOR, f"{FACE}-1").id
+        )
+
+
+def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock):
+    model_id = world.serve(1, make_examples(12))
+    since = world.promotions.list_serving()[FACE].since
+    outcomes = [
+        world.outcome(dataset_spec, make_examples(13))
+        for dataset_spec in (make_spec(), make_spec("python"))
+    ]
+    world.record(make_commit(2), outcomes, clock())
+    Requests(world.db).ask("fetch", {}, "vera")
+    Notices(world.db).notify(ADMINS, "notice-serving", {})
+    overview = read_status(world.ctx, OPERATOR)
+    assert list(overview.datasets) == [FACE, "python"]
+    face = overview.datasets[FACE]
+    verdict, serves, job = face.verdict, face.serving, face.job
+    assert (verdict.commit, verdict.build, verdict.status) == (
+        make_commit(2).sha,
+        f"{FACE}-2",
+        "built",
+    )
+    assert (serves.model, serves.build, serves.since) == (model_id, f"{FACE}-1", since)
+    assert job.state == "succeeded"
+    assert (overview.datasets["python"].serving, overview.datasets["python"].job) == (
+        None,
+        None,
+    )
+    assert overview.queues == {"requests": 1, "notices": 1, "jobs": 0}
+
+
+def test_log_is_newest_first_with_limited_findings(world):
+    for position in range(1, 6):
+        world.push(
+            position,
+            make_examples(11 + position),
+            findings=[make_finding(n) for n in range(60)],
+        )
+    entries = world.log(limit=2)
+    assert [entry.position for entry in entries] == [5, 4]
+    assert [finding.line for finding in entries[0].findings] == list(range(50))
+    assert [entry.position for entry in world.log(FACE)] == [5, 4, 3, 2, 1]
+    assert world.log("python") == []
+
+
+@pytest.fixture
+def built(world):
+    """Return a pipeline with two builds of a dataset, and one of another."""
+    world.push(1, make_examples(12))
+    world.push(2, make_examples(13, changed=(3,)), author="boris")
+    world.push(3, make_examples(12), spec=make_spec("trial"))
+    return world
+
+
+def test_builds_are_listed_newest_first(built):
+    assert [build.version for build in built.recent_builds()] == [
+        "trial-1",
+        f"{FACE}-2",
+        f"{FACE}-1",
+    ]
+    listed = builds.list_recent(built.ctx, TEACHER)
+    assert [build.version for build in listed] == ["trial-1"]
+    (newest,) = builds.list_recent(built.ctx, OPERATOR, FACE, limit=1)
+    assert newest.tokens == newest.train_tokens + newest.test_tokens > 0
+
+
+def test_build_is_found_by_its_version_or_the_beginning_of_its_digest(built):
+    build = builds.get(built.ctx, OPERATOR, f"{FACE}-2")
+    assert [each.id for each in build.examples] == sorted(
+        each.id for each in make_examples(13)
+    )
+    assert (build.train, build.test, build.system) == (12, 1, "Отвечай кратко.")
+    assert {each.split for each in build.examples} == {"train", "test"}
+    authors = [each.author for each in build.examples if each.id[-3:] in ("000", "012")]
+    assert authors == ["anna", "boris"]
+    assert builds.get(built.ctx, OPERATOR, build.digest[:8]) == build
+
+
+@pytest.mark.parametrize("version", [f"{FACE}-9", "no-1", f"{FACE}-", "", "0"])
+def test_missing_build_is_not_found(built, version):
+    with pytest.raises(NotFound):
+        builds.get(built.ctx, OPERATOR, version)
+
+
+def test_build_of_a_dataset_that_the_actor_may_not_watch_is_not_found(built):
+    assert builds.get(built.ctx, TEACHER, "trial-1").dataset == "trial"
+    with pytest.raises(NotFound):
+        builds.get(built.ctx, TEACHER, f"{FACE}-1")
+
+
+def test_builds_of_one_dataset_are_compared(built):
+    compared = builds.compare(built.ctx, OPERATOR, f"{FACE}-1", f"{FACE}-2")
+    assert (compared.old, compared.new) == (f"{FACE}-1", f"{FACE}-2")
+    changes = compared.added, compared.removed, compared.changed, compared.moved
+    assert changes == (["лицо/вопрос-012"], [], ["лицо/вопрос-003"], [])
+    with pytest.raises(Refused) as caught:
+        builds.compare(built.ctx, OPERATOR, f"{FACE}-1", "trial-1")
+    assert caught.value.key == "build-other-dataset"
+
+
+def test_build_of_a_commit_is_requested_from_the_daemon(built):
+    request = builds.build(built.ctx, TEACHER, "trial", "a" * 40)
+    assert (request.kind, request.arguments) == (
+        RequestKind.BUILD,
+        {"dataset": "trial", "commit": "a" * 40},
+    )
+    with pytest.raises(NotFound):
+        builds.build(built.ctx, TEACHER, FACE)
+
+
+def test_manifest_equals_the_file_in_the_build_folder(world, tmp_path):
+    outcome = world.outcome(make_spec(), make_examples(12))
+    world.record(make_commit(1), [outcome], world.clock())
+    folder = write_build(outcome.content, tmp_path, 1)
+    assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(
+        folder
+    )
+
+
+def test_models_show_their_scores_and_which_one_serves(world):
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    job = world.start(3, make_examples(14))
+    world.finish(job)
+    model_views = world.recent_models(FACE)
+    assert [model.serves for model in model_views] == [False, True, False]
+    assert model_views[0].evaluation is None
+    assert model_views[1].evaluation == Evaluation(questions=5, right=3, chrf=77.5)
+    assert [job.build for job in world.recent_jobs()] == [
+        f"{FACE}-{n}" for n in (3, 2, 1)
+    ]
+    assert [
+        model.why for model in models.list_promotions(world.ctx, OPERATOR, FACE)
+    ] == [
+        "newest",
+        "newest",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "progress"),
+    [
+        ([], Progress(None, 0, 3, 0)),
+        (["text", {"step": 10}], Progress(None, 0, 3, 0)),
+        ([{"step": 10, "total_steps": 40}], Progress(25, 0, 3, 40)),
+        ([{"step": 9, "epoch": 1}, {"step": 10, "epoch": 1}], Progress(33, 1, 3, 30)),
+        ([{"step": 50, "total_steps": 40}], Progress(100, 0, 3, 40)),
+    ],
+)
+def test_steps_that_no_event_tells_are_reckoned_from_the_epochs(
+    world, events, progress
+):
+    job = world.job(world.start(1, make_examples(12)).job_id)
+    recipe = {"hyperparameters": {"n_epochs": 3}}
+    assert replace(job, recipe=recipe).measure(events) == progress
+
+
+def test_training_of_a_commit_without_a_build_has_no_price(world):
+    world.push(1, make_examples(12))
+    rejected = {"status": VerdictStatus.REJECTED.value, "build_id": None}
+    world.db.update(VERDICT, VERDICT.position == 1, **rejected)
+    with pytest.raises(Refused) as caught:
+        jobs.quote(world.ctx, OPERATOR, FACE, "en")
+    assert caught.value.key == "build-none"
+
+
+@pytest.mark.parametrize(
+    ("said", "added"),
+    [
+        ({}, {}),
+        ({"build": f"{FACE}-1"}, {"build": f"{FACE}-1"}),
+        # A card may be of another installation.
+        ({"card_build": f"{FACE}-1"}, {"build": f"{FACE}-1"}),
+        ({"card_build": f"{FACE}-9"}, {}),
+        ({"base": "vllm/org/base"}, {"provider": "vllm", "base_model": "org/base"}),
+    ],
+)
+def test_adapter_that_was_trained_elsewhere_is_added_by_the_daemon(world, said, added):
+    world.push(1, make_examples())
+    request = models.add(world.ctx, OPERATOR, FACE, DIGEST, **said)
+    assert request.kind == RequestKind.ADD
+    expected = {"build": "", "provider": "", "base_model": ""} | added
+    assert request.arguments == {"dataset": FACE, "digest": DIGEST, **expected}
+
+
+def test_adapter_of_an_unknown_build_or_dataset_is_not_added(world):
+    world.push(1, make_examples())
+    for actor, dataset, build in (
+        (OPERATOR, FACE, f"{FACE}-9"),
+        (ADMIN, "missing", ""),
+    ):
+        with pytest.raises(NotFound):
+            models.add(world.ctx, actor, dataset, DIGEST, build=build)
+
+
+def test_model_is_found_by_its_job(world):
+    job = world.start(1, make_examples())
+    with pytest.raises(NotFound) as caught:
+        models.read_of_job(world.ctx, OPERATOR, job.job_id)
+    assert caught.value.key == "admin-no-model"
+    name = world.finish(job)
+    assert models.read_of_job(world.ctx, EDITOR, job.job_id).model == name
+    with pytest.raises(NotFound):
+        models.read_of_job(world.ctx, Actor(), job.job_id)
+
+
+@pytest.mark.parametrize("name", [f"{FACE}-1", f"ft:{FACE}:1"])
+def test_card_tells_the_build_the_training_and_the_examples_of_a_model(world, name):
+    examples = make_examples(13)
+    world.serve(1, examples)
+    world.push(2, make_examples(14), spec=make_spec(), name="b")
+    revoked = {"dataset": FACE, "example_id": examples[3].id}
+    world.db.put(REVOKED_EXAMPLE.insert(revoked))
+    facts = describe(world.ctx, OPERATOR, name)
+    assert (facts.model.model, facts.build.version) == (f"ft:{FACE}:1", f"{FACE}-1")
+    assert (facts.build.train, facts.build.test) == (12, 1)
+    assert (facts.recipe.provider, facts.recipe.base_model) == ("engine", "recall")
+    assert facts.origin.commit == world.verdict(1).commit
+    assert (facts.title, facts.languages, facts.revoked) == (
+        "Neurotypology",
+        ["ru"],
+        1,
+    )
+    assert "Что значит черта 0?" in facts.tests
+    assert "Что значит черта 1?" not in facts.tests
+
+
+def test_card_of_a_missing_model_is_not_found(world):
+    world.serve(1, make_examples())
+    with pytest.raises(NotFound):
+        describe(world.ctx, OPERATOR, f"{FACE}-2")
