@@ -12,12 +12,17 @@ from merlin.app.plans import (
     read_current_plan,
     read_terms,
 )
-from merlin.core.permissions import Authority
-from tests.billing.plan_shop import ANNA, BORIS, PRICES_AND_GATEWAYS, Shop
+from merlin.billing.quota import Format
+from tests.billing.plan_shop import (
+    ANNA,
+    BORIS,
+    PRICES_AND_GATEWAYS,
+    Shop,
+    show_quota,
+)
+from tests.support.people import STUDENT
 
 pytestmark = pytest.mark.integration
-
-STUDENT = Actor.person(ANNA, Authority())
 
 
 def read_plan(shop):
@@ -55,7 +60,10 @@ def test_pack_is_current_until_it_expires(shop, clock):
         ("photo", 5),
         ("voice", 10),
     ]
-    clock.move(timedelta(days=91).total_seconds())
+    assert read_plan(shop)[:2] == ("free", None)
+    assert show_quota(shop, Format.VOICE).remaining == 10
+    clock.move(timedelta(days=90).total_seconds())
+    assert show_quota(shop, Format.VOICE).remaining == 0
     assert read_current_plan(shop.ctx, STUDENT).packs == []
 
 

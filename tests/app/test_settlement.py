@@ -16,21 +16,15 @@ from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, PaymentStatus
 from merlin.sandbox.yookassa.server import REASONS
-from tests.billing.plan_shop import ANNA, BORIS, read_state
+from tests.billing.plan_shop import ANNA, BORIS, list_terms, read_state
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def purchase(shop, clock):
+def purchase(shop):
     """An order with a requested payment."""
-    order = shop.order()
-    purchases = shop.billing.purchases
-    assert purchases.claim_call(order.purchase_id, clock(), timedelta(seconds=30))
-    assert purchases.mark_pending(
-        order.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
-    )
-    return shop.billing.purchases.get(order.purchase_id)
+    return shop.start_payment(outside_id="out")
 
 
 def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
@@ -41,6 +35,7 @@ def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
     ]
     assert shop.list_kinds() == ["payment", "grant"]
     assert shop.list_notices(ANNA) == ["notice-paid"]
+    assert list_terms(shop) == [(0, 30)]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +98,8 @@ def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purc
         purchase, "out", PaymentStatus.CANCELED, reason="expired_on_confirmation"
     )
     assert shop.apply_payment(purchase, canceled) is PaymentOutcome.CANCELED
+    stored = shop.billing.purchases.get(purchase.purchase_id)
+    assert stored.reason == "expired_on_confirmation"
     assert shop.list_notices(ANNA) == []
     other_order = shop.order()
     refused = shop.make_payment(
@@ -137,6 +134,7 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(
         is PaymentOutcome.PAID
     )
     assert read_state(shop, purchase) is PurchaseState.PAID
+    assert shop.list_plans() == ["plus"]
 
 
 @pytest.mark.parametrize("gateway", Gateway)
@@ -165,9 +163,7 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     purchase, grant = shop.buy()
     (payment, _) = shop.list_entries()
     listed = [shop.make_refund(payment.outside_id, "back", grant.amount)]
-    refund = shop.billing.refunds.request(
-        grant.entry_id, grant.amount, "why", f"user:{BORIS}"
-    )
+    refund = shop.request_refund(grant)
     store = partial(store_refunds, shop.ctx, purchase.purchase_id, listed)
     shop.db.transact(store)
     assert shop.list_kinds() == ["payment", "grant"]
@@ -226,7 +222,7 @@ def test_admins_are_notified_of_a_refused_refund_unless_it_was_made(
 ):
     _, grant = shop.buy(gateway=gateway)
     _, other = shop.buy(BORIS, gateway=gateway)
-    refused, done = (request_refund(shop, each) for each in (grant, other))
+    refused, done = (shop.request_refund(each) for each in (grant, other))
     payment_id = shop.find_payment(other).outside_id
     made = replace(
         shop.make_refund(payment_id, "back", other.amount),
@@ -241,12 +237,6 @@ def test_admins_are_notified_of_a_refused_refund_unless_it_was_made(
             partial(settlement.refuse_refund, shop.ctx, refund, "no money")
         )
     assert shop.list_notices("admins") == [notice]
-
-
-def request_refund(shop, grant):
-    return shop.billing.refunds.request(
-        grant.entry_id, grant.amount, "why", f"user:{BORIS}"
-    )
 
 
 @pytest.mark.parametrize("is_known", [False, True])

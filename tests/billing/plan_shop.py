@@ -26,6 +26,8 @@ from tests.support.plan_config import make_plans
 ANNA = 1001
 BORIS = 1002
 VERA = 1003
+BY_VERA = f"user:{VERA}"
+CALL_TIMEOUT = timedelta(seconds=30)
 _PACK_NUMBERS = count(1_000_001)
 STARS = Gateway.STARS
 YOOKASSA = Gateway.YOOKASSA
@@ -93,6 +95,16 @@ class Shop:
             lambda: acts.place_order(self.ctx, actor, plan, gateway, **more)
         )
 
+    def start_payment(self, user_id=ANNA, outside_id="", **more):
+        """Order; return the order, whose payment was created at the gateway."""
+        purchases = self.billing.purchases
+        purchase_id = self.order(user_id, **more).purchase_id
+        outside_id = outside_id or f"out-{user_id}"
+        later = self.clock() + timedelta(minutes=1)
+        assert purchases.claim_call(purchase_id, self.clock(), CALL_TIMEOUT)
+        assert purchases.mark_pending(purchase_id, outside_id, "https://pay", later)
+        return purchases.get(purchase_id)
+
     def make_payment(
         self, purchase, outside_id, status=PaymentStatus.SUCCEEDED, **more
     ):
@@ -137,6 +149,17 @@ class Shop:
         return self.db.transact(
             lambda: settlement.apply_refund(self.ctx, grant.gateway, refund)
         )
+
+    def request_refund(self, grant, minor=None, key=""):
+        """Request a refund as vera, by default of the whole payment."""
+        amount = grant.amount
+        amount = amount if minor is None else type(amount)(minor, amount.currency)
+        request = self.billing.refunds.request
+        return request(grant.entry_id, amount, "Не подошло", BY_VERA, key)
+
+    def report_refund(self, refund, outside_id="back"):
+        """Return a requested refund as the gateway reports it."""
+        return self.make_refund(refund.payment_id, outside_id, refund.amount)
 
     def make_refund(self, payment_id, outside_id, amount):
         """Return a refund as a gateway reports it."""

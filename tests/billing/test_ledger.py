@@ -1,17 +1,23 @@
-"""Refunds in the ledger: each takes back what it paid for, once; never more than was paid."""
+"""The ledger: a payment is granted once, a refund takes back what it paid for, no entry changes."""
 
 from dataclasses import replace
+from datetime import timedelta
 
+import peewee
 import pytest
 
+from merlin.app.personal_data import PersonalRecords
+from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Currency
 from tests.billing.plan_shop import (
     ANNA,
+    BORIS,
     STARS,
     YOOKASSA,
+    Shop,
     list_terms,
     read_state,
     show_quota,
@@ -20,6 +26,111 @@ from tests.billing.plan_shop import (
 pytestmark = pytest.mark.integration
 
 PAID = ["payment", "grant"]
+
+
+@pytest.mark.parametrize("gateway", [STARS, YOOKASSA])
+def test_payment_is_granted_and_notified(shop, gateway):
+    purchase, grant = shop.buy(gateway=gateway)
+    assert purchase.state is PurchaseState.PAID
+    assert grant.kind is EntryKind.GRANT
+    assert grant.amount == purchase.order.amount
+    assert shop.list_kinds() == PAID
+    assert shop.list_plans() == ["plus"]
+    assert list_terms(shop) == [(0, 30)]
+    assert shop.list_notices(ANNA) == ["notice-paid"]
+    assert shop.find_faults() == []
+
+
+def test_same_plan_bought_again_starts_where_it_ends(shop, clock):
+    shop.buy()
+    clock.move(10 * 86_400)
+    shop.buy(gateway=STARS)
+    assert list_terms(shop) == [(-10, 20), (20, 50)]
+    clock.move(45 * 86_400)
+    assert shop.list_plans() == ["plus"]
+    clock.move(5 * 86_400)
+    assert shop.list_plans() == []
+    shop.buy()
+    assert list_terms(shop)[-1] == (0, 30)
+
+
+def test_concurrent_payments_of_one_plan_follow_each_other(shop, clock, run_at_once):
+    orders = [shop.order(contact=f"{n}@example.com") for n in range(4)]
+
+    def pay(number, database):
+        Shop(database, clock).pay(orders[number], f"pay-{number}")
+
+    run_at_once(pay, 4)
+    assert sorted(list_terms(shop)) == [(0, 30), (30, 60), (60, 90), (90, 120)]
+
+
+def test_order_paid_twice_is_recorded_twice_and_lasts_twice(shop):
+    purchase = shop.order(gateway=STARS)
+    first = shop.pay(purchase, "one")
+    second = shop.pay(purchase, "two")
+    assert list_terms(shop) == [(0, 30), (30, 60)]
+    assert shop.list_kinds() == PAID * 2
+    shop.refund(second)
+    assert read_state(shop, purchase) is PurchaseState.REFUNDED_IN_PART
+    assert list_terms(shop) == [(0, 30), (30, 30)]
+    shop.refund(first)
+    assert read_state(shop, purchase) is PurchaseState.REFUNDED
+    assert shop.find_faults() == []
+
+
+@pytest.mark.parametrize("sql", ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"])
+def test_database_refuses_to_change_or_delete_ledger_rows(shop, sql):
+    shop.buy()
+    with pytest.raises(peewee.PeeweeException, match="only added to"):
+        shop.db.sql(sql)
+    assert shop.list_kinds() == PAID
+    assert shop.find_faults() == []
+
+
+def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified(
+    shop, clock
+):
+    purchase = shop.order(plan="voices")
+    PersonalRecords(shop.db, clock).forget(ANNA)
+    grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
+    assert grant is not None
+    assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
+    assert show_quota(shop, Format.VOICE).packs == 0
+    assert shop.users.get(ANNA) is None
+    assert shop.users.get(0) is None
+    assert shop.list_notices("admins") == ["notice-paid-nobody"]
+    assert shop.list_notices(ANNA) == []
+    shop.refund(grant)
+    assert shop.find_faults() == []
+
+
+def test_erasure_during_payments_causes_no_deadlock(shop, clock, run_at_once):
+    """On PostgreSQL both transactions lock the same rows, in the same order."""
+    orders = [shop.order(contact=f"{n}@example.com") for n in range(5)]
+
+    def pay_or_leave(number, database):
+        if number == 0:
+            PersonalRecords(database, clock).forget(ANNA)
+            return
+        for order in orders:
+            Shop(database, clock).pay(order, order.purchase_id)
+
+    run_at_once(pay_or_leave, 2)
+    assert shop.list_kinds().count("grant") == 5
+    assert shop.find_faults() == []
+    assert {purchase.user_id for purchase in shop.billing.purchases.list_newest()} == {
+        0
+    }
+
+
+def test_orders_of_a_period_are_those_with_an_entry_in_it(shop, clock):
+    shop.buy()
+    clock.move(86_400)
+    _, second = shop.buy(BORIS)
+    hour = timedelta(hours=1)
+    assert shop.billing.ledger.list_orders(clock() - hour, clock() + hour) == [
+        second.purchase_id
+    ]
 
 
 def test_full_refund_revokes_the_whole_plan_once(shop, clock):
