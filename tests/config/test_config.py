@@ -1,6 +1,7 @@
 """What follows from several keys of config.yaml: models, prices, processes, the installation."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,9 @@ from merlin.config import (
     require_repository,
     schema,
 )
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError, NotFound
+from merlin.training.policy import reached_warning
 from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
@@ -130,3 +133,20 @@ def test_database_is_in_the_state_folder_unless_it_is_named(tmp_path):
 
 def test_schema_describes_every_key():
     assert {"state_dir", "providers"} <= {*schema()["properties"]}
+
+
+def test_shipped_configuration_has_the_last_day_of_whisper():
+    models = load(Path(__file__).parents[2] / "config.yaml").models
+    sunset = models["whisper-1"].sunset
+    assert sunset == date(2027, 2, 26)
+    assert reached_warning(sunset, date(2026, 11, 20)) is None
+    assert reached_warning(sunset, date(2027, 2, 1)) == 30
+
+
+def test_models_of_voices_and_photos_are_those_that_are_named():
+    assert make_config().named_models == {}
+    chat = {"transcription": "engine/hear-1", "vision": "engine/see-1"}
+    assert make_config(providers=[ENGINE], chat=chat).named_models == {
+        "transcription": ("engine", "hear-1"),
+        "vision": ("engine", "see-1"),
+    }

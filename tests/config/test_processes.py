@@ -38,11 +38,6 @@ def test_engine_runs_where_a_provider_points_to_it(tmp_path, listen, url, is_exp
     assert ("engine" in processes) is is_expected
 
 
-def test_without_a_repository_there_is_no_daemon(tmp_path):
-    assert list_processes(tmp_path) == ["bot", "api"]
-    assert list_processes(tmp_path, "repository: {url: .}") == ["daemon", "bot", "api"]
-
-
 @pytest.fixture
 def complete_config(tmp_path):
     path = tmp_path / "config.yaml"
