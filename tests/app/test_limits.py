@@ -1,6 +1,5 @@
 """Daily costs of answers are added up until the day ends in the configuration's zone."""
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -11,11 +10,8 @@ from merlin.app.retention import delete_old_rows
 from merlin.config.settings import AnswerBudget, Retention
 from merlin.core.i18n import text
 from merlin.core.money import Cost
-from merlin.db.database import open_database
 from merlin.db.notices import Notices
 from tests.support.config import make_config
-from tests.support.ending import wait_for_end
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -87,22 +83,12 @@ def test_costs_of_past_days_are_deleted(costs, clock, database):
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(2,)]
 
 
-def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
-    gate = threading.Barrier(6)
+def test_concurrent_answer_costs_are_all_added(database, clock, run_at_once):
+    def answer(_, own_database):
+        costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
+        for _ in range(5):
+            costs.record_answer(7)
 
-    def answer():
-        with open_database(url, cipher=cipher) as own_database:
-            costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
-            gate.wait(longest())
-            for _ in range(5):
-                costs.record_answer(7)
-
-    threads = [threading.Thread(target=answer) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        wait_for_end(thread)
-    with open_database(url, cipher=cipher) as database:
-        assert database.sql(
-            "SELECT SUM(micro), currency FROM answer_cost GROUP BY currency"
-        ) == [(210, "USD")]
+    run_at_once(answer, 6)
+    sums = "SELECT SUM(micro), currency FROM answer_cost GROUP BY currency"
+    assert database.sql(sums) == [(210, "USD")]

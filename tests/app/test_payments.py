@@ -6,20 +6,15 @@ from merlin.app import orders, payments
 from merlin.app.actor import Actor
 from merlin.app.shop import place_order
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority, Role
 from merlin.providers.payments import Gateway
-from tests.billing.plan_shop import BORIS, VERA
+from tests.support.people import ADMIN, EDITOR, STUDENT, VERA
 
 pytestmark = pytest.mark.integration
-
-STUDENT = Actor.person(BORIS, Authority())
-EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
-ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 
 
 @pytest.mark.parametrize("actor", [STUDENT, EDITOR, Actor()])
 def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
-    purchase, _ = shop.buy()
+    purchase, _ = shop.buy(VERA)
     ctx = shop.ctx
     details = payments.show_payment(ctx, ADMIN, purchase.purchase_id)
     ((grant, amount),) = details.remaining_amounts.items()

@@ -1,23 +1,19 @@
 """Examples that users propose: masked, with their consent, to an open course."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from merlin.app import consent, proposals
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.proposals import draft_proposal
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.core.permissions import Authority
 from merlin.dataset.proposals import MAX_CHARACTERS, MAX_WAITING
 from merlin.db.notices import ADMINS, Notices
-from tests.billing.plan_shop import ANNA
 from tests.db.pipeline_rows import FACE
 from tests.support.config import make_config
-
-STUDENT = Actor.person(ANNA, Authority())
+from tests.support.people import STUDENT
 
 
 def draft(question, answer="Тут."):
@@ -26,9 +22,8 @@ def draft(question, answer="Тут."):
 
 
 @pytest.fixture
-def ctx(database, clock):
-    config = make_config(datasets={"default": FACE})
-    return Context(config=config, db=database, clock=clock)
+def ctx(ctx):
+    return replace(ctx, config=make_config(datasets={"default": FACE}))
 
 
 def propose(ctx, proposed):

@@ -9,32 +9,21 @@ from merlin.account.users import User, Users
 from merlin.app import reviews
 from merlin.app.actor import Actor
 from merlin.app.changes import editor_of
-from merlin.app.context import Context
 from merlin.app.reviews import Review
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, Changes
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.dataset.proposals import EDITING, Draft, Proposals, example_yaml
 from merlin.db.notices import Notices
 from merlin.db.tables import PROPOSAL
-from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
-from tests.support.config import make_config
+from tests.support.people import ANNA, BORIS, EDITOR, STUDENT, VERA
 
 pytestmark = pytest.mark.integration
 
-STUDENT = Actor.person(ANNA, Authority())
-EDITOR, OTHER = (
-    Actor.person(user_id, Authority(Role.EDITOR)) for user_id in (BORIS, VERA)
-)
+OTHER = Actor.person(VERA, EDITOR.authority)
 DRAFT = Draft("Где касса?", "На втором этаже.", FACE, 1)
-
-
-@pytest.fixture
-def ctx(database, clock):
-    return Context(config=make_config(), db=database, clock=clock)
 
 
 @pytest.fixture

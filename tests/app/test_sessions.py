@@ -1,31 +1,23 @@
 """A person's conversations across all bots: read only by them, and deleted."""
 
-import threading
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from merlin.account.users import User
 from merlin.app import ask, sessions
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.config.settings import Retention
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority
-from merlin.db.database import open_database
 from tests.db.pipeline_rows import BOT
-from tests.support.config import make_config
-from tests.support.ending import wait_for_end
-from tests.support.waiting import longest
+from tests.support.people import ANNA, BORIS, EDITOR, STUDENT
 
 pytestmark = pytest.mark.integration
 
-ANNA = 1001
-BORIS = 1002
 GROUP = -5005
 OTHER_BOT = BOT + 1
 
@@ -33,22 +25,17 @@ OTHER_BOT = BOT + 1
 class Person:
     """Calls the app's functions as one person."""
 
-    def __init__(self, database, clock, user_id):
-        self.ctx = Context(config=make_config(), db=database, clock=clock)
-        self._by = self.ctx, Actor.person(user_id, Authority())
+    def __init__(self, ctx, actor):
+        self.ctx = ctx
+        self._by = ctx, actor
 
     def __getattr__(self, name):
         return partial(getattr(sessions, name), *self._by)
 
 
 @pytest.fixture
-def anna(database, clock):
-    return Person(database, clock, ANNA)
-
-
-@pytest.fixture
-def boris(database, clock):
-    return Person(database, clock, BORIS)
+def anna(ctx):
+    return Person(ctx, STUDENT)
 
 
 class Chat:
@@ -88,7 +75,8 @@ def chat(database, clock):
     return make_chat
 
 
-def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
+def test_sessions_and_turns_of_others_are_not_found(anna, chat):
+    boris = Person(anna.ctx, EDITOR)
     own_chat = chat()
     turn_id = own_chat.ask(1)
     session_id = own_chat.session.session_id
@@ -176,28 +164,16 @@ def test_unused_sessions_are_not_listed(anna, chat):
     assert anna.list_recent(10) == []
 
 
-def test_concurrent_api_processes_start_separate_course_conversations(
-    url, cipher, clock
-):
-    conversations = []
-    barrier = threading.Barrier(4)
+def test_concurrent_api_processes_start_separate_course_conversations(ctx, run_at_once):
+    def begin(number, database):
+        own_ctx = replace(ctx, db=database, bot_id=0)
+        place = ChatPlace(ANNA, ANNA, 7, "algorithms")
+        question = ask.ChatQuestion(
+            User(ANNA), "ru", number + 1, place, "Что такое граф?", session_id=0
+        )
+        asker = ask.find_asker(own_ctx, question)
+        # Nobody refuses it without limits.
+        return database.transact(partial(ask.begin, own_ctx, asker, question, None))
 
-    def begin(number):
-        with open_database(url, cipher=cipher) as database:
-            ctx = Context(config=make_config(), db=database, clock=clock)
-            place = ChatPlace(ANNA, ANNA, 7, "algorithms")
-            question = ask.ChatQuestion(
-                User(ANNA), "ru", number, place, "Что такое граф?", session_id=0
-            )
-            asker = ask.find_asker(ctx, question)
-            barrier.wait(longest())
-            # Nobody refuses it without limits.
-            began = partial(ask.begin, ctx, asker, question, None)
-            conversations.append(database.transact(began))
-
-    threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        wait_for_end(thread)
+    conversations = run_at_once(begin, 4)
     assert len({each.turn.turn_id for each in conversations}) == 4

@@ -8,12 +8,10 @@ from merlin.app.actor import Actor
 from merlin.app.shop import gives_something, place_order
 from merlin.config.shop import PaymentsConfig, Receipt, YooKassaConfig
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Authority
-from tests.billing.plan_shop import ANNA, PLANS, STARS, YOOKASSA, Shop
+from tests.billing.plan_shop import PLANS, STARS, YOOKASSA, Shop
+from tests.support.people import STUDENT
 
 pytestmark = pytest.mark.integration
-
-STUDENT = Actor.person(ANNA, Authority())
 
 
 def order(shop, name="plus", gateway=YOOKASSA, actor=STUDENT, contact=""):

@@ -9,23 +9,11 @@ from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import Logins, SignIns, TelegramPerson
 from merlin.account.users import User, Users
 from merlin.app import accounts, sign_in
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.app.sign_in import Blocked
-from merlin.core.permissions import Authority
 from merlin.db.audit import Audit
-from tests.billing.plan_shop import ANNA
-from tests.db.pipeline_rows import BOT
-from tests.support.config import make_config
+from tests.support.people import ANNA, STUDENT
 
 pytestmark = pytest.mark.integration
-
-STUDENT = Actor.person(ANNA, Authority())
-
-
-@pytest.fixture
-def ctx(database, clock):
-    return Context(config=make_config(), db=database, clock=clock, bot_id=BOT)
 
 
 def perform(ctx, act, *args, **options):
