@@ -2,16 +2,18 @@
 
 import asyncio
 import codecs
+import gzip
 import json
-from contextlib import aclosing
+from contextlib import aclosing, closing
 
 import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.messages import Message, Usage
+from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.openai_protocol.client import MAX_STREAM_BYTES
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_training import OpenAIModelClient
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -57,12 +59,9 @@ def read_pieces(server, *, total_s=60.0, received=None):
 
     async def read():
         chat = OpenAIChat(server.base_url, "sk-key", total_s=total_s)
-        try:
-            async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
-                async for piece in answer:
-                    received.append(piece)
-        finally:
-            await chat.aclose()
+        async with aclosing(chat), aclosing(chat.stream("ft:x", QUESTION)) as answer:
+            async for piece in answer:
+                received.append(piece)
 
     asyncio.run(read())
     return received
@@ -132,25 +131,21 @@ def test_interrupted_answer_keeps_its_pieces_and_raises_an_error(server, reply, 
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("status", "error", "kind"),
     [
-        ({"error": {"message": "no", "code": "model_not_found"}}, ModelGone),
-        ({"error": {"message": "no", "code": "insufficient_quota"}}, ProviderError),
-        ({"error": {"message": "no", "type": "server_error"}}, ProviderBusy),
+        (200, {"code": "model_not_found"}, ModelGone),
+        (200, {"code": "insufficient_quota"}, ProviderError),
+        (200, {"type": "server_error"}, ProviderBusy),
+        (500, {}, ProviderBusy),
+        (429, {}, ProviderBusy),
+        (400, {}, ProviderError),
     ],
 )
-def test_error_inside_a_stream_keeps_its_kind(server, reply, body, kind):
-    server.will(reply([make_event(body)]))
-    with pytest.raises(ProviderError) as caught:
-        read_pieces(server)
-    assert type(caught.value) is kind
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(500, ProviderBusy), (429, ProviderBusy), (400, ProviderError)]
-)
-def test_refused_stream_is_one_call_and_one_error(server, reply, status, kind):
-    server.will(reply({"error": {"message": "no"}}, status))
+def test_refusal_before_or_inside_a_stream_is_one_call_and_one_error(
+    server, reply, status, error, kind
+):
+    body = {"error": {"message": "no", **error}}
+    server.will(reply([make_event(body)] if status == 200 else body, status))
     with pytest.raises(ProviderError) as caught:
         read_pieces(server)
     assert type(caught.value) is kind
@@ -168,21 +163,20 @@ def test_stream_over_the_total_time_is_stopped(server, reply):
 def test_cancelled_reader_frees_its_connection(server, reply):
     server.will(reply([make_chunk("А")] * 1000, pause_s=0.01))
 
+    has_begun = asyncio.Event()
+
+    async def follow(chat):
+        async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
+            async for _ in answer:
+                has_begun.set()
+
     async def read():
-        chat = OpenAIChat(server.base_url, "key")
-
-        async def follow():
-            async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
-                async for _ in answer:
-                    has_begun.set()
-
-        has_begun = asyncio.Event()
-        task = asyncio.create_task(follow())
-        await asyncio.wait_for(has_begun.wait(), longest())
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await chat.aclose()
+        async with aclosing(OpenAIChat(server.base_url, "key")) as chat:
+            task = asyncio.create_task(follow(chat))
+            await asyncio.wait_for(has_begun.wait(), longest())
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
     asyncio.run(read())
 
@@ -203,11 +197,8 @@ def test_list_without_a_model_is_an_error(server, body, kind):
 
 
 async def read_first_model(server):
-    chat = OpenAIChat(server.base_url, "key")
-    try:
+    async with aclosing(OpenAIChat(server.base_url, "key")) as chat:
         return await chat.find_first_model()
-    finally:
-        await chat.aclose()
 
 
 MEGABYTE = 1_000_000
@@ -281,11 +272,10 @@ def test_thoughts_before_an_answer_are_no_part_of_it(server, reply, written, sho
 
 def test_thoughts_that_a_prompt_opens_are_held_back_once_they_are_known(server, reply):
     written = ("X? The", " lamp.\n</th", "ink>\n\nHold it.")
+    seen = []
 
     async def read():
-        chat = OpenAIChat(server.base_url, "sk-key")
-        seen = []
-        try:
+        async with aclosing(OpenAIChat(server.base_url, "sk-key")) as chat:
             for answer in (written, written, ("No", "thing."), ("So", "on")):
                 server.will(
                     reply([*map(make_chunk, answer), make_chunk(None, "stop"), DONE])
@@ -293,11 +283,9 @@ def test_thoughts_that_a_prompt_opens_are_held_back_once_they_are_known(server, 
                 seen.append(
                     [p.text async for p in chat.stream("ft:x", QUESTION) if p.text]
                 )
-        finally:
-            await chat.aclose()
-        return seen
 
-    first, *others = asyncio.run(read())
+    asyncio.run(read())
+    first, *others = seen
     assert first[-1] == "Hold it."
     # A server that separates the thoughts meanwhile: from the next answer on nothing is held back.
     assert others == [["Hold it."], ["Nothing."], ["So", "on"]]
@@ -329,3 +317,162 @@ def test_object_in_place_of_a_stream_is_read(server, reply):
     server.will(reply([json.dumps({"error": {"message": "no such plan"}}).encode()]))
     with pytest.raises(ProviderBusy, match="no such plan"):
         read_pieces(server)
+
+
+# Whole answers: for model tests by threads, and for a chat without streaming.
+
+
+@pytest.fixture
+def asker(server):
+    with closing(OpenAIModelClient(server.base_url, "sk-key")) as asker:
+        yield asker
+
+
+def make_completion(content="Очередь", reason="stop", **fields):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+    return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **fields}
+
+
+def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+    server.will(
+        make_completion(usage=usage, merlin={"known": False, "confidence": 0.1})
+    )
+    assert asker.ask("ft:x", QUESTION) == Answer(
+        "Очередь", Usage(12, 3), known=False, finish_reason="stop"
+    )
+    (call,) = server.calls
+    assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
+    assert "stream" not in call.json
+
+
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [({"cached_tokens": 8}, 8), (None, 0), ("x", 0)]
+    + [({"cached_tokens": tokens}, 0) for tokens in (None, -5, 13, 1e300, "8")],
+)
+def test_cached_tokens_are_part_of_the_input(server, asker, details, cached):
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 3,
+        "prompt_tokens_details": details,
+    }
+    server.will(make_completion(usage=usage))
+    assert asker.ask("ft:x", QUESTION).usage == Usage(12, 3, cached)
+
+
+def test_refused_parameters_are_renamed_or_dropped_from_then_on(server, reply):
+    response_format = {"type": "json_object"}
+    new_name = "'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+    server.will(
+        reply({"error": {"message": new_name, "param": "max_tokens"}}, 400),
+        reply({"error": {"message": "response_format is not known here"}}, 400),
+        make_completion(),
+        make_completion(),
+    )
+    sampling = SamplingParams(most_tokens=9, response_format=response_format)
+    with closing(OpenAIModelClient(server.base_url, "sk-key", sampling)) as asker:
+        assert (
+            asker.ask("ft:x", QUESTION).text
+            == asker.ask("ft:x", QUESTION).text
+            == "Очередь"
+        )
+    first, second, *others = (call.json for call in server.calls)
+    assert (first["max_tokens"], first["response_format"]) == (9, response_format)
+    assert (second["max_completion_tokens"], second["response_format"]) == (
+        9,
+        response_format,
+    )
+    for other in others:
+        assert other["max_completion_tokens"] == 9
+        assert not {"max_tokens", "response_format"} & set(other)
+
+
+def test_refused_parameter_that_is_required_raises_an_error(server, reply):
+    server.will(reply({"error": {"message": "max_tokens is too large"}}, 400))
+    asker = OpenAIModelClient(server.base_url, "sk-key", SamplingParams(most_tokens=9))
+    with closing(asker) as asker, pytest.raises(ProviderError, match="too large"):
+        asker.ask("ft:x", QUESTION)
+    assert len(server.calls) == 1
+
+
+def test_empty_answer_keeps_its_finish_reason(server, asker):
+    server.will(make_completion(None, "content_filter"))
+    assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
+
+
+@pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
+def test_completion_without_an_answer_is_an_error(server, asker, choices):
+    server.will({"id": "c1", "choices": choices})
+    with pytest.raises(ProviderBusy):
+        asker.ask("ft:x", QUESTION)
+
+
+def test_question_ends_at_the_callers_timeout(server, asker, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        asker.ask("ft:x", QUESTION, timeout_s=0.2)
+    assert len(server.calls) <= 1
+
+
+def read_whole_answer(server, total_s=60.0):
+    """Return the pieces of an answer that is not streamed."""
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key", total_s, is_streaming=False)
+        async with aclosing(chat), aclosing(chat.stream("ft:x", QUESTION)) as pieces:
+            return [piece async for piece in pieces]
+
+    return asyncio.run(read())
+
+
+def test_answer_that_nobody_watches_is_one_piece(server):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    server.will(make_completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
+    assert read_whole_answer(server) == [
+        Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")
+    ]
+    assert not {"stream", "stream_options"} & set(server.calls[0].json)
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
+        ({"body": b"no json"}, ProviderBusy),
+        ({"body": {"choices": []}}, ProviderBusy),
+        ({"body": b"{", "cut": True}, ProviderBusy),
+        ({"hang": True}, ProviderBusy),
+    ],
+)
+def test_failure_of_an_answer_in_one_piece_is_reported_by_kind(
+    server, reply, response, kind
+):
+    server.will(reply(**response))
+    with pytest.raises(ProviderError) as caught:
+        read_whole_answer(server, total_s=0.2 if "hang" in response else 60.0)
+    assert type(caught.value) is kind
+
+
+def test_compressed_answer_is_not_unpacked(server, asker, reply):
+    packed = gzip.compress(json.dumps(make_completion()).encode())
+    server.will(reply(packed, headers=(("Content-Encoding", "gzip"),)))
+    with pytest.raises(ProviderBusy, match="packed"):
+        asker.ask("ft:x", QUESTION)
+    assert server.calls[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>\nThe student wants X.\n</think>\n\nHold the button.",
+        "The student wants X.\n</think>\n\nHold the button.",
+        [
+            {"type": "thinking", "thinking": "X."},
+            {"type": "text", "text": "Hold the button."},
+        ],
+    ],
+)
+def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker, content):
+    server.will(make_completion(content))
+    assert asker.ask("ft:x", QUESTION).text == "Hold the button."

@@ -1,6 +1,7 @@
 """Transcription over real HTTP: requests, responses and errors."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -14,13 +15,10 @@ pytestmark = pytest.mark.functional
 MODEL = "stand-in-transcribe"
 
 
-def transcribe(base_url, sound=b"OggS", name="voice.oga", **options):
+def transcribe(base_url, sound=b"OggS", name="voice.oga"):
     async def request_transcript():
-        audio = OpenAIAudio(base_url, "sk-key", options.pop("model", MODEL), **options)
-        try:
+        async with aclosing(OpenAIAudio(base_url, "sk-key", MODEL)) as audio:
             return await audio.transcribe(sound, name)
-        finally:
-            await audio.aclose()
 
     return asyncio.run(request_transcript())
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 from itertools import count, cycle, repeat
 
 import pytest
@@ -12,6 +13,7 @@ from merlin.core.money import roubles
 from merlin.providers.base import ENDLESS_LIST
 from tests.providers.yookassa_calls import (
     SENT_S,
+    catch_error,
     count_payments,
     drip,
     drip_header,
@@ -22,6 +24,7 @@ from tests.providers.yookassa_calls import (
     run_raw_server,
     run_server,
 )
+from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -46,32 +49,29 @@ def test_status_becomes_our_error_without_a_retry(
 ):
     yookassa.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     calls_before = len(yookassa.calls())
-    with pytest.raises(PaymentError) as caught:
-        asyncio.run(gateway.create(make_payment_request(10)))
-    assert (type(caught.value), caught.value.code) == (kind, code)
+    caught = catch_error(gateway.create(make_payment_request(10)))
+    assert (type(caught), caught.code) == (kind, code)
     assert len(yookassa.calls()) == calls_before
 
 
-@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
-def test_connection_lost_after_the_call_raises_payment_unknown(yookassa, gateway, kind):
-    yookassa.faults.add(Fault("payments.create", kind))
-    payment_request = make_payment_request(11)
-    with pytest.raises(PaymentUnknown):
-        asyncio.run(gateway.create(payment_request))
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [
+        (11, Fault("payments.create", FaultKind.DROP)),
+        (12, Fault("payments.create", FaultKind.REFUSE)),
+        (13, Fault("payments.create", FaultKind.CUT)),
+        (21, Fault("payments.create", FaultKind.DONE_STATUS, status=500)),
+        (22, Fault("payments.create", FaultKind.DONE_STATUS, status=202)),
+    ],
+)
+def test_call_whose_response_is_lost_is_in_doubt_and_repeated_one_payment(
+    yookassa, gateway, number, fault
+):
+    yookassa.faults.add(fault)
+    payment_request = make_payment_request(number)
+    assert type(catch_error(gateway.create(payment_request))) is PaymentUnknown
     asyncio.run(gateway.create(payment_request))
-    assert count_payments(yookassa, 11) == 1
-
-
-def test_call_done_but_answered_with_an_error_is_one_payment(yookassa, gateway):
-    payment_request = make_payment_request(12)
-    for status in (500, 202):
-        yookassa.faults.add(
-            Fault("payments.create", FaultKind.DONE_STATUS, status=status)
-        )
-        with pytest.raises(PaymentUnknown):
-            asyncio.run(gateway.create(payment_request))
-    asyncio.run(gateway.create(payment_request))
-    assert count_payments(yookassa, 12) == 1
+    assert count_payments(yookassa, number) == 1
 
 
 def test_unreachable_address_raises_gateway_unavailable():
@@ -194,10 +194,31 @@ def test_listed_refund_that_cannot_be_read_is_left_out():
 
 def test_refund_that_the_shops_package_refuses_is_never_sent(yookassa, gateway):
     before = len(yookassa.calls())
-    with pytest.raises(PaymentError) as refused:
-        asyncio.run(gateway.refund(make_refund_request("k", "p1", roubles(5))))
-    assert (type(refused.value), refused.value.code) == (
+    refused = catch_error(gateway.refund(make_refund_request("k", "p1", roubles(5))))
+    assert (type(refused), refused.code) == (
         PaymentError,
         "invalid_request",
     )
     assert len(yookassa.calls()) == before
+
+
+PAYMENT = {
+    "id": "p1",
+    "status": "pending",
+    "amount": {"value": "299.00", "currency": "RUB"},
+}
+
+
+def test_untrusted_certificate_raises_gateway_unavailable(tmp_path):
+    key = generate_key()
+    certificate = tmp_path / "gateway.pem"
+    certificate.write_bytes(encode_key(key) + create_certificate(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with (
+        run_server(json.dumps(PAYMENT).encode(), tls=context) as url,
+        open_gateway(url) as gateway,
+        pytest.raises(GatewayUnavailable) as unavailable,
+    ):
+        asyncio.run(gateway.find("p1"))
+    assert type(unavailable.value) is GatewayUnavailable
