@@ -1,4 +1,4 @@
-"""Favourites and the paged catalogue, on both databases."""
+"""Favourites, the paged catalogue, and who leads a course, on both databases."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ import pytest
 
 from merlin.app import courses
 from merlin.app.actor import Actor
-from merlin.app.permissions import get_led_course, list_led_courses
+from merlin.app.permissions import get_led_course, leads, list_led_courses
 from merlin.core.errors import Forbidden, NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.course.catalogue import Course
 from merlin.db.tables import FAVOURITE
 from tests.db.pipeline_rows import CourseCatalogue, make_course
 from tests.support.people import EDITOR, STUDENT, make_teacher
-
-pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def catalogue(database):
     )
 
 
+@pytest.mark.integration
 def test_semesters_include_active_courses_only(catalogue, ctx):
     expected = {
         "one": make_course("one", teachers=("vera", "boris")),
@@ -37,6 +38,7 @@ def test_semesters_include_active_courses_only(catalogue, ctx):
     assert ctx.read_courses().semesters == {1: 1, 3: 1}
 
 
+@pytest.mark.integration
 def test_materials_are_sorted_by_kind_and_lesson(catalogue):
     seminar = replace(make_course("x", titles=["S"]).materials[0], kind="seminar")
     lectures = make_course("x", titles=["A", "B"]).materials
@@ -48,6 +50,7 @@ def test_materials_are_sorted_by_kind_and_lesson(catalogue):
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
 
 
+@pytest.mark.integration
 def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
     course = catalogue.rows.find_course("a")
     first, second = (
@@ -68,6 +71,7 @@ def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
     assert courses.list_favourites(ctx, STUDENT) == []
 
 
+@pytest.mark.integration
 def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx):
     course = catalogue.rows.find_course("a")
     closed = catalogue.rows.find_course("closed")
@@ -83,6 +87,7 @@ def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx)
     ] == [course.course_id]
 
 
+@pytest.mark.integration
 def test_number_of_favourites_is_limited(catalogue, ctx):
     added = [
         {"user_id": STUDENT.user_id, "course_id": 10**6 + number}
@@ -96,6 +101,7 @@ def test_number_of_favourites_is_limited(catalogue, ctx):
     assert courses.add_favourite(ctx, STUDENT, last)[0] is False
 
 
+@pytest.mark.integration
 def test_concurrent_threads_add_each_favourite_once(catalogue, ctx, run_at_once):
     ids = [course.course_id for course in catalogue.rows.courses()]
 
@@ -111,6 +117,7 @@ def test_concurrent_threads_add_each_favourite_once(catalogue, ctx, run_at_once)
     assert [row.course_id for row in rows] == sorted(ids)
 
 
+@pytest.mark.integration
 def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(
     catalogue, ctx
 ):
@@ -124,3 +131,32 @@ def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(
         get_led_course(ctx, STUDENT, course.course_id)
     with pytest.raises(NotFound):
         get_led_course(ctx, teacher, closed.course_id)
+
+
+COURSE = Course(1, "algorithms", 1, {"ru": "Алгоритмы"}, {}, teachers=("Boris",))
+
+
+TEACHER_HERE = Authority(Role.TEACHER, frozenset({"algorithms"}))
+
+
+TEACHER_ELSEWHERE = Authority(Role.TEACHER, frozenset({"networks"}))
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("authority", "name", "is_led"),
+    [
+        (Authority(), "", False),
+        (Authority(), "boris", False),
+        (TEACHER_HERE, "", True),
+        (TEACHER_ELSEWHERE, "", False),
+        (TEACHER_ELSEWHERE, "anna", False),
+        (TEACHER_ELSEWHERE, "boris", True),
+        (Authority(Role.EDITOR), "", True),
+        (Authority(Role.ADMIN), "", True),
+    ],
+)
+def test_teachers_lead_granted_courses_and_courses_that_name_them(
+    authority, name, is_led
+):
+    assert leads(authority, name, COURSE) is is_led

@@ -216,9 +216,15 @@ def test_archive_whose_reader_ended_is_no_backup(config_path, capfd, monkeypatch
     assert backup.find_last_backup(config_path.parent / "state") is None
 
 
-def test_folder_that_cannot_be_made_is_named(config_path, capfd):
-    code, captured = run(capfd, "backup", "/dev/null/kept", "--config", config_path)
-    assert (code, "/dev/null" in captured.err) == (2, True)
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("backup", "/dev/null/kept"), 2), (("restore", "/nowhere/nothing.tar.gz"), 1)],
+)
+def test_path_that_cannot_be_made_or_is_missing_is_named(
+    config_path, capfd, words, code
+):
+    ended, captured = run(capfd, *words, "--config", config_path)
+    assert (ended, words[1].removesuffix("/kept") in captured.err) == (code, True)
 
 
 def test_archive_is_read_from_standard_input(config_path, capfd, monkeypatch):
@@ -228,12 +234,6 @@ def test_archive_is_read_from_standard_input(config_path, capfd, monkeypatch):
         words = ("restore", "-", "--dry-run", "--json", "--config", config_path)
         code, captured = run(capfd, *words)
     assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
-
-
-def test_archive_that_is_missing_is_named(config_path, tmp_path, capfd):
-    archive = tmp_path / "nothing.tar.gz"
-    code, captured = run(capfd, "restore", archive, "--config", config_path)
-    assert (code, str(archive) in captured.err) == (1, True)
 
 
 def test_schema_is_updated_by_a_command_of_its_own(tmp_path, capfd):

@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from peewee import IntegrityError
 
-from merlin.account.api_keys import ApiKeys, Scope
-from merlin.account.users import User, Users
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
@@ -183,14 +181,6 @@ def test_texts_need_a_key(url):
     assert caught.value.key == "store-no-text-key"
 
 
-def test_key_is_revoked_once(database):
-    keys = ApiKeys(database)
-    database.cipher = Cipher({"a": bytes(32)}, "a")
-    Users(database).record([User(1001)])
-    key, _ = keys.make(1001, "label", [Scope.CHAT_WRITE])
-    assert [keys.revoke(1001, key.id) for _ in range(2)] == [True, False]
-
-
 def test_locked_person_is_recorded_first_where_rows_are_locked(database):
     for _ in range(2):
         with database.atomic():
@@ -215,27 +205,18 @@ def test_failed_transaction_is_rolled_back(database):
     assert not database.rows(INTENT.select())
 
 
-def test_inner_failure_rolls_back_only_the_inner_part(database):
-    with database.atomic():
-        database.put(INTENT.insert(_intent("outer")))
-        with pytest.raises(KeyError):
-            database.transact(lambda: fail_after(database, "inner"))
-    assert [row.key for row in database.rows(INTENT.select())] == ["outer"]
-
-
 def test_inner_part_is_stored_with_the_whole(database):
-    with pytest.raises(KeyError), database.atomic():
-        store_within(database, "lost")
+    intents = NestedIntents(database)
+
+    def lose():
+        intents.one("lost")
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        database.transact(lose)
     with database.atomic():
-        store_within(database, "kept")
+        intents.one("kept")
     assert [row.key for row in database.rows(INTENT.select())] == ["kept"]
-
-
-def store_within(database, key):
-    with database.atomic():
-        database.put(INTENT.insert(_intent(key)))
-    if key == "lost":
-        raise KeyError(key)
 
 
 def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
