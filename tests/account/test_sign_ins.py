@@ -22,6 +22,7 @@ from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from tests.support.migrated_databases import on_both_databases
 from tests.support.people import ANNA, BORIS
+from tests.support.refusals import refusal_key
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
@@ -105,9 +106,10 @@ def test_name_that_a_person_has_already_is_not_audited_again(accounts):
 
 
 def test_password_needs_a_name(accounts):
-    with pytest.raises(Refused) as refused:
-        accounts.set_password(ANNA, "$hash", BY)
-    assert refused.value.key == "account-no-name"
+    assert (
+        refusal_key(Refused, accounts.set_password, ANNA, "$hash", BY)
+        == "account-no-name"
+    )
     assert Audit(accounts.db).list_newest() == []
 
 

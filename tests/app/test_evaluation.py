@@ -20,6 +20,7 @@ from merlin.training.evaluation_questions import read_all
 from merlin.training.scores import QuestionKind
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 from tests.support.people import ANNA, BORIS
+from tests.support.refusals import refusal_key
 from tests.training.test_evaluation_questions import train
 
 pytestmark = pytest.mark.integration
@@ -78,17 +79,19 @@ def test_answers_that_both_decline_are_the_same(world):
 
 def test_model_is_asked_nothing_without_a_build_whose_examples_all_have_consent(world):
     teacher = Teacher("openai", "ft:1", Price("USD", 1, 1, 1, 1))
-    with pytest.raises(NotFound) as caught:
-        make_plan(world.ctx, OPERATOR, FACE, teacher)
-    assert caught.value.key == "prompt-no-build"
+    assert (
+        refusal_key(NotFound, make_plan, world.ctx, OPERATOR, FACE, teacher)
+        == "prompt-no-build"
+    )
     world.push(1, make_examples(12))
     plan = make_plan(world.ctx, OPERATOR, FACE, teacher)
     assert len(plan.names) == 12
     revoked = {"dataset": FACE, "example_id": make_examples(1)[0].id}
     world.db.put(REVOKED_EXAMPLE.insert(revoked))
-    with pytest.raises(Refused) as caught:
-        make_plan(world.ctx, OPERATOR, FACE, teacher)
-    assert caught.value.key == "held-revoked"
+    assert (
+        refusal_key(Refused, make_plan, world.ctx, OPERATOR, FACE, teacher)
+        == "held-revoked"
+    )
 
 
 def test_answers_to_people_are_compared_with_what_they_got_before(

@@ -12,6 +12,7 @@ from merlin.dataset.proposals import MAX_CHARACTERS, Proposals
 from merlin.db.tables import SESSION
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
 from tests.support.people import ANNA, STUDENT
+from tests.support.refusals import refusal_key
 
 GROUP = -5005
 QUESTION = "Что значит черта 3?"
@@ -25,9 +26,7 @@ def test_correction_is_stripped_and_neither_empty_nor_too_long():
         (" \n", "fix-text-only"),
         ("x" * (MAX_CHARACTERS + 1), "fix-long"),
     ):
-        with pytest.raises(Refused) as caught:
-            feedback.check_correction(answer)
-        assert caught.value.key == key
+        assert refusal_key(Refused, feedback.check_correction, answer) == key
 
 
 @pytest.fixture
@@ -100,9 +99,7 @@ def test_rejected_answer_is_kept_where_preferences_are_trained(world, answer):
 )
 def test_answer_that_can_be_no_example_is_not_corrected(world, answer, fields, key):
     turn_id = answer(model_id=world.serve(1, make_examples()), **fields)
-    with pytest.raises(Refused) as caught:
-        correct(world, turn_id)
-    assert caught.value.key == key
+    assert refusal_key(Refused, correct, world, turn_id) == key
     assert Proposals(world.db).of_user(ANNA) == []
 
 

@@ -14,6 +14,7 @@ from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
 from tests.support.people import BORIS, STUDENT, make_teacher
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 THIRD = "лицо/вопрос-003"
@@ -84,9 +85,7 @@ def test_example_can_be_named_by_id_or_path(world, name):
 )
 def test_example_in_no_build_is_not_found(world, name):
     world.serve(1, make_examples())
-    with pytest.raises(NotFound) as missing:
-        read_impact(world, name)
-    assert missing.value.key == "impact-not-found"
+    assert refusal_key(NotFound, read_impact, world, name) == "impact-not-found"
 
 
 def test_ambiguous_example_requires_its_dataset(world):
@@ -185,12 +184,11 @@ def test_answer_of_a_general_model_has_no_origin(world, store_answer):
 def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(
     world, store_question
 ):
-    with pytest.raises(Refused) as refusal:
-        read_origin(world, store_question(answer=None).turn_id)
-    assert refusal.value.key == "why-no-model"
-    with pytest.raises(NotFound) as missing:
-        read_origin(world, 999)
-    assert missing.value.key == "why-no-turn"
+    assert (
+        refusal_key(Refused, read_origin, world, store_question(answer=None).turn_id)
+        == "why-no-model"
+    )
+    assert refusal_key(NotFound, read_origin, world, 999) == "why-no-turn"
 
 
 def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_answer):

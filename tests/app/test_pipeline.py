@@ -25,6 +25,7 @@ from tests.db.pipeline_rows import (
     make_spec,
 )
 from tests.support.people import ADMIN, EDITOR, STUDENT, make_teacher
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
@@ -193,9 +194,12 @@ def test_builds_of_one_dataset_are_compared(built):
     assert (compared.old, compared.new) == (f"{FACE}-1", f"{FACE}-2")
     changes = compared.added, compared.removed, compared.changed, compared.moved
     assert changes == (["лицо/вопрос-012"], [], ["лицо/вопрос-003"], [])
-    with pytest.raises(Refused) as caught:
-        builds.compare(built.ctx, OPERATOR, f"{FACE}-1", "trial-1")
-    assert caught.value.key == "build-other-dataset"
+    assert (
+        refusal_key(
+            Refused, builds.compare, built.ctx, OPERATOR, f"{FACE}-1", "trial-1"
+        )
+        == "build-other-dataset"
+    )
 
 
 def test_build_of_a_commit_is_requested_from_the_daemon(built):
@@ -259,9 +263,10 @@ def test_training_of_a_commit_without_a_build_has_no_price(world):
     world.push(1, make_examples(12))
     rejected = {"status": VerdictStatus.REJECTED.value, "build_id": None}
     world.db.update(VERDICT, VERDICT.position == 1, **rejected)
-    with pytest.raises(Refused) as caught:
-        jobs.quote(world.ctx, OPERATOR, FACE, "en")
-    assert caught.value.key == "build-none"
+    assert (
+        refusal_key(Refused, jobs.quote, world.ctx, OPERATOR, FACE, "en")
+        == "build-none"
+    )
 
 
 @pytest.mark.parametrize(
@@ -295,9 +300,10 @@ def test_adapter_of_an_unknown_build_or_dataset_is_not_added(world):
 
 def test_model_is_found_by_its_job(world):
     job = world.start(1, make_examples())
-    with pytest.raises(NotFound) as caught:
-        models.read_of_job(world.ctx, OPERATOR, job.job_id)
-    assert caught.value.key == "admin-no-model"
+    assert (
+        refusal_key(NotFound, models.read_of_job, world.ctx, OPERATOR, job.job_id)
+        == "admin-no-model"
+    )
     name = world.finish(job)
     assert models.read_of_job(world.ctx, EDITOR, job.job_id).model == name
     with pytest.raises(NotFound):

@@ -38,6 +38,7 @@ from merlin.db.tables import AUDIT, PROPOSAL
 from tests.db.pipeline_rows import FACE
 from tests.support.config import make_config
 from tests.support.people import ANNA, BORIS, EDITOR, STUDENT, VERA
+from tests.support.refusals import refusal_key
 
 OTHER = Actor.person(VERA, EDITOR.authority)
 DRAFT = Draft("Где касса?", "На втором этаже.", FACE, 1)
@@ -49,9 +50,10 @@ def test_consent_is_of_one_person_until_it_is_revoked(ctx):
     require_consent(ctx, STUDENT)
     assert [has_consent(ctx, STUDENT), has_consent(ctx, EDITOR)] == [True, False]
     assert revoke_consent(ctx, STUDENT) == []
-    with pytest.raises(Refused) as caught:
-        require_consent(ctx, STUDENT)
-    assert caught.value.key == "api-problem-consent-needed"
+    assert (
+        refusal_key(Refused, require_consent, ctx, STUDENT)
+        == "api-problem-consent-needed"
+    )
     [noted] = ctx.db.rows(AUDIT.select())
     assert (noted.by_whom, noted.action) == (STUDENT.name, "consent.revoke")
 
@@ -97,9 +99,7 @@ def propose(ctx, proposed):
     ],
 )
 def test_proposal_without_words_or_with_too_many_is_refused(question, answer, key):
-    with pytest.raises(DatasetError) as caught:
-        draft(question, answer)
-    assert caught.value.key == key
+    assert refusal_key(DatasetError, draft, question, answer) == key
 
 
 @pytest.mark.unit
@@ -112,9 +112,10 @@ def test_personal_data_in_a_proposal_is_masked():
 
 @pytest.mark.integration
 def test_nothing_is_proposed_without_consent_or_to_a_closed_course(ctx):
-    with pytest.raises(Refused) as caught:
-        propose(ctx, draft("Где?"))
-    assert caught.value.key == "api-problem-consent-needed"
+    assert (
+        refusal_key(Refused, propose, ctx, draft("Где?"))
+        == "api-problem-consent-needed"
+    )
     give_consent(ctx, STUDENT)
     closed = draft_proposal(
         "closed", ExampleContent(question="Где?", answer="Тут."), "ru"
@@ -139,9 +140,10 @@ def test_person_with_many_waiting_proposals_cannot_add_another(ctx):
     give_consent(ctx, STUDENT)
     for number in range(MAX_WAITING):
         propose(ctx, draft(f"Где {number}?"))
-    with pytest.raises(Refused) as caught:
-        propose(ctx, draft("Где ещё?"))
-    assert caught.value.key == "api-problem-too-many-proposals"
+    assert (
+        refusal_key(Refused, propose, ctx, draft("Где ещё?"))
+        == "api-problem-too-many-proposals"
+    )
 
 
 @pytest.fixture
@@ -275,12 +277,22 @@ def test_editing_ends_with_the_decision(ctx, rows):
 def test_text_that_is_no_example_is_not_accepted(ctx, rows):
     proposal = rows.add(ANNA, DRAFT)
     for text in (None, "messages: []"):
-        with pytest.raises(Refused) as caught:
-            reviews.approve(ctx, EDITOR, proposal, text, editor_of(ctx, EDITOR))
-        assert caught.value.key == "change-has-errors"
-    with pytest.raises(Refused) as caught:
-        reviews.approve_several(ctx, EDITOR, [])
-    assert caught.value.key == "change-has-errors"
+        assert (
+            refusal_key(
+                Refused,
+                reviews.approve,
+                ctx,
+                EDITOR,
+                proposal,
+                text,
+                editor_of(ctx, EDITOR),
+            )
+            == "change-has-errors"
+        )
+    assert (
+        refusal_key(Refused, reviews.approve_several, ctx, EDITOR, [])
+        == "change-has-errors"
+    )
     text = example_yaml(reviews.get_waiting(ctx, EDITOR, proposal).draft)
     reviews.approve(ctx, EDITOR, proposal, text, editor_of(ctx, EDITOR))
     assert commit(ctx) == {DRAFT.question: DRAFT.answer}

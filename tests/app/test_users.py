@@ -31,6 +31,7 @@ from tests.support.people import (
     make_teacher,
 )
 from tests.support.plan_config import make_plan
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
@@ -157,9 +158,10 @@ def test_user_can_access_only_their_own_account(ctx):
 
 
 def test_teacher_has_the_name_that_an_admin_gave(ctx):
-    with pytest.raises(Refused) as caught:
-        perform(ctx, accounts.set_name, TEACHER, "Boris")
-    assert caught.value.key == "account-name-reserved"
+    assert (
+        refusal_key(Refused, perform, ctx, accounts.set_name, TEACHER, "Boris")
+        == "account-name-reserved"
+    )
     assert Accounts(ctx.db, ctx.clock).find(BORIS) is None
 
 

@@ -22,6 +22,7 @@ from tests.billing.plan_shop import (
     read_state,
     show_quota,
 )
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
@@ -201,9 +202,9 @@ def test_refund_above_the_paid_amount_is_refused(shop):
     _, grant = shop.buy()
     shop.refund(grant, 20_000)
     for minor in (grant.amount.minor, 9_991, 0, -1):
-        with pytest.raises(Refused) as refused:
-            shop.refund(grant, minor)
-        assert refused.value.key == "billing-refund-too-much"
+        assert (
+            refusal_key(Refused, shop.refund, grant, minor) == "billing-refund-too-much"
+        )
     stars = replace(grant.amount, minor=1, currency=Currency.XTR)
     refund = shop.make_refund(shop.find_payment(grant).outside_id, "r", stars)
     with pytest.raises(Refused):

@@ -14,6 +14,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
 from tests.billing.plan_shop import ANNA, BY_VERA, STARS, YOOKASSA, Shop
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
@@ -26,12 +27,6 @@ def claim_due(shop):
     ]
     assert is_any or not refund_ids
     return refund_ids
-
-
-def refusal_key(call):
-    with pytest.raises(Refused) as refused:
-        call()
-    return refused.value.key
 
 
 def test_refund_request_is_stored_audited_and_executed(shop):
@@ -127,12 +122,13 @@ def test_concurrent_refunds_by_admins_create_one(shop, clock, run_at_once, key):
 def test_impossible_refund_is_refused_with_a_reason(shop):
     _, grant = shop.buy()
     assert (
-        refusal_key(lambda: shop.request_refund(grant, 29_991))
+        refusal_key(Refused, shop.request_refund, grant, 29_991)
         == "billing-refund-too-much"
     )
     shop.request_refund(grant, 1)
     assert (
-        refusal_key(lambda: shop.request_refund(grant, 1)) == "billing-refund-under-way"
+        refusal_key(Refused, shop.request_refund, grant, 1)
+        == "billing-refund-under-way"
     )
     with pytest.raises(NotFound):
         shop.billing.refunds.request(grant.refers, grant.amount, "", BY_VERA)
@@ -141,7 +137,7 @@ def test_impossible_refund_is_refused_with_a_reason(shop):
 def test_payment_that_went_back_whole_cannot_be_refunded_again(shop):
     _, grant = shop.buy()
     shop.refund(grant, outside_id="back")
-    assert refusal_key(lambda: shop.request_refund(grant)) == "billing-refund-done"
+    assert refusal_key(Refused, shop.request_refund, grant) == "billing-refund-done"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +148,7 @@ def test_payment_that_went_back_whole_cannot_be_refunded_again(shop):
     ],
 )
 def test_reason_that_nobody_can_read_is_refused(reason, key):
-    assert refusal_key(lambda: check_reason(reason)) == key
+    assert refusal_key(Refused, check_reason, reason) == key
     check_reason("x" * MAX_REASON_LENGTH)
 
 
@@ -164,15 +160,13 @@ def test_typed_amount_is_refunded_or_refused():
         ("all", "billing-no-amount"),
         ("300", "billing-refund-too-much"),
     ):
-        assert refusal_key(lambda text=typed: parse_refund(text, remaining, "en")) == (
-            key
-        )
+        assert refusal_key(Refused, parse_refund, typed, remaining, "en") == (key)
 
 
 def test_stars_can_only_be_refunded_whole(shop):
     _, grant = shop.buy(gateway=STARS)
     assert (
-        refusal_key(lambda: shop.request_refund(grant, 199)) == "billing-refund-stars"
+        refusal_key(Refused, shop.request_refund, grant, 199) == "billing-refund-stars"
     )
     assert shop.request_refund(grant).amount == grant.amount
 
@@ -181,7 +175,7 @@ def test_stars_of_an_erased_user_cannot_be_refunded(shop, clock):
     _, stars = shop.buy(gateway=STARS)
     _, roubles = shop.buy()
     PersonalRecords(shop.db, clock).forget(ANNA)
-    assert refusal_key(lambda: shop.request_refund(stars)) == "billing-refund-left"
+    assert refusal_key(Refused, shop.request_refund, stars) == "billing-refund-left"
     assert shop.request_refund(roubles).user_id == 0
 
 

@@ -18,6 +18,7 @@ from merlin.config.reading import load
 from merlin.core.errors import ConfigError, NotFound
 from merlin.training.policy import reached_warning
 from tests.support.config import make_config
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.unit
 
@@ -89,9 +90,10 @@ def test_what_a_caller_needs_is_there_or_named():
     config = make_config(providers=[OUTSIDE], repository={"url": "/srv/datasets"})
     assert require_repository(config).url == "/srv/datasets"
     assert require_provider(config, "out").base_url == OUTSIDE["base_url"]
-    with pytest.raises(ConfigError) as without_repository:
-        require_repository(make_config())
-    assert without_repository.value.key == "config-no-repository"
+    assert (
+        refusal_key(ConfigError, require_repository, make_config())
+        == "config-no-repository"
+    )
     with pytest.raises(NotFound) as without_provider:
         require_provider(config, "other")
     assert without_provider.value.arguments["provider"] == "other"

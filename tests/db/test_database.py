@@ -35,6 +35,7 @@ from merlin.db.tables import (
 )
 from tests.support.ending import wait_for_end
 from tests.support.machine import become_another_user
+from tests.support.refusals import refusal_key
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
@@ -348,16 +349,14 @@ def test_disk_without_room_is_told_before_a_write_fails(tmp_path):
     with open_database(url) as database:
         migrate(database)
         for require in (database.require_writable, partial(require_storage, url)):
-            with pytest.raises(DatabaseAway) as caught:
-                require(min_free=1 << 80)
-            assert caught.value.key == "store-no-room"
+            assert (
+                refusal_key(DatabaseAway, require, min_free=1 << 80) == "store-no-room"
+            )
 
 
 def test_storage_that_cannot_be_written_or_read_is_told(postgresql):
     address = f"{postgresql.reset()}?options=-cdefault_transaction_read_only%3Don"
-    with pytest.raises(DatabaseAway) as read_only:
-        require_storage(address)
-    assert read_only.value.key == "store-read-only"
+    assert refusal_key(DatabaseAway, require_storage, address) == "store-read-only"
     # The folder of the test itself is closed to others.
     with TemporaryDirectory() as folder:
         path = Path(folder, "merlin.db")

@@ -1,0 +1,10 @@
+"""What a refused act says."""
+
+import pytest
+
+
+def refusal_key(kind, act, *arguments, **options):
+    """Call an act that raises an error of this kind; return the key of its text."""
+    with pytest.raises(kind) as caught:
+        act(*arguments, **options)
+    return caught.value.key
