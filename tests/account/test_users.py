@@ -36,6 +36,11 @@ def users(database, clock):
 
 
 @pytest.fixture
+def consents(database, clock):
+    return Consents(database, clock)
+
+
+@pytest.fixture
 def roles(database, clock):
     return Roles(database, [VERA], clock)
 
@@ -186,8 +191,7 @@ def list_answers(database):
 
 
 @integration
-def test_consent_is_valid_until_revoked(database, clock):
-    consents = Consents(database, clock)
+def test_consent_is_valid_until_revoked(consents, database, clock):
     assert not consents.was_asked(ANNA)
     given_at = clock()
     assert consents.give(ANNA, "1")
@@ -205,8 +209,7 @@ def test_consent_is_valid_until_revoked(database, clock):
 
 
 @integration
-def test_new_consent_text_requires_a_new_consent(database, clock):
-    consents = Consents(database, clock)
+def test_new_consent_text_requires_a_new_consent(consents, database):
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
     assert [consent.revoked_at is None for consent in list_answers(database)] == [
@@ -216,8 +219,7 @@ def test_new_consent_text_requires_a_new_consent(database, clock):
 
 
 @integration
-def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
-    consents = Consents(database, clock)
+def test_refused_consent_is_stored_and_is_not_a_consent(consents, database):
     consents.decline(ANNA, "1")
     assert (consents.was_asked(ANNA), consents.has(ANNA)) == (True, False)
     consents.give(BORIS, "1")
@@ -228,8 +230,7 @@ def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
 
 @integration
 @on_both_databases
-def test_concurrent_consents_store_one(database):
-    consents = Consents(database)
+def test_concurrent_consents_store_one(consents, database):
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
     assert (sum(results), len(list_answers(database))) == (1, 1)
@@ -259,8 +260,7 @@ def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
 
 
 @integration
-def test_answer_about_consent_changes_nobody_elses(database, clock):
-    consents = Consents(database, clock)
+def test_answer_about_consent_changes_nobody_elses(consents, database):
     for user_id in (ANNA, BORIS):
         consents.give(user_id, "1")
     consents.give(BORIS, "2")

@@ -36,7 +36,7 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.providers.base import Answer
-from tests.db.pipeline_rows import PipelineRows, make_examples
+from tests.db.pipeline_rows import PipelineRows, column_types, make_examples
 from tests.support.plan_config import make_plan
 
 unit = pytest.mark.unit
@@ -95,16 +95,6 @@ def people(database, clock):
 
 def every_table():
     return {var for var in vars(tables).values() if isinstance(var, tables.Table)}
-
-
-def column_types(database, table):
-    """Return column -> whether it is a number."""
-    if database.dialect == "sqlite":
-        rows = database.sql("SELECT name, type FROM pragma_table_info(?)", table)
-    else:
-        query = "SELECT column_name, data_type FROM information_schema.columns"
-        rows = database.sql(f"{query} WHERE table_name = ?", table)
-    return {name: kind.upper() != "TEXT" for name, kind in rows}
 
 
 def make_value(cipher, table, column, user_id, *, is_number):

@@ -164,42 +164,34 @@ def test_edit_that_a_later_one_put_back_is_undone_until_it_is_made_again(world):
     assert after(world, second).undone_by == ""
 
 
-@pytest.mark.integration
-def test_edit_is_not_undone_by_one_that_changed_another_text_than_its_own(world):
-    first = commit_edit(world, 1, ("a", "b"))
-    commit_edit(world, 2, ("b", "c"))
-    newest = commit_edit(world, 3, ("c", "a"))
-    assert (after(world, first).undone_by, after(world, first).replaced_by) == (
-        "",
-        newest,
+X, Y = "examples/x.yaml", "examples/y.yaml"
+BOTH = {X: (None, "a"), Y: (None, "b")}
+
+
+@integration
+@pytest.mark.parametrize(
+    ("commits", "is_undone", "is_replaced"),
+    [
+        # A new file is deleted.
+        ([{X: (None, "a")}, {X: ("a", None)}], True, False),
+        # What came between had another text.
+        ([{X: ("a", "b")}, {X: ("b", "c")}, {X: ("c", "a")}], False, True),
+        ([BOTH, {X: ("a", None)}], False, False),
+        ([BOTH, {X: ("a", None)}, {Y: ("b", None)}], True, False),
+        ([BOTH, {X: ("a", "c")}], False, False),
+        ([BOTH, {X: ("a", "c")}, {Y: ("b", "d")}], False, True),
+    ],
+)
+def test_edit_is_undone_or_replaced_once_that_is_so_of_all_its_files(
+    world, commits, is_undone, is_replaced
+):
+    first, *_, newest = (
+        commit_edit(world, position, *edits.values(), paths=[*edits])
+        for position, edits in enumerate(commits, 1)
     )
-
-
-@pytest.mark.integration
-def test_new_file_is_undone_by_its_deletion(world):
-    first = commit_edit(world, 1, (None, "a"))
-    undo = commit_edit(world, 2, ("a", None))
-    assert after(world, first).undone_by == undo
-
-
-@pytest.mark.integration
-def test_edit_of_two_files_is_undone_when_both_are_put_back(world):
-    both = "examples/x.yaml", "examples/y.yaml"
-    first = commit_edit(world, 1, (None, "a"), (None, "b"), paths=both)
-    commit_edit(world, 2, ("a", None))
-    assert after(world, first).undone_by == ""
-    commit_edit(world, 3, ("b", None), paths=both[1:])
-    assert after(world, first).undone_by != ""
-
-
-@pytest.mark.integration
-def test_edit_whose_files_all_have_other_texts_now_is_replaced(world):
-    both = "examples/x.yaml", "examples/y.yaml"
-    first = commit_edit(world, 1, (None, "a"), (None, "b"), paths=both)
-    commit_edit(world, 2, ("a", "c"))
-    assert after(world, first).replaced_by == ""
-    newest = commit_edit(world, 3, ("b", "d"), paths=both[1:])
-    assert after(world, first).replaced_by != ""
+    said = after(world, first)
+    assert [said.undone_by != "", said.replaced_by != ""] == [is_undone, is_replaced]
+    assert commits[0] == BOTH or said.commit == newest
     assert after(world, newest).commit == ""
 
 

@@ -25,9 +25,9 @@ from merlin.db.database import (
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import migrate
+from merlin.db.processes import read_change_counter
 from merlin.db.tables import (
     CHANGE_COUNTER,
-    CHANGES,
     INTENT,
     NOTICE,
     PERSON,
@@ -40,14 +40,6 @@ from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
-
-
-def counter(database):
-    return database.value(
-        CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(
-            CHANGE_COUNTER.id == CHANGES
-        )
-    )
 
 
 def sqlite_path(url):
@@ -95,10 +87,10 @@ def test_sqlite_is_durable_and_enforces_foreign_keys(tmp_path):
 
 def test_read_only_database_cannot_be_written(url):
     with open_database(url, read_only=True) as database:
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
         with pytest.raises(DatabaseAway, match=r"read-?only"):
             database.announce_change()
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
 
 
 def test_pooler_that_refuses_options_at_the_start_can_be_read(postgresql):
@@ -106,7 +98,7 @@ def test_pooler_that_refuses_options_at_the_start_can_be_read(postgresql):
         run_pooler(postgresql.create(template="empty")) as url,
         open_database(url, read_only=True) as database,
     ):
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
 
 
 def test_reading_does_not_create_a_missing_file(tmp_path):
@@ -202,7 +194,7 @@ def test_upsert_stores_a_row_or_changes_the_row_of_its_key(database):
 def test_failed_transaction_is_rolled_back(database):
     with pytest.raises(KeyError):
         database.transact(lambda: fail_after(database, "a"))
-    assert counter(database) == 0
+    assert read_change_counter(database) == 0
     assert not database.rows(INTENT.select())
 
 
@@ -243,22 +235,22 @@ def test_snapshot_within_a_transaction_sees_its_writes(database):
 
 def test_snapshot_does_not_change(database):
     with database.snapshot():
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
         run_in_thread(database.announce_change)
-        assert counter(database) == 0
-    assert counter(database) == 1
+        assert read_change_counter(database) == 0
+    assert read_change_counter(database) == 1
 
 
 def test_concurrent_increments_are_not_lost(database):
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(database.announce_change) for _ in range(80)]:
             future.result()
-    assert counter(database) == 80
+    assert read_change_counter(database) == 80
 
 
 def test_connections_of_ended_threads_are_closed(database):
     for _ in range(5):
-        run_in_thread(lambda: counter(database))
+        run_in_thread(lambda: read_change_counter(database))
     registry = database._handle.registry
     assert len(registry._open) <= 2
 
@@ -271,11 +263,11 @@ def test_lock_held_too_long_is_reported_as_busy(tmp_path):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(MerlinError, match="busy"):
             database.announce_change()
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
         other.execute("ROLLBACK")
         other.close()
         database.announce_change()
-        assert counter(database) == 1
+        assert read_change_counter(database) == 1
 
 
 def test_postgresql_deadlock_is_retried(postgresql):
@@ -316,7 +308,7 @@ def test_connections_ended_by_a_server_restart_fail_no_call(postgresql):
         with open_database(url) as other:
             other.sql(f"{query} {others}", round(1000 * longest()))
         database.announce_change()
-        assert counter(database) == 2
+        assert read_change_counter(database) == 2
 
 
 def test_connection_lost_within_a_transaction_fails_that_one_alone(postgresql):
@@ -339,7 +331,7 @@ def test_connection_lost_within_a_transaction_fails_that_one_alone(postgresql):
 def test_writes_are_tried_without_a_change(url):
     with open_database(url) as database:
         database.require_writable()
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
     require_storage(url)
 
 
@@ -379,7 +371,7 @@ def test_full_disk_is_reported_and_loses_nothing_stored(tmp_path):
         with pytest.raises(DatabaseAway, match="full"):
             database.transact(lambda: database.add_many(INTENT, many))
         assert not database.rows(INTENT.select())
-        assert counter(database) == 1
+        assert read_change_counter(database) == 1
         database.sql("PRAGMA max_page_count = 100000")
         database.transact(lambda: database.add_many(INTENT, many))
         assert len(database.rows(INTENT.select())) == 500

@@ -1,6 +1,7 @@
 """Files, jobs and models over real HTTP: requests and parsed responses."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import count
 
@@ -28,21 +29,15 @@ def provider(server):
         yield provider
 
 
-def make_job_arguments(**fields):
-    arguments = {
-        "base_model": "gpt-4o-mini-2024-07-18",
-        "train_file": "file-1",
-        "test_file": "file-2",
-        "method": "supervised",
-        "hyperparameters": {"n_epochs": 3, "lora_r": 8},
-        "suffix": "neuro",
-        "metadata": {
-            LAUNCH_KEY: KEY,
-            "merlin_build": "нейро-7",
-            "merlin_dataset": "нейро",
-        },
-    }
-    return {**arguments, **fields}
+JOB = NewJob(
+    base_model="gpt-4o-mini-2024-07-18",
+    train_file="file-1",
+    test_file="file-2",
+    method="supervised",
+    hyperparameters={"n_epochs": 3, "lora_r": 8},
+    suffix="neuro",
+    metadata={LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
+)
 
 
 def make_job(number, **fields):
@@ -118,7 +113,7 @@ def test_deletion_needs_no_body_and_nothing_to_delete(server, provider, reply, k
 
 def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
     server.will(make_job(1, status="validating_files"))
-    report = provider.create_job(NewJob(**make_job_arguments()))
+    report = provider.create_job(JOB)
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
     assert call.headers["idempotency-key"] == KEY
@@ -129,11 +124,7 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
         "training_file": "file-1",
         "validation_file": "file-2",
         "suffix": "neuro",
-        "metadata": {
-            LAUNCH_KEY: KEY,
-            "merlin_build": "нейро-7",
-            "merlin_dataset": "нейро",
-        },
+        "metadata": JOB.metadata,
         "method": {
             "type": "supervised",
             "supervised": {"hyperparameters": {"n_epochs": 3, "lora_r": 8}},
@@ -144,13 +135,8 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
 
 def test_unset_fields_are_not_sent(server, provider):
     server.will(make_job(1))
-    provider.create_job(
-        NewJob(
-            **make_job_arguments(
-                test_file=None, suffix="", hyperparameters={}, method="dpo"
-            )
-        )
-    )
+    unset = {"test_file": None, "suffix": "", "hyperparameters": {}}
+    provider.create_job(replace(JOB, method="dpo", **unset))
     (call,) = server.calls
     assert set(call.json) == {"model", "training_file", "metadata", "method"}
     assert call.json["method"] == {"type": "dpo", "dpo": {}}
