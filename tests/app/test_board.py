@@ -67,6 +67,12 @@ def store_metrics(world, job_id, metrics):
     world.db.add_missing(JOB_EVENT, rows)
 
 
+@pytest.fixture
+def served(world):
+    """A commit whose model serves."""
+    return world.serve(1, make_examples())
+
+
 def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert read_board(world.ctx, OPERATOR).rows == []
     world.serve(1, make_examples())
@@ -84,8 +90,7 @@ def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert (row.title_in("ru"), card.model.title) == ("Нейротипология", card.build)
 
 
-def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
-    world.serve(1, make_examples())
+def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world, served):
     outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
     world.record(
         make_commit(2), [replace(outcome, status=VerdictStatus.LEFT_OUT)], world.clock()
@@ -100,8 +105,7 @@ def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
     assert [state for _, _, state in show_cards(world)] == ["built", "serving"]
 
 
-def test_failure_stays_until_a_later_commit_replaces_it(world):
-    world.serve(1, make_examples())
+def test_failure_stays_until_a_later_commit_replaces_it(world, served):
     world.push(2, make_examples(13), findings=[make_finding()])
     world.db.sql(
         "UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2"
@@ -157,8 +161,7 @@ def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
     assert read_commit(world.ctx, OPERATOR, "ffff") == []
 
 
-def test_removed_dataset_stays_only_while_its_model_answers(world):
-    world.serve(1, make_examples())
+def test_removed_dataset_stays_only_while_its_model_answers(world, served):
     job = world.start(2, make_examples(13))
     world.finish(job, JobState.FAILED)
     world.serve(3, make_examples(14), spec=make_spec("trial"))
@@ -179,8 +182,9 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
     ]
 
 
-def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(world):
-    world.serve(1, make_examples())
+def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(
+    world, served
+):
     world.history.drop_commits(0, world.clock())
     world.push(1, make_examples(), name="b")
     world.launch()
@@ -237,8 +241,7 @@ def count_tasks(world, actor=OPERATOR):
     }
 
 
-def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
-    world.serve(1, make_examples())
+def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world, served):
     FileIndex(world.db).keep(FACE, "tree", {})
     assert count_tasks(world) == {}
     proposals = Proposals(world.db)
@@ -283,8 +286,7 @@ def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(worl
     assert count_tasks(world) == {}
 
 
-def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world):
-    world.serve(1, make_examples())
+def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world, served):
     world.serve(2, make_examples(13), findings=[make_finding()])
     ((broken, *_),) = show_cards(world)
     world.serve(3, make_examples(14), findings=[make_finding()])

@@ -40,6 +40,12 @@ def read_origin(world, turn, actor=OPERATOR):
     return lineage.find_source(world.ctx, actor, turn)
 
 
+@pytest.fixture
+def model(world):
+    """The id of a model that serves."""
+    return world.serve(1, make_examples())
+
+
 def test_example_shows_its_builds_models_and_answers(world, store_answer):
     models = [
         world.serve(1, make_examples()),
@@ -74,8 +80,7 @@ def test_example_shows_its_builds_models_and_answers(world, store_answer):
         f"/home/anna/examples/school/{FACE}/examples/{THIRD}.yaml",
     ],
 )
-def test_example_can_be_named_by_id_or_path(world, name):
-    world.serve(1, make_examples())
+def test_example_can_be_named_by_id_or_path(world, name, model):
     assert read_impact(world, name).example == THIRD
     assert read_impact(world, name, FACE).dataset == FACE
 
@@ -83,13 +88,11 @@ def test_example_can_be_named_by_id_or_path(world, name):
 @pytest.mark.parametrize(
     "name", ["нос", f"{FACE}/нос", "", "examples/.yaml", "other/x.yaml", "%"]
 )
-def test_example_in_no_build_is_not_found(world, name):
-    world.serve(1, make_examples())
+def test_example_in_no_build_is_not_found(world, name, model):
     assert refusal_key(NotFound, read_impact, world, name) == "impact-not-found"
 
 
-def test_ambiguous_example_requires_its_dataset(world):
-    world.serve(1, make_examples())
+def test_ambiguous_example_requires_its_dataset(world, model):
     world.push(2, make_examples(), spec=make_spec("other"), name="b")
     with pytest.raises(Refused) as several:
         read_impact(world)
@@ -97,8 +100,9 @@ def test_ambiguous_example_requires_its_dataset(world):
     assert read_impact(world, dataset="other").builds == 1
 
 
-def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(world):
-    world.serve(1, make_examples())
+def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(
+    world, model
+):
     assert read_impact(world, actor=make_teacher(FACE)).builds == 1
     for outsider in (STUDENT, make_teacher("other")):
         with pytest.raises(NotFound):
@@ -106,21 +110,21 @@ def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(worl
 
 
 def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(
-    world, store_answer
+    world, store_answer, model
 ):
-    world.serve(1, make_examples())
-    model = world.serve(2, make_examples(changed=(5,)))
+    newer = world.serve(2, make_examples(changed=(5,)))
     origin = read_origin(
-        world, store_answer(model, answer="Черта 3 значит так. Ёлка 100%.")
+        world, store_answer(newer, answer="Черта 3 значит так. Ёлка 100%.")
     )
-    assert (origin.model, origin.provider) == (model, "engine")
+    assert (origin.model, origin.provider) == (newer, "engine")
     assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-2", "a002")
     assert ([*origin.said_by], origin.nearest) == ([THIRD], [])
     assert origin.said_by[THIRD].startswith("a001")
 
 
-def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):
-    model = world.serve(1, make_examples())
+def test_composed_answer_shows_nearest_examples_and_no_source(
+    world, store_answer, model
+):
     texts = {each.path: write_example(each) for each in make_examples()}
     blobs = {path: blob_id(text) for path, text in texts.items()}
     files = FileIndex(world.db)
@@ -154,17 +158,17 @@ def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
     ],
 )
 def test_part_of_the_chain_that_answered_is_named(
-    world, store_answer, known, role, part
+    world, store_answer, known, role, part, model
 ):
-    model = world.serve(1, make_examples())
     assert (
         read_origin(world, store_answer(model, known=known, model_role=role)).part
         == part
     )
 
 
-def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(world, store_answer):
-    model = world.serve(1, make_examples())
+def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(
+    world, store_answer, model
+):
     for first_ms in (10, 30, 20):
         store_answer(model, known=True, first_ms=first_ms)
     for cost_micro in (600, 200):

@@ -92,6 +92,12 @@ def following(database, clock):
     return ProposalFollower(database, clock)
 
 
+@pytest.fixture
+def proposal_id(proposals):
+    """The number of anna's proposal that waits."""
+    return proposals.add(ANNA, DRAFT)
+
+
 def test_message_id_leads_to_its_turn(ratings):
     assert ratings.find_turn(ANNA, 42) == 2
     assert ratings.find_turn(ANNA, 99) is None
@@ -154,8 +160,7 @@ def test_test_question_of_an_answer_is_no_proposal_of_the_user(proposals):
     assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999))
 
 
-def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_approval_creates_a_change_in_the_editors_name(proposals, changes, proposal_id):
     change = changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (
         ChangeKind.ADD,
@@ -230,8 +235,7 @@ def test_notice_about_a_deleted_proposal_has_no_words_of_it(database, proposals)
     assert (arguments["question"], arguments["reason"]) == ("…", "…")
 
 
-def test_declined_proposal_is_erased(proposals):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_declined_proposal_is_erased(proposals, proposal_id):
     assert proposals.decline(proposal_id)
     declined = proposals.get(proposal_id)
     assert (declined.draft.question, declined.draft.answer) == ("", "")
@@ -243,8 +247,9 @@ def process_change(changes, commit="c" * 40):
     changes.settle(changes.claim(), BatchResult(commit))
 
 
-def test_proposal_waits_again_if_its_change_failed(proposals, changes, following):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_proposal_waits_again_if_its_change_failed(
+    proposals, changes, following, proposal_id
+):
     change_id = proposals.approve({proposal_id: TEXT}, BY_BORIS)
     assert following.is_due()
     following.follow()
@@ -257,17 +262,17 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
 
 
 def test_proposal_whose_change_is_no_longer_kept_is_over(
-    database, proposals, following
+    database, proposals, following, proposal_id
 ):
-    proposal_id = proposals.add(ANNA, DRAFT)
     proposals.approve({proposal_id: TEXT}, BY_BORIS)
     database.change(CHANGE.delete())
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.COMMITTED
 
 
-def test_file_that_is_no_example_leaves_a_proposal_its_own_words(proposals):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_file_that_is_no_example_leaves_a_proposal_its_own_words(
+    proposals, proposal_id
+):
     assert proposals.approve({proposal_id: "messages: []\n"}, BY_BORIS)
     draft = proposals.get(proposal_id).draft
     assert (draft.question, draft.answer) == (DRAFT.question, DRAFT.answer)

@@ -134,6 +134,13 @@ def test_orders_of_a_period_are_those_with_an_entry_in_it(shop, clock):
     ]
 
 
+@pytest.fixture
+def grant(shop):
+    """The grant of a payment of anna."""
+    _, grant = shop.buy()
+    return grant
+
+
 def test_full_refund_revokes_the_whole_plan_once(shop, clock):
     purchase, grant = shop.buy()
     clock.move(86_400)
@@ -198,8 +205,7 @@ def test_later_terms_move_into_the_gap_of_a_refunded_one(shop, clock):
     assert shop.list_plans() == ["plus"]
 
 
-def test_refund_above_the_paid_amount_is_refused(shop):
-    _, grant = shop.buy()
+def test_refund_above_the_paid_amount_is_refused(shop, grant):
     shop.refund(grant, 20_000)
     for minor in (grant.amount.minor, 9_991, 0, -1):
         assert (

@@ -30,6 +30,12 @@ def claim_due(shop):
     return purchase_ids
 
 
+@pytest.fixture
+def purchase(shop):
+    """An order whose payment was created at the gateway."""
+    return shop.start_payment(outside_id="out-1")
+
+
 def test_repeated_order_is_one_purchase(shop):
     first = shop.order(contact="anna@example.com")
     assert shop.order(contact="anna@example.com") == first
@@ -91,8 +97,7 @@ def test_only_one_process_claims_the_gateway_call(shop, clock):
     )
 
 
-def test_gateway_response_is_stored_once(shop, clock):
-    purchase = shop.start_payment(outside_id="out-1")
+def test_gateway_response_is_stored_once(shop, clock, purchase):
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.mark_pending(
         purchase.purchase_id, "out-2", "https://other", later
@@ -104,8 +109,7 @@ def test_gateway_response_is_stored_once(shop, clock):
     assert shop.billing.purchases.find_by_payment("") is None
 
 
-def test_states_never_go_back(shop, clock):
-    purchase = shop.start_payment(outside_id="out-1")
+def test_states_never_go_back(shop, clock, purchase):
     purchases = shop.billing.purchases
     assert not purchases.claim_call(
         purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT
@@ -123,16 +127,16 @@ def test_silent_gateway_is_polled_less_and_less_often(shop, clock):
     assert max(minutes for _, minutes in polls) == 360
 
 
-def test_order_is_polled_at_its_expiry_and_only_for_some_days(shop, clock):
-    purchase = shop.start_payment(outside_id="out-1")
+def test_order_is_polled_at_its_expiry_and_only_for_some_days(shop, clock, purchase):
     polls = [at for at, _ in list_polls(shop, purchase, clock)]
     assert purchase.expires_at in polls
     assert max(polls) <= purchase.created_at + POLL_DURATION + timedelta(hours=7)
 
 
 @pytest.mark.parametrize("back_s", [3600, 3 * 3600, 86_400])
-def test_started_payment_is_polled_although_the_clock_was_set_back(shop, clock, back_s):
-    purchase = shop.start_payment(outside_id="out-1")
+def test_started_payment_is_polled_although_the_clock_was_set_back(
+    shop, clock, back_s, purchase
+):
     clock.move(-back_s)
     assert claim_due(shop) == [purchase.purchase_id]
     assert claim_due(shop) == [], "the next poll is after the usual pause"
@@ -151,8 +155,7 @@ def list_polls(shop, purchase, clock):
     return polls
 
 
-def test_event_during_the_last_poll_is_not_lost(shop, clock):
-    purchase = shop.start_payment(outside_id="out-1")
+def test_event_during_the_last_poll_is_not_lost(shop, clock, purchase):
     purchases = shop.billing.purchases
     clock.now = purchase.created_at + POLL_DURATION + timedelta(days=1)
     (claimed,) = purchases.claim_due(clock())
@@ -193,8 +196,7 @@ def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
     assert claim_due(shop) == [purchase.purchase_id]
 
 
-def test_poll_can_be_moved_earlier_but_not_later(shop, clock):
-    purchase = shop.start_payment(outside_id="out-1")
+def test_poll_can_be_moved_earlier_but_not_later(shop, clock, purchase):
     poll_at = shop.billing.purchases.poll_at
     assert poll_at(purchase.purchase_id, clock())
     assert not poll_at(purchase.purchase_id, clock() + timedelta(hours=1))

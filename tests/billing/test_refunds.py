@@ -29,9 +29,20 @@ def claim_due(shop):
     return refund_ids
 
 
-def test_refund_request_is_stored_audited_and_executed(shop):
-    purchase, grant = shop.buy()
-    refund = shop.request_refund(grant)
+@pytest.fixture
+def grant(shop):
+    """The grant of a payment of anna."""
+    _, grant = shop.buy()
+    return grant
+
+
+@pytest.fixture
+def refund(shop, grant):
+    """A refund of the whole payment that vera requested."""
+    return shop.request_refund(grant)
+
+
+def test_refund_request_is_stored_audited_and_executed(shop, grant, refund):
     assert (refund.state, refund.amount, refund.user_id) == (
         "wanted",
         grant.amount,
@@ -45,7 +56,7 @@ def test_refund_request_is_stored_audited_and_executed(shop):
         shop.billing.refunds.mark_done(refund.refund_id, shop.report_refund(refund))
         is not None
     )
-    (done,) = shop.billing.refunds.list_of_purchase(purchase.purchase_id)
+    (done,) = shop.billing.refunds.list_of_purchase(refund.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", BY_VERA)
     assert shop.list_kinds() == ["payment", "grant", "refund", "revocation"]
     assert [entry.action for entry in Audit(shop.db).list_newest(9)] == [
@@ -56,16 +67,12 @@ def test_refund_request_is_stored_audited_and_executed(shop):
     assert shop.find_faults() == []
 
 
-def test_ledger_entry_of_a_refund_contains_no_name_or_reason(shop):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_ledger_entry_of_a_refund_contains_no_name_or_reason(shop, refund):
     entry = shop.billing.refunds.mark_done(refund.refund_id, shop.report_refund(refund))
     assert (entry.source, entry.reason) == ("user", "")
 
 
-def test_repeated_refund_report_is_recorded_once(shop):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_repeated_refund_report_is_recorded_once(shop, refund):
     report = shop.report_refund(refund)
     entries = [
         shop.billing.refunds.mark_done(refund.refund_id, report) for _ in range(3)
@@ -75,9 +82,9 @@ def test_repeated_refund_report_is_recorded_once(shop):
     assert shop.sum_amounts() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
 
 
-def test_refund_first_reported_by_the_gateway_is_not_recorded_again(shop):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_refund_first_reported_by_the_gateway_is_not_recorded_again(
+    shop, refund, grant
+):
     shop.refund(grant, outside_id="back")
     assert (
         shop.billing.refunds.mark_done(refund.refund_id, shop.report_refund(refund))
@@ -90,8 +97,7 @@ def test_refund_first_reported_by_the_gateway_is_not_recorded_again(shop):
     )
 
 
-def test_same_key_returns_the_same_refund_request(shop):
-    _, grant = shop.buy()
+def test_same_key_returns_the_same_refund_request(shop, grant):
     first = shop.request_refund(grant, key="button-1")
     assert shop.request_refund(grant, key="button-1").refund_id == first.refund_id
     shop.billing.refunds.mark_done(first.refund_id, shop.report_refund(first))
@@ -104,8 +110,7 @@ def test_same_key_returns_the_same_refund_request(shop):
 
 
 @pytest.mark.parametrize("key", ["", "button-1"])
-def test_concurrent_refunds_by_admins_create_one(shop, clock, run_at_once, key):
-    _, grant = shop.buy()
+def test_concurrent_refunds_by_admins_create_one(shop, clock, run_at_once, key, grant):
 
     def refund(_, database):
         try:
@@ -119,8 +124,7 @@ def test_concurrent_refunds_by_admins_create_one(shop, clock, run_at_once, key):
     assert others == ([] if key else ["billing-refund-under-way"] * 3)
 
 
-def test_impossible_refund_is_refused_with_a_reason(shop):
-    _, grant = shop.buy()
+def test_impossible_refund_is_refused_with_a_reason(shop, grant):
     assert (
         refusal_key(Refused, shop.request_refund, grant, 29_991)
         == "billing-refund-too-much"
@@ -134,8 +138,7 @@ def test_impossible_refund_is_refused_with_a_reason(shop):
         shop.billing.refunds.request(grant.refers, grant.amount, "", BY_VERA)
 
 
-def test_payment_that_went_back_whole_cannot_be_refunded_again(shop):
-    _, grant = shop.buy()
+def test_payment_that_went_back_whole_cannot_be_refunded_again(shop, grant):
     shop.refund(grant, outside_id="back")
     assert refusal_key(Refused, shop.request_refund, grant) == "billing-refund-done"
 
@@ -179,9 +182,7 @@ def test_stars_of_an_erased_user_cannot_be_refunded(shop, clock):
     assert shop.request_refund(roubles).user_id == 0
 
 
-def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_unanswered_refund_is_retried_with_growing_delays(shop, clock, refund, grant):
     assert claim_due(shop) == [refund.refund_id]
     for seconds in (30, 60, 300, 1800, 21_600, 21_600):
         clock.move(seconds - 1)
@@ -194,27 +195,25 @@ def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
     )
 
 
-def test_refund_is_sent_and_asked_about_although_the_clock_was_set_back(shop, clock):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_refund_is_sent_and_asked_about_although_the_clock_was_set_back(
+    shop, clock, refund
+):
     for _ in range(3):
         clock.move(-3600)
         assert claim_due(shop) == [refund.refund_id]
         assert claim_due(shop) == []
 
 
-def test_completed_refund_cannot_be_marked_refused(shop):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_completed_refund_cannot_be_marked_refused(shop, refund):
     shop.billing.refunds.mark_done(refund.refund_id, shop.report_refund(refund))
     assert not shop.billing.refunds.mark_refused(refund.refund_id, "late")
     with pytest.raises(NotFound):
         shop.billing.refunds.mark_done("nothing", shop.report_refund(refund))
 
 
-def test_refund_claimed_by_one_process_is_not_claimed_by_another(shop, run_beside):
-    _, grant = shop.buy()
-    refund = shop.request_refund(grant)
+def test_refund_claimed_by_one_process_is_not_claimed_by_another(
+    shop, run_beside, refund
+):
     mine = []
     theirs = run_beside(
         lambda: mine.extend(claim_due(shop)),
