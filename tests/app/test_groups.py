@@ -11,13 +11,12 @@ from merlin.chat.turns import Question, StoredAnswer
 from merlin.config.settings import Retention
 from merlin.core.formatted_text import FormattedMessage
 from tests.db.pipeline_rows import BOT
+from tests.support.people import ANNA, BORIS
 
 pytestmark = pytest.mark.integration
 
 OLD = -4001
 NEW = -1001004001
-ANNA = 1001
-BORIS = 1002
 
 
 @pytest.fixture
@@ -74,29 +73,21 @@ def test_group_move_takes_sessions_and_waiting_messages(
     assert waiting.message.target == Target(3, 4, 5)
 
 
-def test_open_session_of_the_supergroup_stays_open_after_the_move(
-    groups, sessions, turns
+@pytest.mark.parametrize("is_used", [True, False])
+def test_used_session_of_the_supergroup_stays_open_and_an_empty_one_is_replaced(
+    groups, sessions, turns, is_used
 ):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
     new = sessions.open(ChatPlace(NEW, ANNA))
-    store_answer(turns, new.session_id, 2, ANNA)
+    if is_used:
+        store_answer(turns, new.session_id, 2, ANNA)
     groups.put(Group(NEW))
     groups.move(OLD, NEW)
-    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == new.session_id
+    opened = sessions.open(ChatPlace(NEW, ANNA)).session_id
+    assert opened == (new if is_used else old).session_id
     assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None
-
-
-def test_empty_session_of_the_supergroup_is_replaced_by_the_moved_one(
-    groups, sessions, turns
-):
-    old = sessions.open(ChatPlace(OLD, ANNA))
-    store_answer(turns, old.session_id, 1, ANNA)
-    sessions.touch(old.session_id, "лоб")
-    sessions.open(ChatPlace(NEW, ANNA))
-    groups.move(OLD, NEW)
-    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == old.session_id
 
 
 def test_questions_carry_names_once_several_people_ask(sessions, turns, database):

@@ -194,6 +194,12 @@ def columns_found(database, cipher, user_id):
     return {(name, column) for name, column, text in values if alone.search(text)}
 
 
+@pytest.fixture
+def anna(database, cipher):
+    """Anna has rows in every table that can hold any."""
+    insert_person(database, cipher, ANNA)
+
+
 @integration
 def test_every_table_is_listed_by_the_personal_data_it_holds():
     listed_tables = [*(trace.table for trace in TRACES), *AUTHORS, *NOBODY]
@@ -223,9 +229,8 @@ def test_every_column_that_identifies_people_is_covered():
 
 @integration
 def test_erasure_leaves_no_trace_of_a_person_in_any_table(
-    database, cipher, people, clock
+    database, cipher, people, anna
 ):
-    insert_person(database, cipher, ANNA)
     before = columns_found(database, cipher, ANNA)
     # Otherwise the test would find nothing because nothing was inserted.
     expected = {trace.table.__name__ for trace in TRACES} | {
@@ -241,9 +246,8 @@ def test_erasure_leaves_no_trace_of_a_person_in_any_table(
 
 @integration
 def test_what_models_answered_to_a_persons_questions_goes_with_them(
-    database, cipher, people, clock
+    database, people, clock, anna
 ):
-    insert_person(database, cipher, ANNA)
     world = PipelineRows(database, clock)
     job = world.start(2, make_examples())
     world.finish(job)
@@ -290,8 +294,7 @@ def test_notice_to_admins_about_an_erased_person_stays_without_them(
 
 
 @integration
-def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people):
-    insert_person(database, cipher, ANNA)
+def test_only_rows_that_an_erasure_deletes_are_counted(people, anna):
     counts = people.count(ANNA)
     assert counts["turn"] == counts["proposal"] == counts["person"] == 1
     # These stay without the person.
@@ -309,9 +312,8 @@ def test_erasure_changes_nothing_of_another_person(database, cipher, people, clo
 
 @integration
 def test_update_that_requested_the_erasure_is_kept_until_the_end(
-    database, cipher, people, clock
+    database, cipher, people, anna
 ):
-    insert_person(database, cipher, ANNA)
     people.forget(ANNA, kept_update=1)
     assert {name for name, _ in columns_found(database, cipher, ANNA)} == {
         "telegram_update"
@@ -320,10 +322,7 @@ def test_update_that_requested_the_erasure_is_kept_until_the_end(
 
 
 @integration
-def test_erasure_keeps_the_group_session_without_the_person(
-    database, cipher, people, clock
-):
-    insert_person(database, cipher, ANNA)
+def test_erasure_keeps_the_group_session_without_the_person(database, people, anna):
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
     people.forget(ANNA)
     (session,) = database.rows(SESSION.select())
@@ -332,10 +331,7 @@ def test_erasure_keeps_the_group_session_without_the_person(
 
 
 @integration
-def test_export_contains_every_table_decrypted_and_serialisable(
-    database, cipher, people
-):
-    insert_person(database, cipher, ANNA)
+def test_export_contains_every_table_decrypted_and_serialisable(people, anna):
     document = json.loads(json.dumps(people.export(ANNA)))
     assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {
         "seen_commit"
@@ -354,9 +350,8 @@ def test_export_contains_every_table_decrypted_and_serialisable(
 
 @integration
 def test_committed_proposal_is_anonymised_and_waits_for_removal_from_git(
-    database, cipher, people, clock
+    database, people, anna
 ):
-    insert_person(database, cipher, ANNA)
     people.forget(ANNA)
     (proposal,) = database.rows(PROPOSAL.select())
     assert (proposal.user_id, proposal.turn_id, proposal.state) == (

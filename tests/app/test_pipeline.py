@@ -153,18 +153,6 @@ def built(world):
     return world
 
 
-def test_builds_are_listed_newest_first(built):
-    assert [build.version for build in built.recent_builds()] == [
-        "trial-1",
-        f"{FACE}-2",
-        f"{FACE}-1",
-    ]
-    listed = builds.list_recent(built.ctx, TEACHER)
-    assert [build.version for build in listed] == ["trial-1"]
-    (newest,) = builds.list_recent(built.ctx, OPERATOR, FACE, limit=1)
-    assert newest.tokens == newest.train_tokens + newest.test_tokens > 0
-
-
 def test_build_is_found_by_its_version_or_the_beginning_of_its_digest(built):
     build = builds.get(built.ctx, OPERATOR, f"{FACE}-2")
     assert [each.id for each in build.examples] == sorted(
@@ -174,6 +162,7 @@ def test_build_is_found_by_its_version_or_the_beginning_of_its_digest(built):
     assert {each.split for each in build.examples} == {"train", "test"}
     authors = [each.author for each in build.examples if each.id[-3:] in ("000", "012")]
     assert authors == ["anna", "boris"]
+    assert build.tokens == build.train_tokens + build.test_tokens > 0
     assert builds.get(built.ctx, OPERATOR, build.digest[:8]) == build
 
 
@@ -181,12 +170,6 @@ def test_build_is_found_by_its_version_or_the_beginning_of_its_digest(built):
 def test_missing_build_is_not_found(built, version):
     with pytest.raises(NotFound):
         builds.get(built.ctx, OPERATOR, version)
-
-
-def test_build_of_a_dataset_that_the_actor_may_not_watch_is_not_found(built):
-    assert builds.get(built.ctx, TEACHER, "trial-1").dataset == "trial"
-    with pytest.raises(NotFound):
-        builds.get(built.ctx, TEACHER, f"{FACE}-1")
 
 
 def test_builds_of_one_dataset_are_compared(built):

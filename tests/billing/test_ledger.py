@@ -7,7 +7,6 @@ import peewee
 import pytest
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
@@ -27,19 +26,6 @@ from tests.support.refusals import refusal_key
 pytestmark = pytest.mark.integration
 
 PAID = ["payment", "grant"]
-
-
-@pytest.mark.parametrize("gateway", [STARS, YOOKASSA])
-def test_payment_is_granted_and_notified(shop, gateway):
-    purchase, grant = shop.buy(gateway=gateway)
-    assert purchase.state is PurchaseState.PAID
-    assert grant.kind is EntryKind.GRANT
-    assert grant.amount == purchase.order.amount
-    assert shop.list_kinds() == PAID
-    assert shop.list_plans() == ["plus"]
-    assert list_terms(shop) == [(0, 30)]
-    assert shop.list_notices(ANNA) == ["notice-paid"]
-    assert shop.find_faults() == []
 
 
 def test_same_plan_bought_again_starts_where_it_ends(shop, clock):

@@ -90,37 +90,26 @@ def test_next_day_begins_where_a_day_ends(moment, name):
 
 @unit
 @pytest.mark.parametrize(
-    ("allowance", "used", "is_free"),
+    ("allowance", "used", "shown", "remaining"),
     [
-        (Allowance(), (99, 999), True),
-        (Allowance(day=0), (0, 0), False),
-        (Allowance(day=2), (1, 50), True),
-        (Allowance(day=2), (2, 2), False),
-        (Allowance(day=2, month=5), (0, 5), False),
-        (Allowance(month=5), (4, 4), True),
+        (Allowance(day=20, month=30), (3, 3), (3, 20, Period.DAY), 17),
+        (Allowance(day=20, month=30), (3, 28), (28, 30, Period.MONTH), 2),
+        (Allowance(day=20, month=30), (20, 30), (30, 30, Period.MONTH), 0),
+        (Allowance(day=2, month=5), (0, 5), (5, 5, Period.MONTH), 0),
+        (Allowance(month=30), (1, 4), (4, 30, Period.MONTH), 26),
+        (Allowance(month=5), (4, 4), (4, 5, Period.MONTH), 1),
+        (Allowance(day=2), (1, 50), (1, 2, Period.DAY), 1),
+        (Allowance(day=2), (2, 2), (2, 2, Period.DAY), 0),
+        (Allowance(day=0), (0, 0), (0, 0, Period.DAY), 0),
+        (Allowance(), (99, 999), (99, None, Period.DAY), None),
     ],
 )
-def test_question_is_free_when_neither_day_nor_month_is_used_up(
-    allowance, used, is_free
+def test_tighter_period_is_shown_with_what_is_left_of_it(
+    allowance, used, shown, remaining
 ):
     left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
-    assert (left.remaining is None or left.remaining > 0) is is_free
-
-
-@unit
-@pytest.mark.parametrize(
-    ("allowance", "used", "shown"),
-    [
-        (Allowance(day=20, month=30), (3, 3), (3, 20, Period.DAY)),
-        (Allowance(day=20, month=30), (3, 28), (28, 30, Period.MONTH)),
-        (Allowance(day=20, month=30), (20, 30), (30, 30, Period.MONTH)),
-        (Allowance(month=30), (1, 4), (4, 30, Period.MONTH)),
-        (Allowance(), (1, 4), (1, None, Period.DAY)),
-    ],
-)
-def test_tighter_period_is_shown(allowance, used, shown):
-    left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.used, left.limit, left.period) == shown
+    assert left.remaining == remaining
 
 
 @unit
