@@ -7,12 +7,13 @@ import pytest
 
 from merlin.account.users import Consents
 from merlin.app.baseline import list_old_answers, make_plan, name_question
-from merlin.app.distil import Teacher
+from merlin.app.distil import Teacher, read_questions
 from merlin.app.evaluation import read_evaluation
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import StoredAnswer
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
+from merlin.dataset.proposals import MAX_CHARACTERS
 from merlin.db.tables import BASELINE_ANSWER, REVOKED_EXAMPLE
 from merlin.providers.base import Answer
 from merlin.training.evaluation import AnswerChange, evaluate
@@ -23,7 +24,29 @@ from tests.support.people import ANNA, BORIS
 from tests.support.refusals import refusal_key
 from tests.training.test_evaluation_questions import train
 
-pytestmark = pytest.mark.integration
+
+@pytest.mark.unit
+def test_each_line_with_something_to_see_is_a_question_named_by_its_number():
+    questions = read_questions(" Где касса? \n\n\u200b\nГде лифт?\n", "questions.txt")
+    assert [(each.source, each.text, each.is_question) for each in questions] == [
+        ("questions.txt:1", "Где касса?", True),
+        ("questions.txt:4", "Где лифт?", True),
+    ]
+
+
+@pytest.mark.unit
+def test_line_that_is_too_long_is_refused_by_its_number():
+    read_questions("x" * MAX_CHARACTERS, "questions.txt")
+    with pytest.raises(Refused) as caught:
+        read_questions("Где?\n" + "x" * (MAX_CHARACTERS + 1), "questions.txt")
+    assert caught.value.key == "distil-long-line"
+    assert caught.value.arguments["line"] == 2
+
+
+@pytest.mark.unit
+def test_teacher_is_named_with_its_provider():
+    teacher = Teacher("openai", "gpt-5", Price("USD", 1, 1, 1, 1))
+    assert teacher.name == "openai/gpt-5"
 
 
 def record(world, question, answer, model="openai/ft:1"):
@@ -31,6 +54,7 @@ def record(world, question, answer, model="openai/ft:1"):
     world.db.transact(partial(world.db.add_new, BASELINE_ANSWER, row))
 
 
+@pytest.mark.integration
 def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_itself(
     world,
 ):
@@ -58,6 +82,7 @@ def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_its
     }
 
 
+@pytest.mark.integration
 def test_answers_that_both_decline_are_the_same(world):
     model, _ = train(
         world,
@@ -77,6 +102,7 @@ def test_answers_that_both_decline_are_the_same(world):
     assert [each.is_same for each in found[tested.digest]] == [True]
 
 
+@pytest.mark.integration
 def test_model_is_asked_nothing_without_a_build_whose_examples_all_have_consent(world):
     teacher = Teacher("openai", "ft:1", Price("USD", 1, 1, 1, 1))
     assert (
@@ -94,6 +120,7 @@ def test_model_is_asked_nothing_without_a_build_whose_examples_all_have_consent(
     )
 
 
+@pytest.mark.integration
 def test_answers_to_people_are_compared_with_what_they_got_before(
     world, clock, store_question
 ):
@@ -116,6 +143,7 @@ def test_answers_to_people_are_compared_with_what_they_got_before(
     }
 
 
+@pytest.mark.integration
 def test_old_models_are_counted_by_their_answers_that_are_alike_now(world):
     model, _ = train(world, 1, make_examples(14), {})
     questions = {each.example_id: each for each in read_all(world.db, model.build_id)}

@@ -7,7 +7,6 @@ from merlin.account.users import Users
 from merlin.app import settlement, shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Format, QuestionPack, Quotas, plan_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
@@ -182,15 +181,6 @@ class Shop:
 
     def find_faults(self):
         return [*find_inconsistencies(self.list_entries())]
-
-    def sum_amounts(self):
-        """Return the sums of payments and refunds by currency, in minor units."""
-        sums = {}
-        for entry in self.list_entries():
-            if entry.kind in {EntryKind.PAYMENT, EntryKind.REFUND}:
-                key = (entry.kind.value, entry.amount.currency.value)
-                sums[key] = sums.get(key, 0) + entry.amount.minor
-        return sums
 
     def list_notices(self, to):
         """Return the keys of the notices to a person or group, oldest first."""

@@ -1,13 +1,20 @@
-"""Which processes a configuration requires, and which credentials they need."""
+"""Which processes a configuration requires, which credentials they need; what a token tells."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from merlin.config import process_names, schema
-from merlin.config.credentials import credential, credentials_of, need_credentials
+from merlin.config.credentials import (
+    bot_id,
+    credential,
+    credentials_of,
+    need_credentials,
+    webhook_secret,
+)
 from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
@@ -158,6 +165,8 @@ SHARED = [
     ("merlin.cli.processes", {"peewee", "cryptography"}),
     ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
 ]
+
+
 # What a process does not load.
 PROCESS_MODULES = [
     (
@@ -170,6 +179,8 @@ PROCESS_MODULES = [
     ("merlin.wiring.daemon", {"openai", "aiohttp", "prometheus_client"}),
     ("merlin.wiring.api", set()),
 ]
+
+
 IMPORT = """
 import os, sys
 from importlib import import_module
@@ -196,3 +207,27 @@ def test_process_loads_no_library_of_another_and_no_driver_of_postgresql():
         [sys.executable, "-c", script], capture_output=True, check=True
     )
     assert process.stdout.split() == []
+
+
+TOKEN = "4242:a-token-for-tests"
+
+
+def test_bot_id_is_the_first_part_of_the_token():
+    assert bot_id(TOKEN) == 4242
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim", "4242:geheim 1"],
+)
+def test_invalid_token_is_refused_without_being_shown(token):
+    with pytest.raises(ConfigError) as caught:
+        bot_id(token)
+    assert "geheim" not in str(caught.value)
+
+
+def test_webhook_secret_is_accepted_by_telegram_and_hides_the_token():
+    secret = webhook_secret(TOKEN)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret)
+    assert TOKEN not in secret
+    assert secret == webhook_secret(TOKEN) != webhook_secret(TOKEN + "x")

@@ -1,4 +1,4 @@
-"""Streamed and whole answers over real HTTP."""
+"""Streamed and whole answers, and transcripts, over real HTTP."""
 
 import asyncio
 import codecs
@@ -9,18 +9,24 @@ from contextlib import aclosing, closing
 import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.i18n import text
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.openai_protocol.client import MAX_STREAM_BYTES
 from merlin.providers.base import Answer
-from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient
+from merlin.sandbox import speech_samples
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
+
 QUESTION = (
     Message("system", "Кратко."),
     Message("user", "Что такое очередь?", {"weight": 0}),
 )
+
+
 DONE = b"data: [DONE]\n\n"
 
 
@@ -229,8 +235,14 @@ def join(pieces):
 
 
 THOUGHT = "\n<think>\nThe student wants X. <b>\n</think>\n\nHold <think> the button."
+
+
 HARMONY = "<|channel|>analysis<|message|>X?<|end|><|start|>assistant<|channel|>final<|message|>"
+
+
 CODE = "It ends with `</think>`.\n```\n</think>\n```\n"
+
+
 MARKS = [
     *(
         (f"<{name}>", f"</{name}>")
@@ -317,9 +329,6 @@ def test_object_in_place_of_a_stream_is_read(server, reply):
     server.will(reply([json.dumps({"error": {"message": "no such plan"}}).encode()]))
     with pytest.raises(ProviderBusy, match="no such plan"):
         read_pieces(server)
-
-
-# Whole answers: for model tests by threads, and for a chat without streaming.
 
 
 @pytest.fixture
@@ -476,3 +485,71 @@ def test_compressed_answer_is_not_unpacked(server, asker, reply):
 def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker, content):
     server.will(make_completion(content))
     assert asker.ask("ft:x", QUESTION).text == "Hold the button."
+
+
+MODEL = "stand-in-transcribe"
+
+
+def transcribe(base_url, sound=b"OggS", name="voice.oga"):
+    async def request_transcript():
+        async with aclosing(OpenAIAudio(base_url, "sk-key", MODEL)) as audio:
+            return await audio.transcribe(sound, name)
+
+    return asyncio.run(request_transcript())
+
+
+def test_sample_voice_is_transcribed():
+    with ProviderStandIn() as standin:
+        transcript = transcribe(standin.base_url, speech_samples.sample_voice())
+        assert transcript == "Какие черты лица отвечают за глубину фиксации?"
+        silent_text = transcribe(standin.base_url, b"OggS" + bytes(60))
+        assert silent_text == text("ru", "stand-in-no-words")
+
+
+@pytest.mark.parametrize(
+    ("sound", "seconds"),
+    [(speech_samples.sample_voice(), 4), (b"OggS", 0), (b"", 0)],
+)
+def test_length_of_a_voice_is_known_from_its_last_page(sound, seconds):
+    assert speech_samples.seconds(sound) == seconds
+
+
+def test_request_has_the_protocols_form(server, reply):
+    server.will(reply({"text": "раз"}))
+    transcribe(server.base_url, b"OggS-sound", "voice.oga")
+    (call,) = server.calls
+    assert (call.method, call.path) == ("POST", "/v1/audio/transcriptions")
+    assert call.headers["authorization"] == "Bearer sk-key"
+    for part in (
+        b'name="model"\r\n\r\n' + MODEL.encode(),
+        b'filename="voice.oga"',
+        b"OggS-sound",
+    ):
+        assert part in call.body
+
+
+NO_MODEL = {
+    "error": {"message": "The model `x` does not exist", "code": "model_not_found"}
+}
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        ({"body": {"text": 5}}, ProviderBusy),
+        ({"drop": True}, ProviderBusy),
+        ({"status": 503}, ProviderBusy),
+        ({"status": 400, "body": {"error": {"message": "bad"}}}, ProviderError),
+        ({"status": 401}, ProviderError),
+        ({"status": 404, "body": NO_MODEL}, ModelGone),
+        ({"status": 404, "body": {"detail": "Model whisper-9 not found"}}, ModelGone),
+        ({"status": 404, "body": {"detail": "Not Found"}}, ProviderError),
+    ],
+)
+def test_failure_is_reported_as_our_error(server, reply, response, error):
+    server.will(reply(**response))
+    with pytest.raises(ProviderError) as caught:
+        transcribe(server.base_url)
+    assert type(caught.value) is error
+    assert len(server.calls) == 1
+    assert "sk-key" not in str(caught.value)
