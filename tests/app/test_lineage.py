@@ -8,10 +8,12 @@ from merlin.app import lineage
 from merlin.app.evaluation import PartFigures, read_evaluation
 from merlin.chat.turns import StoredAnswer
 from merlin.core.errors import NotFound, Refused
+from merlin.core.messages import Message
 from merlin.core.money import Cost
 from merlin.dataset.example_file import write_example
 from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
+from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
 from tests.support.people import BORIS, STUDENT, make_teacher
 from tests.support.refusals import refusal_key
@@ -30,6 +32,15 @@ def store_answer(store_question):
         return store_question(question, stored).turn_id
 
     return store
+
+
+def keep_files(database, examples):
+    """Cache the files of these examples, by which their questions are found."""
+    texts = {each.path: write_example(each) for each in examples}
+    blobs = {path: blob_id(text) for path, text in texts.items()}
+    files = FileIndex(database)
+    files.add({blobs[path]: text for path, text in texts.items()})
+    files.keep(FACE, "tree", blobs)
 
 
 def read_impact(world, name=THIRD, dataset="", actor=OPERATOR):
@@ -125,11 +136,7 @@ def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(
 def test_composed_answer_shows_nearest_examples_and_no_source(
     world, store_answer, model
 ):
-    texts = {each.path: write_example(each) for each in make_examples()}
-    blobs = {path: blob_id(text) for path, text in texts.items()}
-    files = FileIndex(world.db)
-    files.add({blobs[path]: text for path, text in texts.items()})
-    files.keep(FACE, "tree", blobs)
+    keep_files(world.db, make_examples())
     origin = read_origin(
         world,
         store_answer(model, "Объясни, что значит черта 3", answer="Своими словами."),
@@ -211,3 +218,42 @@ def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_an
             else:
                 with pytest.raises(NotFound):
                     read_origin(world, turn, actor)
+
+
+def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(
+    world,
+):
+    old = world.serve(1, make_examples())
+    new = world.serve(2, make_examples(changed=(3,)), author="boris")
+    keep_files(world.db, make_examples())
+    origin = find_origin(world.db, new)
+    assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
+    assert origin.commit.startswith("a002")
+    assert origin.model_role == "serving"
+    assert find_origin(world.db, old).model_role == "earlier"
+    assert find_origin(world.db, "nobody") is None
+    answer = "черта 3 значит ИНАЧЕ. Елка 100%"
+    assert find_taught(world.db, new, "", answer) == (
+        {"лицо/вопрос-003": origin.commit},
+        [],
+    )
+    for model, text in ((old, answer), (new, "100_"), (new, "100%"), (new, "")):
+        assert find_taught(world.db, model, "", text) == ({}, [])
+    no_source, nearest = find_taught(
+        world.db, new, "А что значит черта 7?", "Я сама придумала."
+    )
+    assert (no_source, nearest[0], len(nearest)) == ({}, "лицо/вопрос-007", 3)
+    assert find_taught(world.db, "nobody", "Что?", answer) == ({}, [])
+
+
+def test_long_question_is_nearest_to_itself(world):
+    head = " ".join(f"голова{n}" for n in range(15))
+    tail = " ".join(f"абв{n}" for n in range(24))
+    examples = list(make_examples())
+    for number, asked in ((1, f"{head} {tail}"), (2, tail)):
+        messages = Message("user", asked), examples[number].messages[-1]
+        examples[number] = replace(examples[number], messages=messages)
+    model = world.serve(1, examples)
+    keep_files(world.db, examples)
+    nearest = find_taught(world.db, model, f"{head} {tail}", "Я сама придумала.")[1]
+    assert nearest[0] == "лицо/вопрос-001"

@@ -29,6 +29,12 @@ def list_open(ctx):
     return [each.id for each in SignIns(ctx.db, ctx.clock).list_open(ANNA)]
 
 
+@pytest.fixture
+def anna(ctx):
+    """Anna is known."""
+    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+
+
 def test_telegram_person_is_known_from_their_sign_in_on(ctx):
     opened = sign_in_by_telegram(ctx)
     assert (opened.user.id, opened.known_browser) == (ANNA, "")
@@ -53,8 +59,7 @@ def test_demo_signs_in_without_a_proof_and_keeps_the_language(ctx):
     assert Users(ctx.db, ctx.clock).get(ANNA).language_code == "en"
 
 
-def test_code_signs_in_once_it_is_confirmed_in_the_bot(ctx):
-    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+def test_code_signs_in_once_it_is_confirmed_in_the_bot(ctx, anna):
     login, key, browser, link = perform(ctx, sign_in.start_login)
     assert link == "", "the bot's name is unknown"
     assert perform(ctx, sign_in.sign_in_by_code, browser, "") is None
@@ -67,8 +72,7 @@ def test_code_signs_in_once_it_is_confirmed_in_the_bot(ctx):
     assert perform(ctx, sign_in.sign_in_by_code, browser, "") is None
 
 
-def test_password_sign_in_is_audited_and_its_browser_known_later(ctx):
-    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+def test_password_sign_in_is_audited_and_its_browser_known_later(ctx, anna):
     rows = Accounts(ctx.db, ctx.clock)
     rows.set_name(ANNA, "anna", "cli:vera")
     rows.set_password(ANNA, "hash", "cli:vera")
@@ -81,8 +85,7 @@ def test_password_sign_in_is_audited_and_its_browser_known_later(ctx):
     assert perform(ctx, sign_in.sign_in_by_password, old, "") is None
 
 
-def test_blocked_person_cannot_sign_in(ctx):
-    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+def test_blocked_person_cannot_sign_in(ctx, anna):
     Users(ctx.db, ctx.clock).block(ANNA, "cli:vera")
     with pytest.raises(Blocked):
         sign_in_by_telegram(ctx)
