@@ -44,21 +44,29 @@ def positions(world, before=0, actor=OPERATOR, limit=50, **wanted):
 
 
 @integration
-def test_commits_are_listed_newest_first_and_found_by_person_state_and_text(world):
-    first = world.serve(1, make_examples(12))
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, [4, 3, 2, 1]),
+        ({"author": "boris"}, [3, 2]),
+        ({"state": "serving"}, [2]),
+        ({"state": "served"}, [1]),
+        ({"author": "boris", "state": "served"}, []),
+        ({"text": "ADD"}, [4, 3, 2, 1]),
+        ({"text": make_commit(3).sha[:7]}, [3]),
+        ({"text": "nothing"}, []),
+    ],
+)
+def test_commits_are_listed_newest_first_and_found_by_person_state_and_text(
+    world, wanted, found
+):
+    world.serve(1, make_examples(12))
     world.serve(2, make_examples(13), author="boris")
     world.push(3, make_examples(13), author="boris")
     world.push(4, make_examples(14))
-    assert positions(world) == ([4, 3, 2, 1], 0)
-    assert positions(world, author="boris") == ([3, 2], 0)
-    assert positions(world, state="serving") == ([2], 0)
-    assert positions(world, state="served") == ([1], 0)
-    assert positions(world, author="boris", state="served") == ([], 0)
-    assert positions(world, text="ADD") == ([4, 3, 2, 1], 0)
-    assert positions(world, text=world.verdict(3).commit[:7]) == ([3], 0)
-    assert positions(world, text="nothing") == ([], 0)
+    assert positions(world, **wanted) == (found, 0)
     page = list_commits(world.ctx, OPERATOR, FACE, CommitFilter())
-    assert (page.authors, first) == (["anna", "boris"], f"ft:{FACE}:1")
+    assert page.authors == ["anna", "boris"]
 
 
 @integration

@@ -57,12 +57,20 @@ def test_models_are_matched_by_patterns(model, is_allowed):
     assert allows_model(UNLIMITED, model)
 
 
-def test_first_plan_is_the_default():
-    plans = (make_plan("free"), make_plan("full"))
-    assert plan_of(plans, ()).name == "free"
-    assert plan_of(plans, ["full"]).name == "full"
-    assert plan_of(plans, ["gone"]).name == "free"
-    assert plan_of((), ["full"]) is UNLIMITED
+BOTH = (make_plan("free"), make_plan("full"))
+
+
+@pytest.mark.parametrize(
+    ("plans", "names", "plan"),
+    [
+        (BOTH, (), BOTH[0]),
+        (BOTH, ["full"], BOTH[1]),
+        (BOTH, ["gone"], BOTH[0]),
+        ((), ["full"], UNLIMITED),
+    ],
+)
+def test_first_plan_is_the_default(plans, names, plan):
+    assert plan_of(plans, names) is plan
 
 
 def load_config(tmp_path, plans, payments=None):

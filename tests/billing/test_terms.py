@@ -83,11 +83,17 @@ def test_terms_keep_their_order_after_shortening(lengths, data):
 
 
 @unit
-def test_new_term_starts_now_or_where_the_last_one_ends():
-    assert term_start([], "plus", START) == START
-    assert term_start([term(-50, 10)], "plus", START) == START
-    assert term_start([term(0), term(30, 30, 2)], "plus", START) == START + 60 * DAY
-    assert term_start([term(0)], "course", START) == START
+@pytest.mark.parametrize(
+    ("terms", "plan", "days"),
+    [
+        ([], "plus", 0),
+        ([term(-50, 10)], "plus", 0),
+        ([term(0), term(30, 30, 2)], "plus", 60),
+        ([term(0)], "course", 0),
+    ],
+)
+def test_new_term_starts_now_or_where_the_last_one_ends(terms, plan, days):
+    assert term_start(terms, plan, START) == START + days * DAY
 
 
 def give_plan(shop, key, days=10):

@@ -67,17 +67,28 @@ def test_match_in_the_name_ranks_above_the_description(catalogue):
 
 
 @integration
-def test_all_words_must_match_in_either_language(catalogue):
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("питон язык", ["python"]), ("python first", ["python"]), ("питон машина", [])],
+)
+def test_all_words_must_match_in_either_language(catalogue, query, found):
     catalogue.teach(
         {"python": PYTHON, "other": make_course("Язык Си", "The C language")}
     )
-    assert catalogue.found("питон язык") == ["python"]
-    assert catalogue.found("python first") == ["python"]
-    assert catalogue.found("питон машина") == []
+    assert catalogue.found(query) == found
 
 
 @integration
-def test_matches_inside_words_rank_below_whole_words(catalogue):
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("граф", ["graph", "geo"]),
+        ("мпьютер", []),
+        ("еографы МИ", ["geo"]),
+        ("ия", ["no"]),
+    ],
+)
+def test_matches_inside_words_rank_below_whole_words(catalogue, query, found):
     catalogue.teach(
         {
             "graph": make_course("Графы"),
@@ -85,10 +96,7 @@ def test_matches_inside_words_rank_below_whole_words(catalogue):
             "no": make_course("Химия"),
         }
     )
-    assert catalogue.found("граф") == ["graph", "geo"]
-    assert catalogue.found("мпьютер") == []
-    assert catalogue.found("еографы МИ") == ["geo"]
-    assert catalogue.found("ия") == ["no"]
+    assert catalogue.found(query) == found
 
 
 @integration
