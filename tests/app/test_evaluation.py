@@ -49,6 +49,18 @@ def test_teacher_is_named_with_its_provider():
     assert teacher.name == "openai/gpt-5"
 
 
+@pytest.fixture
+def model(world):
+    """A model that was asked its test questions."""
+    return train(world, 1, make_examples(14), {})[0]
+
+
+@pytest.fixture
+def questions(world, model):
+    """The test questions of that model by the ids of their examples."""
+    return {each.example_id: each for each in read_all(world.db, model.build_id)}
+
+
 def record(world, question, answer, model="openai/ft:1"):
     row = {"dataset": FACE, "model": model, "question": question, "answer": answer}
     world.db.transact(partial(world.db.add_new, BASELINE_ANSWER, row))
@@ -56,10 +68,8 @@ def record(world, question, answer, model="openai/ft:1"):
 
 @pytest.mark.integration
 def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_itself(
-    world,
+    world, model, questions
 ):
-    model, _ = train(world, 1, make_examples(14), {})
-    questions = {each.example_id: each for each in read_all(world.db, model.build_id)}
     report = evaluate(world.db, model, None)
     disguised = [
         each for each in report.answers if each.source is QuestionKind.DISGUISED
@@ -122,9 +132,8 @@ def test_model_is_asked_nothing_without_a_build_whose_examples_all_have_consent(
 
 @pytest.mark.integration
 def test_answers_to_people_are_compared_with_what_they_got_before(
-    world, clock, store_question
+    world, clock, store_question, model
 ):
-    model, _ = train(world, 1, make_examples(14), {})
     Consents(world.db, clock).give(ANNA, "2026-11-29")
     answers = [
         (ANNA, "Где касса?", "Внизу.", "внизу"),
@@ -144,9 +153,9 @@ def test_answers_to_people_are_compared_with_what_they_got_before(
 
 
 @pytest.mark.integration
-def test_old_models_are_counted_by_their_answers_that_are_alike_now(world):
-    model, _ = train(world, 1, make_examples(14), {})
-    questions = {each.example_id: each for each in read_all(world.db, model.build_id)}
+def test_old_models_are_counted_by_their_answers_that_are_alike_now(
+    world, model, questions
+):
     answers = read_evaluation(world.ctx, OPERATOR, model.model_id).report.answers
     same, other, *_ = (
         each for each in answers if each.source is QuestionKind.DISGUISED

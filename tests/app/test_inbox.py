@@ -64,9 +64,13 @@ def test_arbitrary_update_shapes_are_readable(body, event):
     assert update.update_id == 1
 
 
+@pytest.fixture
+def me():
+    return read_owner()
+
+
 @unit
-def test_process_recognises_itself_and_is_not_dead():
-    me = read_owner()
+def test_process_recognises_itself_and_is_not_dead(me):
     assert me == read_owner()
     assert me.started > 0
     assert not me.is_dead(str(me))
@@ -93,8 +97,7 @@ def test_process_where_namespaces_cannot_be_read_is_named_by_its_host(monkeypatc
         ({"host": "elsewhere", "boot": "another boot"}, False),
     ],
 )
-def test_owner_is_dead_only_when_that_is_certain(change, is_dead):
-    me = read_owner()
+def test_owner_is_dead_only_when_that_is_certain(change, is_dead, me):
     assert me.is_dead(str(replace(me, **change))) is is_dead
 
 
@@ -122,7 +125,7 @@ def test_child_process_is_alive_until_it_has_ended():
 
 
 @unit
-def test_zombie_process_is_dead():
+def test_zombie_process_is_dead(me):
     child = subprocess.Popen(
         [sys.executable, "-c", SAY_OWNER],
         stdout=subprocess.PIPE,
@@ -130,7 +133,6 @@ def test_zombie_process_is_dead():
     )
     # Its output has ended, so it has exited; the parent has not waited for it yet.
     owner = child.stdout.read().strip()
-    me = read_owner()
     wait_until(lambda: me.is_dead(owner))
     wait_for_end(child)
 

@@ -64,7 +64,6 @@ def test_refund_request_is_stored_audited_and_executed(shop, grant, refund):
     ]
     assert claim_due(shop) == []
     assert not shop.billing.refunds.is_due(YOOKASSA, shop.clock())
-    assert shop.find_faults() == []
 
 
 def test_ledger_entry_of_a_refund_contains_no_name_or_reason(shop, refund):

@@ -165,6 +165,12 @@ def push(world, position, course, *findings, dataset=FACE):
     world.record(make_commit(position), [outcome], AT)
 
 
+@pytest.fixture
+def pushed(world):
+    """A commit with a course."""
+    push(world, 1, card())
+
+
 def material_ids(rows):
     return {
         material.title("en"): material.material_id for material in rows.materials(FACE)
@@ -172,8 +178,7 @@ def material_ids(rows):
 
 
 @pytest.mark.integration
-def test_commit_adds_a_course_to_the_catalogue(world, rows):
-    push(world, 1, card())
+def test_commit_adds_a_course_to_the_catalogue(world, rows, pushed):
     (course,) = rows.courses()
     assert course == rows.find_course(FACE)
     assert (course.slug, course.semester, course.title("en")) == (
@@ -199,8 +204,7 @@ def test_commit_adds_a_course_to_the_catalogue(world, rows):
 
 
 @pytest.mark.integration
-def test_ids_are_kept_through_edits(world, rows):
-    push(world, 1, card())
+def test_ids_are_kept_through_edits(world, rows, pushed):
     course_id = rows.find_course(FACE).course_id
     before = material_ids(rows)
     renamed = replace(TEXTS[0], title={"ru": "Лоб", "en": "Forehead"}, lesson=3)
@@ -215,8 +219,7 @@ def test_ids_are_kept_through_edits(world, rows):
 
 
 @pytest.mark.integration
-def test_material_restored_by_a_revert_gets_its_old_id(world, rows):
-    push(world, 1, card())
+def test_material_restored_by_a_revert_gets_its_old_id(world, rows, pushed):
     before = rows.materials(FACE)
     push(world, 2, card(materials=TEXTS[:1]))
     assert [material.title("en") for material in rows.materials(FACE)] == ["Brow"]
@@ -226,8 +229,7 @@ def test_material_restored_by_a_revert_gets_its_old_id(world, rows):
 
 
 @pytest.mark.integration
-def test_invalid_course_file_leaves_the_course_unchanged(world, rows):
-    push(world, 1, card())
+def test_invalid_course_file_leaves_the_course_unchanged(world, rows, pushed):
     before = rows.find_course(FACE), rows.materials(FACE)
     push(world, 2, None, Finding("course.yaml", 3, 1, "missing-text"))
     assert (rows.find_course(FACE), rows.materials(FACE)) == before
@@ -237,8 +239,9 @@ def test_invalid_course_file_leaves_the_course_unchanged(world, rows):
 @pytest.mark.parametrize(
     "checked_", [None, course_outcome(None), course_outcome(card(active=False))]
 )
-def test_removed_course_becomes_inactive_and_keeps_its_id(world, rows, checked_):
-    push(world, 1, card())
+def test_removed_course_becomes_inactive_and_keeps_its_id(
+    world, rows, checked_, pushed
+):
     before = rows.find_course(FACE)
     outcome = CommitOutcome(
         FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_
@@ -266,8 +269,7 @@ def test_unknown_course_is_not_found(rows):
 
 
 @pytest.mark.integration
-def test_catalogue_is_rebuilt_from_all_datasets(world, rows):
-    push(world, 1, card())
+def test_catalogue_is_rebuilt_from_all_datasets(world, rows, pushed):
     push(world, 2, card(), dataset="python")
     assert world.history.drop_commits(1, AT) == 1
     assert not rows.is_whole()
