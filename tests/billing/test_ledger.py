@@ -55,6 +55,7 @@ def test_order_paid_twice_is_recorded_twice_and_lasts_twice(shop):
     purchase = shop.order(gateway=STARS)
     first = shop.pay(purchase, "one")
     second = shop.pay(purchase, "two")
+    assert shop.pay(purchase, "two") is None
     assert list_terms(shop) == [(0, 30), (30, 60)]
     assert shop.list_kinds() == PAID * 2
     shop.refund(second)
@@ -86,6 +87,14 @@ def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified
     assert shop.list_notices("admins") == ["notice-paid-nobody"]
     assert shop.list_notices(ANNA) == []
     shop.refund(grant)
+
+
+def test_order_in_stars_of_a_person_who_was_deleted_belongs_to_its_payer(shop, clock):
+    purchase = shop.order(gateway=STARS)
+    PersonalRecords(shop.db, clock).forget(ANNA)
+    payment = shop.make_payment(purchase, "late")
+    shop.billing.ledger.record_payment(purchase.purchase_id, payment)
+    assert shop.billing.purchases.get(purchase.purchase_id).user_id == ANNA
 
 
 def test_erasure_during_payments_causes_no_deadlock(shop, clock, run_at_once):
