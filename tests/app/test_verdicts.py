@@ -115,13 +115,12 @@ def test_model_says_what_undid_the_commit_it_was_trained_from(world):
     assert models.name_commits(world.ctx, [live])[live.id].after.undone_by == undo.sha
 
 
-NONE = {"key": "live-not-worse", "arguments": {}}
-
-
-TRIAL = {"subject": "New example a", "title": "trial", "version": "trial-8"}
-
-
-TRIAL |= {"losses": NONE}
+TRIAL = {
+    "subject": "New example a",
+    "title": "trial",
+    "version": "trial-8",
+    "losses": {"key": "live-not-worse", "arguments": {}},
+}
 
 
 @unit

@@ -81,12 +81,9 @@ def test_run_names_every_missing_credential_at_once(complete_config, monkeypatch
     with pytest.raises(ConfigError) as caught:
         need_credentials(complete_config)
     optional = {
-        "MERLIN_TEXT_KEY",
-        "PGPASSWORD",
-        "MERLIN_PING_URL",
-        "MERLIN_GIT_HOOK_SECRET",
+        *("MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL"),
+        *("MERLIN_GIT_HOOK_SECRET", "TELEGRAM_PROXY_LOGIN", "MERLIN_GIT_LOGIN"),
     }
-    optional |= {"TELEGRAM_PROXY_LOGIN", "MERLIN_GIT_LOGIN"}
     assert {name for name in CREDENTIALS if name in str(caught.value)} == (
         CREDENTIALS.keys() - optional
     )

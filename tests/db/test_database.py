@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from peewee import IntegrityError
 
+from merlin.account.users import Consents
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
@@ -172,6 +173,12 @@ def test_texts_need_a_key(url):
         with pytest.raises(ConfigError) as caught:
             database.cipher.seal("words")
     assert caught.value.key == "store-no-text-key"
+
+
+def test_row_is_revoked_once(database):
+    consents = Consents(database)
+    consents.give(1001, "1")
+    assert [consents.revoke(1001) for _ in range(2)] == [True, False]
 
 
 def test_locked_person_is_recorded_first_where_rows_are_locked(database):

@@ -35,12 +35,6 @@ HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 @pytest.fixture
-def provider(server):
-    with closing(OpenAIProvider(server.base_url, "sk-test-credential-1")) as provider:
-        yield provider
-
-
-@pytest.fixture
 def ask(server):
     """Ask a model of the server a question."""
     with closing(OpenAIModelClient(server.base_url, "key")) as client:

@@ -23,12 +23,6 @@ KEY = "0123456789abcdef0123456789abcdef"
 NAME = "merlin-нейро-0123456789ab-train.jsonl"
 
 
-@pytest.fixture
-def provider(server):
-    with closing(OpenAIProvider(server.base_url, "sk-key")) as provider:
-        yield provider
-
-
 JOB = NewJob(
     base_model="gpt-4o-mini-2024-07-18",
     train_file="file-1",
@@ -73,7 +67,7 @@ def test_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tmp_
     for part in (path.read_bytes(), NAME.encode(), b"fine-tune", b'name="file"'):
         assert part in call.body
     assert stored == "file-1"
-    assert call.headers["authorization"] == "Bearer sk-key"
+    assert call.headers["authorization"] == "Bearer sk-test-credential-1"
 
 
 def test_same_file_is_uploaded_with_the_same_key(server, provider, tmp_path):
