@@ -15,7 +15,6 @@ from merlin.core.errors import (
 )
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from tests.providers.yookassa_calls import drip_header, run_raw_server
@@ -264,25 +263,6 @@ def test_reason_of_any_form_is_shown(server, provider, reply, body, expected):
 def test_text_that_json_cannot_hold_is_an_error(server, ask):
     assert type(catch_error(lambda: ask("\ud800"))) is ProviderError
     assert server.calls == []
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "3"}, 3.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "-5"}, 0.0),
-        ({"retry-after": "nan"}, 0.0),
-        ({"retry-after": "inf"}, 86_400.0),
-        ({"retry-after-ms": "1e400"}, 86_400.0),
-        ({"retry-after": "Fri, 01 Jan 1999 00:00:00 GMT"}, None),
-    ],
-)
-def test_retry_after_is_read_in_all_its_forms(headers, seconds):
-    assert retry_after_s(headers) == seconds
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
