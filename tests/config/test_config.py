@@ -18,7 +18,7 @@ from merlin.config.reading import load
 from merlin.core.errors import ConfigError, NotFound
 from merlin.training.policy import reached_warning
 from tests.support.config import make_config
-from tests.support.refusals import refusal_key
+from tests.support.refusals import catch, refusal_key
 
 pytestmark = pytest.mark.unit
 
@@ -94,9 +94,10 @@ def test_what_a_caller_needs_is_there_or_named():
         refusal_key(ConfigError, require_repository, make_config())
         == "config-no-repository"
     )
-    with pytest.raises(NotFound) as without_provider:
-        require_provider(config, "other")
-    assert without_provider.value.arguments["provider"] == "other"
+    assert (
+        catch(NotFound, require_provider, config, "other").arguments["provider"]
+        == "other"
+    )
 
 
 def test_engine_of_another_machine_is_ours_by_its_key():

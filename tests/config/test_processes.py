@@ -19,6 +19,7 @@ from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
 from tests.support.machine import require_root
+from tests.support.refusals import catch
 
 pytestmark = pytest.mark.unit
 
@@ -78,13 +79,12 @@ def test_complete_configuration_requires_every_credential_of_the_schema(
 def test_run_names_every_missing_credential_at_once(complete_config, monkeypatch):
     for name in CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError) as caught:
-        need_credentials(complete_config)
+    caught = catch(ConfigError, need_credentials, complete_config)
     optional = {
         *("MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL"),
         *("MERLIN_GIT_HOOK_SECRET", "TELEGRAM_PROXY_LOGIN", "MERLIN_GIT_LOGIN"),
     }
-    assert {name for name in CREDENTIALS if name in str(caught.value)} == (
+    assert {name for name in CREDENTIALS if name in str(caught)} == (
         CREDENTIALS.keys() - optional
     )
 
@@ -121,25 +121,23 @@ def test_credential_file_that_is_no_text_is_named_without_its_content(
     path.write_bytes(b"secret\xff")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(ConfigError) as caught:
-        credential("OPENAI_API_KEY")
-    assert (caught.value.key, caught.value.arguments["path"]) == (
+    caught = catch(ConfigError, credential, "OPENAI_API_KEY")
+    assert (caught.key, caught.arguments["path"]) == (
         "credential-not-text",
         str(path),
     )
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught)
 
 
 @pytest.mark.parametrize("value", ["first\nsecond", "ключ", "a\tb"])
 def test_credential_that_fits_no_header_is_named_without_its_value(value, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", value)
-    with pytest.raises(ConfigError) as caught:
-        credential("OPENAI_API_KEY", is_needed=False)
-    assert (caught.value.key, caught.value.arguments["name"]) == (
+    caught = catch(ConfigError, credential, "OPENAI_API_KEY", is_needed=False)
+    assert (caught.key, caught.arguments["name"]) == (
         "credential-no-header",
         "OPENAI_API_KEY",
     )
-    assert value not in str(caught.value)
+    assert value not in str(caught)
     assert credential("OPENAI_API_KEY", is_header=False) == value
 
 
@@ -218,9 +216,7 @@ def test_bot_id_is_the_first_part_of_the_token():
     ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim", "4242:geheim 1"],
 )
 def test_invalid_token_is_refused_without_being_shown(token):
-    with pytest.raises(ConfigError) as caught:
-        bot_id(token)
-    assert "geheim" not in str(caught.value)
+    assert "geheim" not in str(catch(ConfigError, bot_id, token))
 
 
 def test_webhook_secret_is_accepted_by_telegram_and_hides_the_token():

@@ -16,6 +16,7 @@ from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient
 from merlin.sandbox import speech_samples
+from tests.support.refusals import catch
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
@@ -152,9 +153,7 @@ def test_refusal_before_or_inside_a_stream_is_one_call_and_one_error(
 ):
     body = {"error": {"message": "no", **error}}
     server.will(reply([make_event(body)] if status == 200 else body, status))
-    with pytest.raises(ProviderError) as caught:
-        read_pieces(server)
-    assert type(caught.value) is kind
+    assert type(catch(ProviderError, read_pieces, server)) is kind
     assert len(server.calls) == 1
 
 
@@ -197,9 +196,7 @@ def test_first_model_is_the_first_one_listed_and_no_other_is_parsed(server):
 )
 def test_list_without_a_model_is_an_error(server, body, kind):
     server.will(body)
-    with pytest.raises(ProviderError) as caught:
-        asyncio.run(read_first_model(server))
-    assert type(caught.value) is kind
+    assert type(catch(ProviderError, asyncio.run, read_first_model(server))) is kind
 
 
 async def read_first_model(server):
@@ -458,9 +455,13 @@ def test_failure_of_an_answer_in_one_piece_is_reported_by_kind(
     server, reply, response, kind
 ):
     server.will(reply(**response))
-    with pytest.raises(ProviderError) as caught:
-        read_whole_answer(server, total_s=0.2 if "hang" in response else 60.0)
-    assert type(caught.value) is kind
+    caught = catch(
+        ProviderError,
+        read_whole_answer,
+        server,
+        total_s=0.2 if "hang" in response else 60.0,
+    )
+    assert type(caught) is kind
 
 
 def test_compressed_answer_is_not_unpacked(server, asker, reply):
@@ -548,8 +549,7 @@ NO_MODEL = {
 )
 def test_failure_is_reported_as_our_error(server, reply, response, error):
     server.will(reply(**response))
-    with pytest.raises(ProviderError) as caught:
-        transcribe(server.base_url)
-    assert type(caught.value) is error
+    caught = catch(ProviderError, transcribe, server.base_url)
+    assert type(caught) is error
     assert len(server.calls) == 1
-    assert "sk-key" not in str(caught.value)
+    assert "sk-key" not in str(caught)

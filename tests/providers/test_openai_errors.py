@@ -18,6 +18,7 @@ from merlin.core.messages import Message
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from tests.providers.yookassa_calls import drip_header, run_raw_server
+from tests.support.refusals import catch
 
 pytestmark = pytest.mark.functional
 JOB = NewJob(
@@ -42,12 +43,6 @@ def ask(server):
 
 def make_error(code="", message="no", **error):
     return {"error": {"message": message, "type": "x", "code": code or None, **error}}
-
-
-def catch_error(call):
-    with pytest.raises(ProviderError) as caught:
-        call()
-    return caught.value
 
 
 def make_faults(reply):
@@ -88,7 +83,7 @@ def test_ambiguous_call_that_creates_is_in_doubt_and_one_that_reads_may_be_repea
     server, provider, reply, name, act, method, kind
 ):
     server.will(make_faults(reply)[name])
-    assert type(catch_error(lambda: act(provider))) is kind
+    assert type(catch(ProviderError, act, provider)) is kind
     assert [call.method for call in server.calls] == [method]
 
 
@@ -96,7 +91,7 @@ def test_ambiguous_upload_raises_provider_unknown(server, provider, reply, tmp_p
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
-    error = catch_error(lambda: provider.upload_file("a.jsonl", path))
+    error = catch(ProviderError, provider.upload_file, "a.jsonl", path)
     assert type(error) is ProviderUnknown
     assert len(server.calls) == 1
 
@@ -105,7 +100,7 @@ def test_silence_after_a_create_raises_provider_unknown(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
     with closing(OpenAIProvider(server.base_url, "key", timeout_s=5.0)) as provider:
-        assert type(catch_error(lambda: provider.create_job(JOB))) is ProviderUnknown
+        assert type(catch(ProviderError, provider.create_job, JOB)) is ProviderUnknown
     assert len(server.calls) <= 1
 
 
@@ -113,7 +108,7 @@ def test_silence_after_a_create_raises_provider_unknown(server, reply):
 def test_slow_drip_ends_at_the_deadline(server, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
     with closing(OpenAIProvider(server.base_url, "key", timeout_s=0.3)) as provider:
-        assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
+        assert type(catch(ProviderError, provider.read_job, "ftjob-1")) is ProviderBusy
 
 
 def test_slow_drip_of_the_headers_ends_at_the_deadline():
@@ -121,7 +116,7 @@ def test_slow_drip_of_the_headers_ends_at_the_deadline():
         run_raw_server(drip_header) as url,
         closing(OpenAIProvider(url, "key", timeout_s=0.3)) as provider,
     ):
-        assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
+        assert type(catch(ProviderError, provider.read_job, "ftjob-1")) is ProviderBusy
 
 
 def test_call_that_was_never_sent_raises_provider_busy():
@@ -129,7 +124,7 @@ def test_call_that_was_never_sent_raises_provider_busy():
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with closing(OpenAIProvider(url, "key")) as provider:
-            error = catch_error(lambda: provider.create_job(JOB))
+            error = catch(ProviderError, provider.create_job, JOB)
     assert type(error) is ProviderBusy
     assert "нет связи" in text("ru", error.key, **error.arguments)
 
@@ -148,7 +143,7 @@ def test_unusable_proxy_of_the_environment_is_named(monkeypatch, proxy):
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_credential_that_cannot_be_sent_is_an_error(server, credential):
     with closing(OpenAIProvider(server.base_url, credential)) as provider:
-        assert type(catch_error(lambda: provider.create_job(JOB))) is ProviderError
+        assert type(catch(ProviderError, provider.create_job, JOB)) is ProviderError
     assert server.calls == []
 
 
@@ -156,7 +151,7 @@ def test_file_not_ready_yet_raises_provider_busy(server, provider, reply):
     server.will(
         reply(make_error(message="File 'file-1' is still being processed."), 400)
     )
-    busy = catch_error(lambda: provider.create_job(JOB))
+    busy = catch(ProviderError, provider.create_job, JOB)
     assert type(busy) is ProviderBusy
     assert busy.retry_after_s
 
@@ -181,7 +176,7 @@ def test_refusal_is_permanent_except_of_too_many_calls(
         ("Location", f"{server.base_url}/elsewhere"),
     )
     server.will(reply(make_error(message="some words", **error), status, headers))
-    refusal = catch_error(lambda: provider.create_job(JOB))
+    refusal = catch(ProviderError, provider.create_job, JOB)
     is_busy = code == "rate_limit_exceeded"
     assert type(refusal) is (ProviderBusy if is_busy else ProviderError)
     assert (refusal.status, refusal.code) == (status, code)
@@ -195,7 +190,7 @@ def test_echoed_credential_is_not_shown(server, provider, reply):
     server.will(
         reply(make_error(message="Incorrect API key: sk-test-credential-1"), 401)
     )
-    assert "credential-1" not in str(catch_error(provider.models))
+    assert "credential-1" not in str(catch(ProviderError, provider.models))
 
 
 @pytest.mark.parametrize(
@@ -225,7 +220,7 @@ def test_model_that_is_missing_or_without_its_weights_is_told_from_other_refusal
     server, ask, reply, status, body, kind
 ):
     server.will(reply(body, status))
-    error = catch_error(ask)
+    error = catch(ProviderError, ask)
     assert type(error) is kind
     assert kind is not ModelUnapplied or "see q_proj" in str(error)
 
@@ -241,7 +236,7 @@ def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(
         "n_ctx": 512,
     }
     server.will(reply({"error": error}, 400))
-    assert catch_error(ask).code == "context_length_exceeded"
+    assert catch(ProviderError, ask).code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize(
@@ -257,11 +252,11 @@ def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(
 )
 def test_reason_of_any_form_is_shown(server, provider, reply, body, expected):
     server.will(reply(body, 422))
-    assert expected in str(catch_error(lambda: provider.create_job(JOB)))
+    assert expected in str(catch(ProviderError, provider.create_job, JOB))
 
 
 def test_text_that_json_cannot_hold_is_an_error(server, ask):
-    assert type(catch_error(lambda: ask("\ud800"))) is ProviderError
+    assert type(catch(ProviderError, ask, "\ud800")) is ProviderError
     assert server.calls == []
 
 
@@ -269,4 +264,6 @@ def test_text_that_json_cannot_hold_is_an_error(server, ask):
 def test_web_page_instead_of_json_is_reported(server, provider, reply, content):
     server.will(reply(content))
     for call in (provider.models, lambda: provider.create_job(JOB)):
-        assert "a web page answered: is base_url right" in str(catch_error(call))
+        assert "a web page answered: is base_url right" in str(
+            catch(ProviderError, call)
+        )

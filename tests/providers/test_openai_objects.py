@@ -16,6 +16,7 @@ from merlin.core.messages import (
 from merlin.providers.base import NOT_COUNTED, Usage
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_objects import find_refused_parameter, parse_usage
+from tests.support.refusals import catch
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
@@ -71,9 +72,7 @@ def test_sampling_parameters_are_sent_with_the_question(server, reply):
 @pytest.mark.functional
 def test_parameter_refused_twice_raises_an_error(server, reply):
     server.will(*[reply(make_error(NEW_NAME, "max_tokens"), status=400)] * 3)
-    with pytest.raises(ParameterRefused) as refused:
-        read_answer(server, SAMPLING)
-    assert refused.value.field == "max_tokens"
+    assert catch(ParameterRefused, read_answer, server, SAMPLING).field == "max_tokens"
     assert len(server.calls) == 2
 
 

@@ -17,6 +17,7 @@ from merlin.core.errors import (
 )
 from merlin.providers.base import ENDLESS_LIST, LAUNCH_KEY, JobReport, NewJob
 from merlin.providers.openai_training import OpenAIProvider, provider_errors
+from tests.support.refusals import catch
 
 pytestmark = pytest.mark.functional
 KEY = "0123456789abcdef0123456789abcdef"
@@ -413,6 +414,4 @@ def test_file_that_may_not_be_deleted_is_told_and_one_that_is_gone_is_not(
 ):
     server.will(reply({}, 404), reply({}, 403))
     provider.delete_file("file-1")
-    with pytest.raises(ProviderError) as refused:
-        provider.delete_file("file-1")
-    assert refused.value.status == 403
+    assert catch(ProviderError, provider.delete_file, "file-1").status == 403

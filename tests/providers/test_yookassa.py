@@ -21,7 +21,6 @@ from tests.providers.yookassa_calls import (
     DESCRIPTION,
     RETURN_URL,
     SENT_S,
-    catch_error,
     count_payments,
     drip,
     drip_header,
@@ -36,6 +35,7 @@ from tests.providers.yookassa_calls import (
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import FORKS
+from tests.support.refusals import catch
 from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest
 
@@ -111,7 +111,7 @@ def test_refund_is_made_under_its_own_key_and_found(yookassa, gateway):
     assert asyncio.run(gateway.find_refund(part.outside_id)) == part
     assert asyncio.run(gateway.refunds(paid.outside_id)) == [part]
     more = make_refund_request("q" * 32, paid.outside_id, roubles("199.00"))
-    refused = catch_error(gateway.refund(more))
+    refused = catch(PaymentError, asyncio.run, gateway.refund(more))
     assert (type(refused), refused.code) == (
         PaymentError,
         "invalid_request",
@@ -135,8 +135,12 @@ def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
                 )
             )
         )
-        refused = catch_error(
-            gateway.create(make_payment_request(9, description=DESCRIPTION, contact=""))
+        refused = catch(
+            PaymentError,
+            asyncio.run,
+            gateway.create(
+                make_payment_request(9, description=DESCRIPTION, contact="")
+            ),
         )
     assert refused.code == "no_contact"
     sold, returned = yookassa.receipts()[-2:]
@@ -174,18 +178,24 @@ def test_payment_list_is_read_to_its_end(yookassa, gateway):
 )
 def test_invalid_payment_id_is_never_sent(yookassa, gateway, payment_id):
     before = len(yookassa.calls())
-    refused = catch_error(gateway.find(payment_id))
+    refused = catch(PaymentError, asyncio.run, gateway.find(payment_id))
     assert refused.code == "not_found"
     assert len(yookassa.calls()) == before
 
 
 def test_unknown_payment_is_not_found(gateway):
-    refused = catch_error(gateway.find("22e12f66-000f-5000-8000-18db351245c7"))
+    refused = catch(
+        PaymentError, asyncio.run, gateway.find("22e12f66-000f-5000-8000-18db351245c7")
+    )
     assert (type(refused), refused.code) == (PaymentError, "not_found")
 
 
 def test_refund_in_stars_is_refused(gateway):
-    refused = catch_error(gateway.refund(make_refund_request("k", "p1", stars(5))))
+    refused = catch(
+        PaymentError,
+        asyncio.run,
+        gateway.refund(make_refund_request("k", "p1", stars(5))),
+    )
     assert refused.code == "currency"
 
 
@@ -236,7 +246,9 @@ def test_secret_is_absent_from_errors_and_logs(yookassa, caplog):
     caplog.set_level(logging.DEBUG)
     secret = "live_very-secret-key"
     with open_gateway(yookassa.base_url, key=secret) as gateway:
-        refused = catch_error(gateway.create(make_payment_request(1)))
+        refused = catch(
+            PaymentError, asyncio.run, gateway.create(make_payment_request(1))
+        )
         output = repr(gateway) + str(refused) + repr(refused) + caplog.text
     assert refused.code == "invalid_credentials"
     assert secret not in output
@@ -273,7 +285,7 @@ def test_status_becomes_our_error_without_a_retry(
 ):
     yookassa.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     calls_before = len(yookassa.calls())
-    caught = catch_error(gateway.create(make_payment_request(10)))
+    caught = catch(PaymentError, asyncio.run, gateway.create(make_payment_request(10)))
     assert (type(caught), caught.code) == (kind, code)
     assert len(yookassa.calls()) == calls_before
 
@@ -293,7 +305,10 @@ def test_call_whose_response_is_lost_is_in_doubt_and_repeated_one_payment(
 ):
     yookassa.faults.add(fault)
     payment_request = make_payment_request(number)
-    assert type(catch_error(gateway.create(payment_request))) is PaymentUnknown
+    assert (
+        type(catch(PaymentError, asyncio.run, gateway.create(payment_request)))
+        is PaymentUnknown
+    )
     asyncio.run(gateway.create(payment_request))
     assert count_payments(yookassa, number) == 1
 
@@ -418,7 +433,11 @@ def test_listed_refund_that_cannot_be_read_is_left_out():
 
 def test_refund_that_the_shops_package_refuses_is_never_sent(yookassa, gateway):
     before = len(yookassa.calls())
-    refused = catch_error(gateway.refund(make_refund_request("k", "p1", roubles(5))))
+    refused = catch(
+        PaymentError,
+        asyncio.run,
+        gateway.refund(make_refund_request("k", "p1", roubles(5))),
+    )
     assert (type(refused), refused.code) == (
         PaymentError,
         "invalid_request",

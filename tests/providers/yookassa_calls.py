@@ -1,19 +1,15 @@
 """Helpers of the YooKassa tests: purchases, a gateway, and servers of raw bytes."""
 
-import asyncio
 import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, roubles
 from merlin.providers.payments import Gateway, PaymentRequest, RefundRequest
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
@@ -74,13 +70,6 @@ def make_purchase(
         NOW + timedelta(days=1),
         outside_id,
     )
-
-
-def catch_error(call: Coroutine[None, None, object]) -> PaymentError:
-    """Await a call of a gateway; return its error."""
-    with pytest.raises(PaymentError) as caught:
-        asyncio.run(call)
-    return caught.value
 
 
 def count_payments(yookassa, number):
