@@ -134,11 +134,7 @@ def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(
 
 
 COURSE = Course(1, "algorithms", 1, {"ru": "Алгоритмы"}, {}, teachers=("Boris",))
-
-
 TEACHER_HERE = Authority(Role.TEACHER, frozenset({"algorithms"}))
-
-
 TEACHER_ELSEWHERE = Authority(Role.TEACHER, frozenset({"networks"}))
 
 

@@ -75,8 +75,6 @@ def test_own_text_of_the_operator_replaces_the_built_in_one(
 
 
 OLD = -4001
-
-
 NEW = -1001004001
 
 

@@ -31,11 +31,7 @@ from tests.support.refusals import refusal_key
 pytestmark = pytest.mark.integration
 
 TEACHER = make_teacher("trial")
-
-
 DIGEST = "a" * 64
-
-
 LISTS = {
     "builds": builds.list_recent,
     "jobs": jobs.list_recent,

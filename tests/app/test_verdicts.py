@@ -33,8 +33,6 @@ from tests.db.pipeline_rows import (
 from tests.support.people import make_teacher
 
 unit = pytest.mark.unit
-
-
 integration = pytest.mark.integration
 
 

@@ -13,8 +13,6 @@ from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-
-
 ACTS_ON_ORDERS = {
     "claim": lambda rows, one: rows.claim_call(one.purchase_id, one.created_at, HOUR),
     "pend": lambda rows, one: rows.mark_pending(

@@ -174,8 +174,6 @@ PROCESS_MODULES = [
     ("merlin.wiring.daemon", {"openai", "aiohttp", "prometheus_client"}),
     ("merlin.wiring.api", set()),
 ]
-
-
 IMPORT = """
 import os, sys
 from importlib import import_module

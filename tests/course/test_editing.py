@@ -27,8 +27,6 @@ materials:
   - {lesson: 2, type: lab, title: {ru: Ссылка}, file_url: "https://example.com/a"}
   - {lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}
 """
-
-
 LINK = MaterialDraft("lab", 2, {"ru": "Ссылка"}, file_url="https://example.com/a")
 
 

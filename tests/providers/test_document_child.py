@@ -35,8 +35,6 @@ from tests.support.waiting import longest, wait_until
 ROOT = Path(__file__).parents[2]
 unit = pytest.mark.unit
 functional = pytest.mark.functional
-
-
 _READ_DAMAGED = """
 import sys, random
 sys.path.append(sys.argv[1])

@@ -26,8 +26,6 @@ QUESTION = (
     Message("system", "Кратко."),
     Message("user", "Что такое очередь?", {"weight": 0}),
 )
-
-
 DONE = b"data: [DONE]\n\n"
 
 
@@ -232,14 +230,8 @@ def join(pieces):
 
 
 THOUGHT = "\n<think>\nThe student wants X. <b>\n</think>\n\nHold <think> the button."
-
-
 HARMONY = "<|channel|>analysis<|message|>X?<|end|><|start|>assistant<|channel|>final<|message|>"
-
-
 CODE = "It ends with `</think>`.\n```\n</think>\n```\n"
-
-
 MARKS = [
     *(
         (f"<{name}>", f"</{name}>")

@@ -22,8 +22,6 @@ from tests.support.refusals import catch
 pytestmark = pytest.mark.functional
 KEY = "0123456789abcdef0123456789abcdef"
 NAME = "merlin-нейро-0123456789ab-train.jsonl"
-
-
 JOB = NewJob(
     base_model="gpt-4o-mini-2024-07-18",
     train_file="file-1",
