@@ -138,11 +138,10 @@ def test_log_is_newest_first_with_limited_findings(world):
             make_examples(11 + position),
             findings=[make_finding(n) for n in range(60)],
         )
-    entries = verdicts.list_mainline(world.ctx, OPERATOR, limit=2)
+    entries = world.log(limit=2)
     assert [entry.position for entry in entries] == [5, 4]
     assert [finding.line for finding in entries[0].findings] == list(range(50))
-    of_face = verdicts.list_mainline(world.ctx, OPERATOR, FACE)
-    assert [entry.position for entry in of_face] == [5, 4, 3, 2, 1]
+    assert [entry.position for entry in world.log(FACE)] == [5, 4, 3, 2, 1]
 
 
 @pytest.fixture

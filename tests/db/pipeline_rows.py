@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 import yaml
 
-from merlin.app import builds, jobs, models
+from merlin.app import builds, jobs, models, verdicts as verdict_acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.messages import Message
@@ -142,6 +142,14 @@ class PipelineRows:
 
     def recent_builds(self, *dataset):
         return builds.list_recent(self.ctx, OPERATOR, *dataset)
+
+    def log(self, *dataset, **options):
+        return verdict_acts.list_mainline(self.ctx, OPERATOR, *dataset, **options)
+
+    def of_commit(self, commit):
+        return verdict_acts.list_of_condition(
+            self.ctx, VERDICT.commit_sha.startswith(commit)
+        )
 
     def outcome(self, spec, examples, findings=()):
         """Return the outcome of a commit with these examples, as `builds.gather` gives it."""
