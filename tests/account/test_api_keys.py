@@ -6,10 +6,9 @@ import pytest
 
 from merlin.account.api_keys import MAX_KEYS, ApiKeys, Scope, is_secret
 from merlin.core.errors import Refused
+from tests.support.people import ANNA, BORIS
 
 pytestmark = pytest.mark.integration
-ANNA = 1001
-BORIS = 1002
 SCOPES = [Scope.COURSES_READ]
 
 

@@ -1,6 +1,7 @@
 """People: their settings, roles, consents, and the audit log of these."""
 
 from concurrent.futures import ThreadPoolExecutor
+from zoneinfo import ZoneInfo
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,14 +15,11 @@ from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.tables import CONSENT, ROLE_GRANT
+from tests.billing.plan_shop import BY_VERA
 from tests.support.migrated_databases import on_both_databases
+from tests.support.people import ANNA, BORIS, VERA
 
-pytestmark = pytest.mark.integration
-
-ANNA = 1001
-BORIS = 1002
-VERA = 1003
-BY_VERA = "user:1003"
+integration = pytest.mark.integration
 
 
 @pytest.fixture
@@ -39,17 +37,16 @@ def users(database, clock):
 
 
 @pytest.fixture
+def consents(database, clock):
+    return Consents(database, clock)
+
+
+@pytest.fixture
 def roles(database, clock):
     return Roles(database, [VERA], clock)
 
 
-def audit_entries(database):
-    return [
-        (entry.by, entry.action, entry.target)
-        for entry in Audit(database).list_newest()
-    ]
-
-
+@integration
 def test_user_settings_are_stored(users):
     users.set_language(ANNA, "en")
     users.set_zone(ANNA, "Asia/Vladivostok")
@@ -75,6 +72,7 @@ def test_user_settings_are_stored(users):
         assert users.get(ANNA).shown_name == stored
 
 
+@integration
 def test_unknown_language_or_zone_is_refused(users):
     with pytest.raises(Refused):
         users.set_language(ANNA, "fr")
@@ -83,6 +81,7 @@ def test_unknown_language_or_zone_is_refused(users):
     assert users.get(ANNA) == User(ANNA, "ru")
 
 
+@integration
 def test_search_ends_with_the_last_person_it_returns(users, url):
     users.set_name(BORIS, "Борис Ёлкин")
     with open_database(url, cipher=Cipher({"lost": b"x" * 32}, "lost")) as other:
@@ -96,6 +95,7 @@ def test_search_ends_with_the_last_person_it_returns(users, url):
     assert [entry["event"] for entry in logs] == ["a stored text cannot be opened"]
 
 
+@integration
 def test_unknown_user_is_not_found(users):
     for query in ("", " ", "9" * 40, "%", "1004", "-1", "'"):
         assert users.find(query) == [], query
@@ -103,6 +103,7 @@ def test_unknown_user_is_not_found(users):
     assert [user.user_id for user in users.list_of_ids(texts)] == [ANNA]
 
 
+@integration
 def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock):
     terms = Terms(database, clock)
     for user_id, plan, days in (
@@ -120,6 +121,7 @@ def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock)
         assert len(listed[ANNA].plans) == plans
 
 
+@integration
 def test_blocked_user_stays_blocked_when_they_write(users, database):
     assert users.block(ANNA, BY_VERA)
     assert not users.block(ANNA, BY_VERA)
@@ -127,17 +129,11 @@ def test_blocked_user_stays_blocked_when_they_write(users, database):
     assert users.get(ANNA).is_blocked
     assert users.block(ANNA, BY_VERA, is_blocked=False)
     assert not users.get(ANNA).is_blocked
-    actions = [action for _, action, _ in audit_entries(database)]
+    actions = [entry.action for entry in Audit(database).list_newest()]
     assert actions == ["user.unblock", "user.block"]
 
 
-def test_plan_change_is_audited(users, database):
-    users.set_plan(ANNA, "full", BY_VERA)
-    assert users.get(ANNA).plan == "full"
-    (entry,) = Audit(database).list_newest()
-    assert entry.arguments == {"from": None, "to": "full"}
-
-
+@integration
 def test_teacher_scopes_are_added_and_revoked_one_by_one(roles):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "law")
@@ -147,6 +143,7 @@ def test_teacher_scopes_are_added_and_revoked_one_by_one(roles):
     assert roles.authority(BORIS).may(Permission.REVIEW, "law")
 
 
+@integration
 def test_new_role_replaces_the_old_one(roles, database):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.ADMIN, BY_VERA)
@@ -156,6 +153,7 @@ def test_new_role_replaces_the_old_one(roles, database):
     assert database.rows(ROLE_GRANT.select()) == []
 
 
+@integration
 @pytest.mark.parametrize(
     ("role", "scope"), [(Role.TEACHER, None), (Role.ADMIN, "face")]
 )
@@ -165,6 +163,7 @@ def test_scope_is_required_for_teachers_and_refused_for_other_roles(roles, role,
     assert roles.authority(BORIS) == Authority()
 
 
+@integration
 def test_admin_of_the_config_cannot_be_changed(roles):
     assert roles.authority(VERA).role is Role.ADMIN
     for change in (
@@ -175,6 +174,7 @@ def test_admin_of_the_config_cannot_be_changed(roles):
             change()
 
 
+@integration
 @on_both_databases
 def test_concurrent_role_grants_store_one(roles, database):
     with ThreadPoolExecutor(10) as pool:
@@ -182,7 +182,8 @@ def test_concurrent_role_grants_store_one(roles, database):
             pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10))
         )
     stored = database.rows(ROLE_GRANT.select())
-    assert (sum(results), len(stored), len(audit_entries(database))) == (1, 1, 1)
+    audited = Audit(database).list_newest()
+    assert (sum(results), len(stored), len(audited)) == (1, 1, 1)
 
 
 def list_answers(database):
@@ -192,8 +193,8 @@ def list_answers(database):
     )
 
 
-def test_consent_is_valid_until_revoked(database, clock):
-    consents = Consents(database, clock)
+@integration
+def test_consent_is_valid_until_revoked(consents, database, clock):
     assert not consents.was_asked(ANNA)
     given_at = clock()
     assert consents.give(ANNA, "1")
@@ -210,8 +211,8 @@ def test_consent_is_valid_until_revoked(database, clock):
     assert (past.given_at, past.revoked_at) == (iso(given_at), iso(clock()))
 
 
-def test_new_consent_text_requires_a_new_consent(database, clock):
-    consents = Consents(database, clock)
+@integration
+def test_new_consent_text_requires_a_new_consent(consents, database):
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
     assert [consent.revoked_at is None for consent in list_answers(database)] == [
@@ -220,48 +221,25 @@ def test_new_consent_text_requires_a_new_consent(database, clock):
     ]
 
 
-def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
-    consents = Consents(database, clock)
+@integration
+def test_refused_consent_is_stored_and_is_not_a_consent(consents, database):
     consents.decline(ANNA, "1")
     assert (consents.was_asked(ANNA), consents.has(ANNA)) == (True, False)
-    consents.give(ANNA, "1")
-    consents.decline(ANNA, "1")
-    assert consents.has(ANNA)
+    consents.give(BORIS, "1")
+    consents.decline(BORIS, "1")
+    assert consents.has(BORIS)
+    assert database.count(CONSENT, CONSENT.user_id == BORIS) == 1
 
 
+@integration
 @on_both_databases
-def test_concurrent_consents_store_one(database):
-    consents = Consents(database)
+def test_concurrent_consents_store_one(consents, database):
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
     assert (sum(results), len(list_answers(database))) == (1, 1)
 
 
-def test_audit_is_newest_first_and_filtered_by_target(database, clock):
-    audit = Audit(database, clock)
-    for number in range(5):
-        audit.note(
-            BY_VERA,
-            "job.cancel",
-            f"job:{number % 2}",
-            {"почему": "\0", "number": number},
-        )
-    assert [entry.arguments["number"] for entry in audit.list_newest(2)] == [4, 3]
-    assert [
-        entry.arguments["number"] for entry in audit.list_newest(target="job:1")
-    ] == [3, 1]
-    assert audit.list_newest(1)[0].at == clock()
-
-
-def test_refusal_does_not_revoke_a_consent_or_stand_beside_it(database, clock):
-    consents = Consents(database, clock)
-    consents.give(ANNA, "2026-11-22")
-    consents.decline(ANNA, "2026-11-22")
-    (answer,) = list_answers(database)
-    assert answer.given_at is not None
-    assert consents.has(ANNA)
-
-
+@integration
 def test_plan_that_begins_later_is_not_yet_a_persons_plan(users, database, clock):
     terms = Terms(database, clock)
     for number, days in ((1, 10), (2, 20)):
@@ -270,6 +248,7 @@ def test_plan_that_begins_later_is_not_yet_a_persons_plan(users, database, clock
         assert found.terms == ("plus",)
 
 
+@integration
 @pytest.mark.parametrize("first", [Role.TEACHER, Role.EDITOR])
 def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
     """As concurrent grants may leave them, in any order."""
@@ -283,8 +262,8 @@ def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
     assert roles.authority(ANNA) == Authority()
 
 
-def test_answer_about_consent_changes_nobody_elses(database, clock):
-    consents = Consents(database, clock)
+@integration
+def test_answer_about_consent_changes_nobody_elses(consents, database):
     for user_id in (ANNA, BORIS):
         consents.give(user_id, "1")
     consents.give(BORIS, "2")
@@ -294,6 +273,7 @@ def test_answer_about_consent_changes_nobody_elses(database, clock):
     assert len(list_answers(database)) == 1
 
 
+@integration
 def test_role_is_revoked_from_one_person_and_teachers_are_those_of_the_course(roles):
     for user_id, scope in ((ANNA, "face"), (BORIS, "face"), (BORIS, "law")):
         roles.grant(user_id, Role.TEACHER, BY_VERA, scope)
@@ -306,3 +286,25 @@ def test_role_is_revoked_from_one_person_and_teachers_are_those_of_the_course(ro
     assert roles.revoke(BORIS, BY_VERA, "face")
     roles.grant(BORIS, Role.EDITOR, BY_VERA)
     assert [roles.teachers(scope) for scope in ("face", "law", "")] == [[ANNA], [], []]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("user", "language"),
+    [
+        (User(1, "en-GB"), "en"),
+        (User(1, "en", language="ru"), "ru"),
+        (User(1, "uk"), "ru"),
+        (User(1), "ru"),
+    ],
+)
+def test_chosen_language_beats_the_client_language(user, language):
+    assert user.speaks("ru") == language
+
+
+@pytest.mark.parametrize(
+    ("user", "zone"),
+    [(User(1, zone="Asia/Tokyo"), "Asia/Tokyo"), (User(1), "Europe/Moscow")],
+)
+def test_chosen_zone_beats_the_usual_one(user, zone):
+    assert user.time_zone("Europe/Moscow") == ZoneInfo(zone)

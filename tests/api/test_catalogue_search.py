@@ -14,7 +14,7 @@ def slugs(site, query):
     return [course["slug"] for course in answer.json()]
 
 
-# Which words find a course: tests/course/test_search.py.
+# Which words find a course: tests/course/test_search_rows.py.
 def test_search_finds_open_courses_and_follows_the_catalogue(site):
     assert slugs(site, "алгаритм") == ["algorithms"]
     assert slugs(site, "закрытый курс") == slugs(site, "тайна") == []

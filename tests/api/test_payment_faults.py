@@ -30,7 +30,7 @@ FAULTS = {
 IN_TIME_S = HANG_S / 2
 
 
-# How each kind of failure is read: tests/providers/test_yookassa_errors.py.
+# How each kind of failure is read: tests/providers/test_yookassa.py.
 @pytest.mark.parametrize("name", FAULTS)
 def test_payer_gets_a_timely_error_and_pays_once(shop, name):
     anna = shop.buyer()

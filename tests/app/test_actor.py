@@ -6,13 +6,12 @@ import pytest
 
 from merlin.app.actor import Actor, missing_dataset, read_newest_rows
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority, Permission, Role
+from merlin.core.permissions import Permission
 from merlin.db.tables import BUILD
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
+from tests.support.people import EDITOR, STUDENT, make_teacher
 
-STUDENT = Actor.person(1001, Authority())
-TEACHER = Actor.person(1001, Authority(Role.TEACHER, frozenset({"trial"})))
-EDITOR = Actor.person(1001, Authority(Role.EDITOR))
+TEACHER = make_teacher("trial")
 
 
 @pytest.mark.unit

@@ -1,18 +1,13 @@
 """Metrics of answers: each question is counted once, when it ended."""
 
 from datetime import timedelta
-from itertools import count
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from merlin.app.answer_counts import MAX_MODELS, AnswerCounts
-from merlin.app.context import Context
-from merlin.chat.sessions import ChatPlace
-from merlin.chat.turns import Question, StoredAnswer, UpdateState
+from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.providers.base import Usage
-from tests.billing.plan_shop import ANNA
-from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -20,23 +15,20 @@ pytestmark = pytest.mark.integration
 class Counted:
     """Questions of one person, and the metrics that count them from now on."""
 
-    def __init__(self, database, clock, session_id, turns):
-        self.ctx = Context(config=make_config(), db=database, clock=clock)
-        self._session_id = session_id
+    def __init__(self, ctx, turns, store_question):
+        self._ctx = ctx
         self._turns = turns
-        self._numbers = count(1)
+        self._store_question = store_question
         self._counts = AnswerCounts()
         self._registry = CollectorRegistry()
         self._registry.register(self._counts)
 
     def update(self):
-        self._counts.update(self.ctx)
+        self._counts.update(self._ctx)
 
     def ask(self):
         """Store a question; return its number."""
-        number = next(self._numbers)
-        self._turns.ask(Question(self._session_id, number, ANNA, "Где?"), None)
-        return number
+        return self._store_question(answer=None).question.update_id
 
     def end(self, number, model="ft:1", **answer):
         stored = StoredAnswer("Тут.", provider="engine", model_id=model, **answer)
@@ -48,9 +40,8 @@ class Counted:
 
 
 @pytest.fixture
-def counted(database, clock, sessions, turns):
-    session = sessions.open(ChatPlace(ANNA, ANNA))
-    made = Counted(database, clock, session.session_id, turns)
+def counted(ctx, turns, store_question):
+    made = Counted(ctx, turns, store_question)
     made.end(made.ask())
     made.update()
     return made

@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app.actor import Actor
 from merlin.app.board import Stage, list_tasks, read_board, read_commit
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import TELEGRAM_DOWN, Heartbeat
-from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import (
     BatchResult,
     ChangeRequest,
@@ -38,6 +36,7 @@ from tests.db.pipeline_rows import (
     make_spec,
 )
 from tests.support.migrated_databases import only_sqlite
+from tests.support.people import STUDENT, make_teacher
 
 pytestmark = pytest.mark.integration
 
@@ -68,6 +67,12 @@ def store_metrics(world, job_id, metrics):
     world.db.add_missing(JOB_EVENT, rows)
 
 
+@pytest.fixture
+def served(world):
+    """A commit whose model serves."""
+    return world.serve(1, make_examples())
+
+
 def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert read_board(world.ctx, OPERATOR).rows == []
     world.serve(1, make_examples())
@@ -85,8 +90,7 @@ def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert (row.title_in("ru"), card.model.title) == ("Нейротипология", card.build)
 
 
-def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
-    world.serve(1, make_examples())
+def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world, served):
     outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
     world.record(
         make_commit(2), [replace(outcome, status=VerdictStatus.LEFT_OUT)], world.clock()
@@ -101,8 +105,7 @@ def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
     assert [state for _, _, state in show_cards(world)] == ["built", "serving"]
 
 
-def test_failure_stays_until_a_later_commit_replaces_it(world):
-    world.serve(1, make_examples())
+def test_failure_stays_until_a_later_commit_replaces_it(world, served):
     world.push(2, make_examples(13), findings=[make_finding()])
     world.db.sql(
         "UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2"
@@ -149,18 +152,16 @@ def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
     Changes(world.db).put(changes)
     batch = Changes(world.db).claim()
     Changes(world.db).settle(batch, BatchResult(sha))
-    editors = [
-        Actor.person(number, Authority(Role.TEACHER, frozenset({FACE})))
-        for number in (7, 8)
-    ]
+    editors = [make_teacher(FACE, user_id=number) for number in (7, 8)]
     found = [
-        read_commit(world.ctx, actor, sha)[0].change for actor in (OPERATOR, *editors)
+        read_commit(world.ctx, actor, sha[:7])[0].change
+        for actor in (OPERATOR, *editors)
     ]
     assert found == [changes[0].batch, changes[0].batch, ""]
+    assert read_commit(world.ctx, OPERATOR, "ffff") == []
 
 
-def test_removed_dataset_stays_only_while_its_model_answers(world):
-    world.serve(1, make_examples())
+def test_removed_dataset_stays_only_while_its_model_answers(world, served):
     job = world.start(2, make_examples(13))
     world.finish(job, JobState.FAILED)
     world.serve(3, make_examples(14), spec=make_spec("trial"))
@@ -181,8 +182,9 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
     ]
 
 
-def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(world):
-    world.serve(1, make_examples())
+def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(
+    world, served
+):
     world.history.drop_commits(0, world.clock())
     world.push(1, make_examples(), name="b")
     world.launch()
@@ -205,7 +207,7 @@ def test_training_shows_its_progress(world):
 def test_teacher_sees_only_the_datasets_of_their_courses(world):
     world.push(1, make_examples())
     world.push(2, make_examples(), spec=make_spec("trial"))
-    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
+    teacher = make_teacher("trial")
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE, "trial"]
     assert [row.name for row in read_board(world.ctx, teacher).rows] == ["trial"]
     assert [row.name for row in read_board(world.ctx, teacher, "trial").rows] == [
@@ -213,7 +215,7 @@ def test_teacher_sees_only_the_datasets_of_their_courses(world):
     ]
     with pytest.raises(NotFound):
         read_board(world.ctx, teacher, FACE)
-    assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
+    assert read_board(world.ctx, STUDENT).rows == []
 
 
 def test_course_whose_dataset_a_rewritten_history_never_had_is_not_listed(world):
@@ -239,8 +241,7 @@ def count_tasks(world, actor=OPERATOR):
     }
 
 
-def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
-    world.serve(1, make_examples())
+def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world, served):
     FileIndex(world.db).keep(FACE, "tree", {})
     assert count_tasks(world) == {}
     proposals = Proposals(world.db)
@@ -250,9 +251,8 @@ def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
     world.db.sql("UPDATE verdict SET status = 'rejected' WHERE position = 2")
     waiting = {(FACE, "proposals"): 2, ("trial", "commits"): 1}
     assert count_tasks(world) == waiting
-    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
-    assert count_tasks(world, teacher) == {("trial", "commits"): 1}
-    assert count_tasks(world, Actor.person(1001, Authority())) == {}
+    assert count_tasks(world, make_teacher("trial")) == {("trial", "commits"): 1}
+    assert count_tasks(world, STUDENT) == {}
     proposals.decline(number)
     world.push(3, make_examples(13), spec=make_spec("trial"))
     assert count_tasks(world) == {(FACE, "proposals"): 1}
@@ -271,11 +271,8 @@ def test_model_that_a_pin_keeps_waits_only_for_those_who_may_unpin(world):
     world.db.sql(
         "UPDATE verdict SET status = 'training', reason = 'verdict-pinned' WHERE position = 2"
     )
-    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
-    assert (count_tasks(world), count_tasks(world, teacher)) == (
-        {("trial", "models"): 1},
-        {},
-    )
+    assert count_tasks(world) == {("trial", "models"): 1}
+    assert count_tasks(world, make_teacher("trial")) == {}
 
 
 def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(world):
@@ -289,8 +286,7 @@ def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(worl
     assert count_tasks(world) == {}
 
 
-def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world):
-    world.serve(1, make_examples())
+def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world, served):
     world.serve(2, make_examples(13), findings=[make_finding()])
     ((broken, *_),) = show_cards(world)
     world.serve(3, make_examples(14), findings=[make_finding()])

@@ -1,7 +1,6 @@
 """Who may edit examples and decide on changes, whichever interface asks; what is done only once."""
 
 import asyncio
-import threading
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -10,35 +9,28 @@ import pytest
 
 from merlin.app import changes, consent, examples, proposals, reviews
 from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound, Refused
-from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import CONFLICT, Changes, ChangeState, Edit
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.writer import Store
-from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
-from tests.support.config import make_config
-from tests.support.ending import wait_for_end
-from tests.support.waiting import longest
+from tests.support.people import ANNA, EDITOR, STUDENT, VERA, make_teacher
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
-STUDENT = Actor.person(ANNA, Authority())
-EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
-ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 OLD = "1" * 40
 
 
-@pytest.fixture
-def ctx(database, clock):
+@pytest.fixture(autouse=True)
+def stored(database):
+    """The dataset has a file."""
     rows = FileIndex(database)
     rows.add({OLD: "было\n"})
     rows.keep(FACE, "t1", {"examples/a.yaml": OLD})
-    return Context(config=make_config(), db=database, clock=clock)
 
 
 def save(ctx, actor=EDITOR, name="new"):
@@ -55,9 +47,7 @@ def save_refused(ctx):
     return change.change_id
 
 
-@pytest.mark.parametrize(
-    "actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))]
-)
+@pytest.mark.parametrize("actor", [STUDENT, Actor(), make_teacher(user_id=ANNA)])
 def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     change_id = save_refused(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
@@ -89,7 +79,7 @@ def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_no
     ctx,
 ):
     FileIndex(ctx.db).keep("trial", "t1", {"examples/b.yaml": OLD})
-    teacher = Actor.person(ANNA, Authority(Role.TEACHER, frozenset({"trial"})))
+    teacher = make_teacher("trial")
 
     def find(actor, *dataset, limit=1):
         return [
@@ -106,7 +96,7 @@ def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_no
 
 def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
     change_id = save_refused(ctx)
-    former_editor = Actor.person(BORIS, Authority())
+    former_editor = replace(EDITOR, authority=STUDENT.authority)
     assert changes.get(ctx, former_editor, change_id).files[0].yours == "моё\n"
     with pytest.raises(Forbidden):
         changes.retry(ctx, former_editor, change_id)
@@ -116,36 +106,39 @@ def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
 
 def test_parked_edit_is_retried_and_another_is_not(ctx):
     change = save(ctx)
-    with pytest.raises(Refused) as caught:
-        changes.retry(ctx, EDITOR, change.change_id)
-    assert caught.value.key == "change-not-parked"
+    assert (
+        refusal_key(Refused, changes.retry, ctx, EDITOR, change.change_id)
+        == "change-not-parked"
+    )
     rows = Changes(ctx.db, ctx.clock)
     rows.put_aside(rows.claim(), ChangeState.PARKED, "git-failed", {})
     retried = changes.retry(ctx, EDITOR, change.change_id)
     assert retried.state is ChangeState.WAITING
 
 
+async def submit(ctx, make):
+    """Submit a form with this mark, as a process with a writing thread of its own."""
+    store = Store(ctx.db)
+    try:
+        own_ctx = replace(ctx, store=store)
+        return await changes.submit(own_ctx, EDITOR, FACE, make, "mark")
+    finally:
+        store.close()
+
+
 def test_edit_is_refused_while_others_change_the_dataset_at_each_try(ctx, url, cipher):
     numbers = count()
     mine = Edit("examples/mine.yaml", None, example_text("Тут."))
 
-    async def submit(other_database):
-        def make(files):
-            save(replace(ctx, db=other_database), name=f"other-{next(numbers)}")
-            return CourseEdits((mine,), "Mine")
-
-        store = Store(ctx.db)
-        try:
-            own_ctx = replace(ctx, db=store.db, store=store)
-            return await changes.submit(own_ctx, EDITOR, FACE, make, "mark")
-        finally:
-            store.close()
+    def make(files):
+        save(replace(ctx, db=other_database), name=f"other-{next(numbers)}")
+        return CourseEdits((mine,), "Mine")
 
     with (
         open_database(url, cipher=cipher) as other_database,
         pytest.raises(Refused) as caught,
     ):
-        asyncio.run(submit(other_database))
+        asyncio.run(submit(ctx, make))
     assert caught.value.key == "api-problem-busy-file"
     paths = {
         file.path
@@ -168,47 +161,33 @@ def test_form_submitted_twice_at_once_creates_one_change(ctx, url, cipher):
     text = "messages:\n  - user: Где новое?\n  - assistant: Здесь.\n"
     edits = tuple(Edit(f"examples/{name}.yaml", None, text) for name in ("n1", "n2"))
 
-    async def submit(context):
-        make = lambda _: CourseEdits(edits, "Import 2 examples")  # noqa: E731
-        return await changes.submit(context, EDITOR, FACE, make, "mark")
+    def make(files):
+        return CourseEdits(edits, "Import 2 examples")
 
     async def twice():
         with open_database(url, cipher=cipher) as other_database:
-            stores = [Store(ctx.db), Store(other_database)]
-            try:
-                contexts = [replace(ctx, db=store.db, store=store) for store in stores]
-                return await asyncio.gather(*map(submit, contexts))
-            finally:
-                for store in stores:
-                    store.close()
+            other_ctx = replace(ctx, db=other_database)
+            return await asyncio.gather(submit(ctx, make), submit(other_ctx, make))
 
     first, second = asyncio.run(twice())
     assert first.id == second.id
     assert len(changes.get(ctx, EDITOR, first.id).files) == 2
 
 
-def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clock):
+def test_only_one_of_several_concurrent_approvals_succeeds(ctx, run_at_once):
     draft = Draft("Где?", "Тут.", FACE)
-    approved = []
-    barrier = threading.Barrier(4)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, draft)
 
-    def approve():
-        with open_database(url, cipher=cipher) as database:
-            own_ctx = replace(ctx, db=database)
-            act = partial(reviews.approve_several, own_ctx, EDITOR, [proposal])
-            barrier.wait(longest())
-            try:
-                approved.append(database.transact(act))
-            except Refused as refused:
-                approved.append(refused.key)
+    def approve(_, database):
+        own_ctx = replace(ctx, db=database)
+        act = partial(reviews.approve_several, own_ctx, EDITOR, [proposal])
+        try:
+            return database.transact(act)
+        except Refused as refused:
+            return refused.key
 
-    threads = [threading.Thread(target=approve) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        wait_for_end(thread)
-    ((change,),) = Changes(ctx.db, clock).list_batches(None, 10)
+    approved = run_at_once(approve, 4)
+    ((change,),) = Changes(ctx.db).list_batches(None, 10)
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 
 

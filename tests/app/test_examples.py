@@ -6,21 +6,20 @@ from functools import partial
 import pytest
 
 from merlin.app import changes, examples
-from merlin.app.actor import Actor
-from merlin.app.context import Context
+from merlin.app.contradictions import settle_contradiction
 from merlin.app.examples import ExampleContent
+from merlin.app.near import read_answer
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.core.permissions import Authority, Role
+from merlin.dataset.changes import Changes
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.import_lines import read_import_files
-from tests.billing.plan_shop import BORIS
 from tests.db.pipeline_rows import FACE
-from tests.support.config import make_config
+from tests.support.people import EDITOR
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
-EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
 BLOB = "1" * 40
 BROKEN_BLOB = "2" * 40
 TEXT = "messages:\n  - user: Где касса?\n  - assistant: Внизу.\n"
@@ -28,13 +27,13 @@ ANSWER = {"role": "assistant", "content": "Внизу."}
 REVISIONS = {"a": BLOB}
 
 
-@pytest.fixture
-def ctx(database, clock):
+@pytest.fixture(autouse=True)
+def stored(database):
+    """The dataset has an example and a file that is none."""
     rows = FileIndex(database)
     rows.add({BLOB: TEXT, BROKEN_BLOB: "messages: {\n"})
     paths = {"examples/a.yaml": BLOB, "examples/broken.yaml": BROKEN_BLOB}
     rows.keep(FACE, "tree", paths)
-    return Context(config=make_config(), db=database, clock=clock)
 
 
 @pytest.fixture
@@ -58,9 +57,7 @@ def read_edit(edits):
 )
 def test_missing_dataset_is_not_found(ctx, act):
     act(ctx, EDITOR, FACE)
-    with pytest.raises(NotFound) as caught:
-        act(ctx, EDITOR, "missing")
-    assert caught.value.key == "change-no-dataset"
+    assert refusal_key(NotFound, act, ctx, EDITOR, "missing") == "change-no-dataset"
 
 
 def test_dataset_is_checked_as_of_its_newest_commit(ctx):
@@ -71,9 +68,10 @@ def test_dataset_is_checked_as_of_its_newest_commit(ctx):
 
 def test_new_example_needs_a_question_and_an_answer():
     for content in (ExampleContent(question="Где?"), ExampleContent(answer="Тут.")):
-        with pytest.raises(DatasetError) as caught:
-            examples.write_new_example(content)
-        assert caught.value.key == "api-problem-question-and-answer"
+        assert (
+            refusal_key(DatasetError, examples.write_new_example, content)
+            == "api-problem-question-and-answer"
+        )
     before = ("Что тут?", "Касса.")
     written = examples.write_new_example(
         ExampleContent(question=" А где? ", answer="\nВнизу. ", before=before)
@@ -94,9 +92,10 @@ def test_file_that_cannot_be_mended_is_written_anew(files):
 
 def test_example_saved_as_it_is_gives_no_edit(files):
     content = ExampleContent(question="Где касса?", answer="Внизу.")
-    with pytest.raises(Refused) as caught:
-        examples.save_example("a", content, BLOB, files)
-    assert caught.value.key == "teaching-unchanged"
+    assert (
+        refusal_key(Refused, examples.save_example, "a", content, BLOB, files)
+        == "teaching-unchanged"
+    )
 
 
 def test_examples_are_marked_for_the_test_and_the_mark_is_taken_away(files):
@@ -104,12 +103,16 @@ def test_examples_are_marked_for_the_test_and_the_mark_is_taken_away(files):
     marked = examples.edit_several(REVISIONS, mark, files)
     assert read_edit(marked).split == "test"
     unmark = partial(examples.mark_split, "")
-    with pytest.raises(Refused) as caught:
-        examples.edit_several(REVISIONS, unmark, files)
-    assert caught.value.key == "teaching-unchanged"
-    with pytest.raises(Refused) as caught:
-        examples.edit_several({"broken": BROKEN_BLOB}, mark, files)
-    assert caught.value.key == "examples-unreadable"
+    assert (
+        refusal_key(Refused, examples.edit_several, REVISIONS, unmark, files)
+        == "teaching-unchanged"
+    )
+    assert (
+        refusal_key(
+            Refused, examples.edit_several, {"broken": BROKEN_BLOB}, mark, files
+        )
+        == "examples-unreadable"
+    )
 
 
 def test_imported_lines_are_planned_without_what_the_dataset_has(ctx, files):
@@ -122,3 +125,31 @@ def test_imported_lines_are_planned_without_what_the_dataset_has(ctx, files):
     planned = examples.plan(ctx, files, lines)
     (edit,) = planned.edits
     assert parse_example(edit.text).question == "Где лифт?"
+
+
+GONE = ["examples/broken.yaml", "examples/gone.yaml"]
+
+
+@pytest.mark.parametrize("path", GONE)
+def test_near_example_has_its_answer_of_now_or_is_none_any_more(files, path):
+    assert read_answer(files, "examples/a.yaml") == "Внизу."
+    assert refusal_key(Refused, read_answer, files, path) == "examples-decided"
+
+
+@pytest.mark.parametrize("reason", ["", "other questions"])
+@pytest.mark.parametrize("other", GONE)
+def test_example_that_is_none_any_more_settles_no_contradiction(ctx, other, reason):
+    assert (
+        refusal_key(
+            Refused,
+            settle_contradiction,
+            ctx,
+            EDITOR,
+            FACE,
+            "examples/a.yaml",
+            other,
+            reason,
+        )
+        == "examples-decided"
+    )
+    assert Changes(ctx.db).list_batches(None, 10) == []

@@ -4,18 +4,16 @@ import pytest
 
 from merlin.account.users import Consents
 from merlin.app import feedback, sessions as turn_views
-from merlin.app.actor import Actor
 from merlin.chat.feedback import Rating
 from merlin.chat.sessions import ChatPlace
-from merlin.chat.turns import Question, StoredAnswer
+from merlin.chat.turns import StoredAnswer
 from merlin.core.errors import Refused
-from merlin.core.permissions import Authority
 from merlin.dataset.proposals import MAX_CHARACTERS, Proposals
 from merlin.db.tables import SESSION
-from tests.billing.plan_shop import ANNA
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
+from tests.support.people import ANNA, STUDENT
+from tests.support.refusals import refusal_key
 
-STUDENT = Actor.person(ANNA, Authority())
 GROUP = -5005
 QUESTION = "Что значит черта 3?"
 TAUGHT = "Черта 3 значит так. Ёлка 100%."
@@ -28,22 +26,17 @@ def test_correction_is_stripped_and_neither_empty_nor_too_long():
         (" \n", "fix-text-only"),
         ("x" * (MAX_CHARACTERS + 1), "fix-long"),
     ):
-        with pytest.raises(Refused) as caught:
-            feedback.check_correction(answer)
-        assert caught.value.key == key
+        assert refusal_key(Refused, feedback.check_correction, answer) == key
 
 
 @pytest.fixture
-def answer(world, sessions, turns):
+def answer(store_question):
     """Return a function that stores a question of anna with its answer; it returns its number."""
 
     def store(text="Тут.", question=QUESTION, chat_id=ANNA, kind="text", **stored):
-        session = sessions.open(ChatPlace(chat_id, ANNA))
-        number = turns.count(session.session_id) + abs(chat_id)
-        asked = Question(session.session_id, number, ANNA, question, format=kind)
-        turn = turns.ask(asked, None)
-        turns.write(number, StoredAnswer(text, **stored))
-        return turn.turn_id
+        written = StoredAnswer(text, **stored)
+        place = ChatPlace(chat_id, ANNA)
+        return store_question(question, written, place, format=kind).turn_id
 
     return store
 
@@ -65,8 +58,23 @@ def test_correction_of_a_models_answer_is_masked_and_belongs_to_its_dataset(
     assert (draft.dataset, draft.turn_id, draft.question) == (FACE, turn_id, QUESTION)
     assert draft.answer.startswith("Пишите ")
     assert "anna" not in draft.answer
-    assert (draft.known_answer, draft.rejected) == (TAUGHT, "")
+    assert draft.rejected == ""
     assert turn_views.get_turn(world.ctx, STUDENT, turn_id).rating is Rating.DOWN
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("text", "known", "kept"),
+    [(TAUGHT, None, TAUGHT), ("Своими словами.", None, ""), (TAUGHT, False, "")],
+)
+def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(
+    world, answer, text, known, kept
+):
+    model_id = world.serve(1, make_examples())
+    assert (
+        correct(world, answer(text, model_id=model_id, known=known)).known_answer
+        == kept
+    )
 
 
 @pytest.mark.integration
@@ -77,7 +85,6 @@ def test_rejected_answer_is_kept_where_preferences_are_trained(world, answer):
     draft = correct(world, turn_id)
     assert draft.rejected.startswith("Звоните ")
     assert "anna" not in draft.rejected
-    assert draft.known_answer == ""
 
 
 @pytest.mark.integration
@@ -92,9 +99,7 @@ def test_rejected_answer_is_kept_where_preferences_are_trained(world, answer):
 )
 def test_answer_that_can_be_no_example_is_not_corrected(world, answer, fields, key):
     turn_id = answer(model_id=world.serve(1, make_examples()), **fields)
-    with pytest.raises(Refused) as caught:
-        correct(world, turn_id)
-    assert caught.value.key == key
+    assert refusal_key(Refused, correct, world, turn_id) == key
     assert Proposals(world.db).of_user(ANNA) == []
 
 

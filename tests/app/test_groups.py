@@ -1,7 +1,17 @@
-"""Groups, their move to a supergroup, and named questions."""
+"""What the bot stores of itself, the operator's own texts, and groups with named questions."""
 
 import pytest
 
+from merlin.app.bot_settings import (
+    BOT_ID,
+    BOT_NAME,
+    Settings,
+    bot_link,
+    is_of_other_bot,
+    privacy_text,
+    terms_text,
+)
+from merlin.app.context import Context
 from merlin.app.groups import Group, Groups
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
@@ -10,14 +20,62 @@ from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
 from merlin.config.settings import Retention
 from merlin.core.formatted_text import FormattedMessage
+from merlin.core.i18n import text
+from merlin.db.tables import GROUP_CHAT
 from tests.db.pipeline_rows import BOT
+from tests.support.config import make_config
+from tests.support.people import ANNA, BORIS
 
 pytestmark = pytest.mark.integration
 
+
+def make_context(database, clock, **telegram):
+    return Context(config=make_config(telegram=telegram), db=database, clock=clock)
+
+
+def test_setting_is_replaced_and_removed(database):
+    settings = Settings(database)
+    settings.put(BOT_NAME, "first_bot")
+    settings.put(BOT_NAME, "second_bot")
+    assert settings.get(BOT_NAME) == "second_bot"
+    settings.put(BOT_NAME, "")
+    assert settings.get(BOT_NAME) == ""
+
+
+def test_link_opens_the_bot_if_it_is_known_and_the_payload_is_allowed(database, clock):
+    ctx = make_context(database, clock, link_url="https://t.example/")
+    assert bot_link(ctx, "plan_1") == ""
+    Settings(database).put(BOT_NAME, "merlin_bot")
+    assert bot_link(ctx, "plan_1") == "https://t.example/merlin_bot?start=plan_1"
+    assert bot_link(ctx, "план 1") == ""
+
+
+def test_row_is_of_another_bot_once_this_one_has_stored_its_id(database, clock):
+    for bot in (6, 7, 8):
+        Groups(database, bot, clock).put(Group(-4001))
+    is_other = is_of_other_bot(GROUP_CHAT.bot_id)
+    assert database.count(GROUP_CHAT, is_other) == 0
+    Settings(database).put(BOT_ID, "7")
+    others = database.rows(
+        GROUP_CHAT.select().where(is_other).order_by(GROUP_CHAT.bot_id)
+    )
+    assert [row.bot_id for row in others] == [6, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("privacy", privacy_text), ("terms", terms_text)]
+)
+def test_own_text_of_the_operator_replaces_the_built_in_one(
+    database, clock, name, read
+):
+    built_in = make_context(database, clock)
+    assert read(built_in, "en") == text("en", f"{name}-text")
+    own = make_context(database, clock, **{name: {"ru": "Свой", "en": "Own"}})
+    assert [read(own, "ru"), read(own, "en")] == ["Свой", "Own"]
+
+
 OLD = -4001
 NEW = -1001004001
-ANNA = 1001
-BORIS = 1002
 
 
 @pytest.fixture
@@ -74,29 +132,21 @@ def test_group_move_takes_sessions_and_waiting_messages(
     assert waiting.message.target == Target(3, 4, 5)
 
 
-def test_open_session_of_the_supergroup_stays_open_after_the_move(
-    groups, sessions, turns
+@pytest.mark.parametrize("is_used", [True, False])
+def test_used_session_of_the_supergroup_stays_open_and_an_empty_one_is_replaced(
+    groups, sessions, turns, is_used
 ):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
     new = sessions.open(ChatPlace(NEW, ANNA))
-    store_answer(turns, new.session_id, 2, ANNA)
+    if is_used:
+        store_answer(turns, new.session_id, 2, ANNA)
     groups.put(Group(NEW))
     groups.move(OLD, NEW)
-    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == new.session_id
+    opened = sessions.open(ChatPlace(NEW, ANNA)).session_id
+    assert opened == (new if is_used else old).session_id
     assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None
-
-
-def test_empty_session_of_the_supergroup_is_replaced_by_the_moved_one(
-    groups, sessions, turns
-):
-    old = sessions.open(ChatPlace(OLD, ANNA))
-    store_answer(turns, old.session_id, 1, ANNA)
-    sessions.touch(old.session_id, "лоб")
-    sessions.open(ChatPlace(NEW, ANNA))
-    groups.move(OLD, NEW)
-    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == old.session_id
 
 
 def test_questions_carry_names_once_several_people_ask(sessions, turns, database):

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.context import Context
 from merlin.app.health import (
     BudgetView,
     engine_address,
@@ -29,9 +28,9 @@ OTHER = {"name": "other", "base_url": "http://127.0.0.1:1/v1"}
 
 
 @pytest.fixture
-def ctx(database, clock, tmp_path):
+def ctx(ctx, tmp_path):
     config = make_config(state_dir=tmp_path, providers=[OTHER], budget={"per_month": 5})
-    return Context(config=config, db=database, clock=clock)
+    return replace(ctx, config=config)
 
 
 def beat(ctx, process, age_s):

@@ -1,21 +1,22 @@
-"""Daily costs of answers are added up until the day ends in the configuration's zone."""
+"""What an answer costs, how much fits into a window, and the daily cap in the configured zone."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 
+from merlin.app.ask import cost_of, window_of
 from merlin.app.context import Context
 from merlin.app.limits import add_cost, find_reached_cap
 from merlin.app.retention import delete_old_rows
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.model_catalogue import Candidate, CandidateKind, Windows
+from merlin.chat.sessions import CAUTIOUS_TOKENS
 from merlin.config.settings import AnswerBudget, Retention
 from merlin.core.i18n import text
+from merlin.core.messages import Usage
 from merlin.core.money import Cost
-from merlin.db.database import open_database
 from merlin.db.notices import Notices
 from tests.support.config import make_config
-from tests.support.ending import wait_for_end
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -87,22 +88,44 @@ def test_costs_of_past_days_are_deleted(costs, clock, database):
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(2,)]
 
 
-def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
-    gate = threading.Barrier(6)
+def test_concurrent_answer_costs_are_all_added(database, clock, run_at_once):
+    def answer(_, own_database):
+        costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
+        for _ in range(5):
+            costs.record_answer(7)
 
-    def answer():
-        with open_database(url, cipher=cipher) as own_database:
-            costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
-            gate.wait(longest())
-            for _ in range(5):
-                costs.record_answer(7)
+    run_at_once(answer, 6)
+    sums = "SELECT SUM(micro), currency FROM answer_cost GROUP BY currency"
+    assert database.sql(sums) == [(210, "USD")]
 
-    threads = [threading.Thread(target=answer) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        wait_for_end(thread)
-    with open_database(url, cipher=cipher) as database:
-        assert database.sql(
-            "SELECT SUM(micro), currency FROM answer_cost GROUP BY currency"
-        ) == [(210, "USD")]
+
+@pytest.mark.parametrize(
+    ("known", "kind", "micro"),
+    [
+        (None, CandidateKind.SERVING, 70),
+        (False, CandidateKind.SERVING, 70),
+        (True, CandidateKind.SERVING, 0),
+        (True, CandidateKind.COMPOSED, 70),
+    ],
+)
+def test_taught_answer_costs_nothing_of_the_language_model(
+    database, known, kind, micro
+):
+    config = make_config(
+        models={"base": {"price": {"input": 1, "output": 2, "training": 0}}}
+    )
+    model = Candidate(kind, "p", "tuned", base="base")
+    reply = Reply(Ending.WHOLE, "Лоб.", model, "tuned", Usage(30, 20), known)
+    assert cost_of(Context(config=config, db=database), reply) == Cost(micro, "USD")
+
+
+def test_window_is_the_providers_or_the_configured_or_a_cautious_one(database):
+    config = make_config(models={"base": {"context": 4096}})
+    ctx = Context(config=config, db=database)
+    Windows(database).put("p", {"listed": 1000})
+    listed, tuned, unknown = (
+        Candidate(CandidateKind.SERVING, "p", name, base=base)
+        for name, base in (("listed", "base"), ("tuned", "base"), ("other", ""))
+    )
+    assert [window_of(ctx, choice) for choice in (listed, tuned)] == [1000, 4096]
+    assert window_of(ctx, unknown) == window_of(ctx, None) == CAUTIOUS_TOKENS

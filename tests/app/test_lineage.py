@@ -4,65 +4,43 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.account.users import Consents
-from merlin.app import feedback, lineage
-from merlin.app.actor import Actor
+from merlin.app import lineage
 from merlin.app.evaluation import PartFigures, read_evaluation
-from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.chat.turns import StoredAnswer
 from merlin.core.errors import NotFound, Refused
+from merlin.core.messages import Message
 from merlin.core.money import Cost
-from merlin.core.permissions import Authority, Role
 from merlin.dataset.example_file import write_example
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Proposals
 from merlin.git.source import blob_id
-from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
+from merlin.training.models import find_origin, find_taught
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.support.people import BORIS, STUDENT, make_teacher
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
-ANNA = 1001
-BORIS = 1002
-BOT = 7
 THIRD = "лицо/вопрос-003"
 
 
 @pytest.fixture
-def store_answer(database, clock):
+def store_answer(store_question):
     """Return a function that stores a model's answer to anna and returns its number."""
-    rows = Turns(database, BOT, clock)
-    session = Sessions(database, BOT, clock)
-    opened = session.open(ChatPlace(ANNA, ANNA))
-    numbers = iter(range(1, 1000))
+    usual = {"answer": "Сама.", "provider": "engine", "model_role": "serving"}
 
-    def answer(
-        model_id,
-        question="Что значит черта 3?",
-        text="Сама.",
-        provider="engine",
-        known=None,
-        role="serving",
-        first_ms=None,
-        cost_micro=0,
-    ):
-        update = next(numbers)
-        turn = rows.ask(
-            Question(opened.session_id, update, ANNA, question, update), update
-        )
-        if model_id is not None:
-            stored = StoredAnswer(
-                text,
-                provider=provider,
-                model_id=model_id,
-                known=known,
-                model_role=role,
-                first_ms=first_ms,
-                cost_micro=cost_micro,
-                currency="USD",
-            )
-            rows.write(update, stored)
-        return turn.turn_id
+    def store(model_id, question="Что значит черта 3?", **answer):
+        stored = StoredAnswer(model_id=model_id, currency="USD", **(usual | answer))
+        return store_question(question, stored).turn_id
 
-    return answer
+    return store
+
+
+def keep_files(database, examples):
+    """Cache the files of these examples, by which their questions are found."""
+    texts = {each.path: write_example(each) for each in examples}
+    blobs = {path: blob_id(text) for path, text in texts.items()}
+    files = FileIndex(database)
+    files.add({blobs[path]: text for path, text in texts.items()})
+    files.keep(FACE, "tree", blobs)
 
 
 def read_impact(world, name=THIRD, dataset="", actor=OPERATOR):
@@ -73,8 +51,10 @@ def read_origin(world, turn, actor=OPERATOR):
     return lineage.find_source(world.ctx, actor, turn)
 
 
-def make_actor(user_id, role=Role.STUDENT, *scopes):
-    return Actor.person(user_id, Authority(role, frozenset(scopes)))
+@pytest.fixture
+def model(world):
+    """The id of a model that serves."""
+    return world.serve(1, make_examples())
 
 
 def test_example_shows_its_builds_models_and_answers(world, store_answer):
@@ -111,8 +91,7 @@ def test_example_shows_its_builds_models_and_answers(world, store_answer):
         f"/home/anna/examples/school/{FACE}/examples/{THIRD}.yaml",
     ],
 )
-def test_example_can_be_named_by_id_or_path(world, name):
-    world.serve(1, make_examples())
+def test_example_can_be_named_by_id_or_path(world, name, model):
     assert read_impact(world, name).example == THIRD
     assert read_impact(world, name, FACE).dataset == FACE
 
@@ -120,17 +99,11 @@ def test_example_can_be_named_by_id_or_path(world, name):
 @pytest.mark.parametrize(
     "name", ["нос", f"{FACE}/нос", "", "examples/.yaml", "other/x.yaml", "%"]
 )
-def test_example_in_no_build_is_not_found(world, name):
-    world.serve(1, make_examples())
-    with pytest.raises(NotFound) as missing:
-        read_impact(world, name)
-    assert missing.value.key == "impact-not-found"
+def test_example_in_no_build_is_not_found(world, name, model):
+    assert refusal_key(NotFound, read_impact, world, name) == "impact-not-found"
 
 
-def test_ambiguous_example_requires_its_dataset(world):
-    from tests.db.pipeline_rows import make_spec
-
-    world.serve(1, make_examples())
+def test_ambiguous_example_requires_its_dataset(world, model):
     world.push(2, make_examples(), spec=make_spec("other"), name="b")
     with pytest.raises(Refused) as several:
         read_impact(world)
@@ -138,51 +111,35 @@ def test_ambiguous_example_requires_its_dataset(world):
     assert read_impact(world, dataset="other").builds == 1
 
 
-def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(world):
-    world.serve(1, make_examples())
-    assert read_impact(world, actor=make_actor(BORIS, Role.TEACHER, FACE)).builds == 1
-    for outsider in (make_actor(BORIS), make_actor(BORIS, Role.TEACHER, "other")):
+def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(
+    world, model
+):
+    assert read_impact(world, actor=make_teacher(FACE)).builds == 1
+    for outsider in (STUDENT, make_teacher("other")):
         with pytest.raises(NotFound):
             read_impact(world, actor=outsider)
 
 
 def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(
-    world, store_answer
+    world, store_answer, model
 ):
-    world.serve(1, make_examples())
-    model = world.serve(2, make_examples(changed=(5,)))
+    newer = world.serve(2, make_examples(changed=(5,)))
     origin = read_origin(
-        world, store_answer(model, text="Черта 3 значит так. Ёлка 100%.")
+        world, store_answer(newer, answer="Черта 3 значит так. Ёлка 100%.")
     )
-    assert (origin.model, origin.provider) == (model, "engine")
+    assert (origin.model, origin.provider) == (newer, "engine")
     assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-2", "a002")
     assert ([*origin.said_by], origin.nearest) == ([THIRD], [])
     assert origin.said_by[THIRD].startswith("a001")
 
 
-def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(
-    world, store_answer
+def test_composed_answer_shows_nearest_examples_and_no_source(
+    world, store_answer, model
 ):
-    model = world.serve(1, make_examples())
-    taught = "Черта 3 значит так. Ёлка 100%."
-    Consents(world.ctx.db).give(ANNA, "2026-11-22")
-    for text, known in ((taught, None), ("Своими словами.", None), (taught, False)):
-        turn = store_answer(model, text=text, known=known)
-        feedback.correct(world.ctx, make_actor(ANNA), turn, "Иначе.", "ru")
-    proposals = Proposals(world.ctx.db).of_user(ANNA)
-    assert [proposal.draft.known_answer for proposal in proposals] == [taught, "", ""]
-
-
-def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):
-    model = world.serve(1, make_examples())
-    texts = {each.path: write_example(each) for each in make_examples()}
-    blobs = {path: blob_id(text) for path, text in texts.items()}
-    files = FileIndex(world.db)
-    files.add({blobs[path]: text for path, text in texts.items()})
-    files.keep(FACE, "tree", blobs)
+    keep_files(world.db, make_examples())
     origin = read_origin(
         world,
-        store_answer(model, "Объясни, что значит черта 3", text="Своими словами."),
+        store_answer(model, "Объясни, что значит черта 3", answer="Своими словами."),
     )
     assert (origin.said_by, origin.nearest[0], len(origin.nearest)) == ({}, THIRD, 3)
     assert (
@@ -192,7 +149,7 @@ def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answe
 
 def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
     turn = store_answer(
-        world.serve(1, make_examples()), text="Этого я не знаю.", known=False
+        world.serve(1, make_examples()), answer="Этого я не знаю.", known=False
     )
     origin = read_origin(world, turn)
     assert origin.origin.build == f"{FACE}-1"
@@ -208,14 +165,17 @@ def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
     ],
 )
 def test_part_of_the_chain_that_answered_is_named(
-    world, store_answer, known, role, part
+    world, store_answer, known, role, part, model
 ):
-    model = world.serve(1, make_examples())
-    assert read_origin(world, store_answer(model, known=known, role=role)).part == part
+    assert (
+        read_origin(world, store_answer(model, known=known, model_role=role)).part
+        == part
+    )
 
 
-def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(world, store_answer):
-    model = world.serve(1, make_examples())
+def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(
+    world, store_answer, model
+):
     for first_ms in (10, 30, 20):
         store_answer(model, known=True, first_ms=first_ms)
     for cost_micro in (600, 200):
@@ -233,25 +193,24 @@ def test_answer_of_a_general_model_has_no_origin(world, store_answer):
 
 
 def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(
-    world, store_answer
+    world, store_question
 ):
-    with pytest.raises(Refused) as refusal:
-        read_origin(world, store_answer(None))
-    assert refusal.value.key == "why-no-model"
-    with pytest.raises(NotFound) as missing:
-        read_origin(world, 999)
-    assert missing.value.key == "why-no-turn"
+    assert (
+        refusal_key(Refused, read_origin, world, store_question(answer=None).turn_id)
+        == "why-no-model"
+    )
+    assert refusal_key(NotFound, read_origin, world, 999) == "why-no-turn"
 
 
 def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_answer):
     own_answer = store_answer(world.serve(1, make_examples()))
     general_answer = store_answer("gpt-general")
     for actor, turns in {
-        make_actor(ANNA): (own_answer, general_answer),
-        make_actor(BORIS, Role.TEACHER, FACE): (own_answer,),
-        make_actor(BORIS, Role.TEACHER, "other"): (),
-        make_actor(BORIS): (),
-        replace(make_actor(BORIS), user_id=0): (),
+        STUDENT: (own_answer, general_answer),
+        make_teacher(FACE): (own_answer,),
+        make_teacher("other"): (),
+        replace(STUDENT, user_id=BORIS): (),
+        replace(STUDENT, user_id=0): (),
     }.items():
         for turn in (own_answer, general_answer):
             if turn in turns:
@@ -259,3 +218,42 @@ def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_an
             else:
                 with pytest.raises(NotFound):
                     read_origin(world, turn, actor)
+
+
+def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(
+    world,
+):
+    old = world.serve(1, make_examples())
+    new = world.serve(2, make_examples(changed=(3,)), author="boris")
+    keep_files(world.db, make_examples())
+    origin = find_origin(world.db, new)
+    assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
+    assert origin.commit.startswith("a002")
+    assert origin.model_role == "serving"
+    assert find_origin(world.db, old).model_role == "earlier"
+    assert find_origin(world.db, "nobody") is None
+    answer = "черта 3 значит ИНАЧЕ. Елка 100%"
+    assert find_taught(world.db, new, "", answer) == (
+        {"лицо/вопрос-003": origin.commit},
+        [],
+    )
+    for model, text in ((old, answer), (new, "100_"), (new, "100%"), (new, "")):
+        assert find_taught(world.db, model, "", text) == ({}, [])
+    no_source, nearest = find_taught(
+        world.db, new, "А что значит черта 7?", "Я сама придумала."
+    )
+    assert (no_source, nearest[0], len(nearest)) == ({}, "лицо/вопрос-007", 3)
+    assert find_taught(world.db, "nobody", "Что?", answer) == ({}, [])
+
+
+def test_long_question_is_nearest_to_itself(world):
+    head = " ".join(f"голова{n}" for n in range(15))
+    tail = " ".join(f"абв{n}" for n in range(24))
+    examples = list(make_examples())
+    for number, asked in ((1, f"{head} {tail}"), (2, tail)):
+        messages = Message("user", asked), examples[number].messages[-1]
+        examples[number] = replace(examples[number], messages=messages)
+    model = world.serve(1, examples)
+    keep_files(world.db, examples)
+    nearest = find_taught(world.db, model, f"{head} {tail}", "Я сама придумала.")[1]
+    assert nearest[0] == "лицо/вопрос-001"

@@ -2,44 +2,30 @@
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
+from functools import partial
 
 import pytest
 
-from merlin.app.actor import Actor
 from merlin.app.over_time import MODELS, WEEKS, read_over_time
 from merlin.chat.feedback import QuestionOutcome
-from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
+from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority, Role
 from merlin.db.tables import COMMIT, MODEL, VERDICT
 from merlin.training.commit_state import CommitState
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
 from tests.support.config import make_config
 from tests.support.migrated_databases import only_sqlite
+from tests.support.people import make_teacher
 
 pytestmark = pytest.mark.integration
 
-ANNA = 1001
-BOT = 7
 DAY_S = 24 * 3600
 
 
 @pytest.fixture
-def ask(world):
+def ask(store_question):
     """A function by which anna asks about a dataset and gets this answer."""
-    sessions = Sessions(world.db, BOT, world.clock)
-    turns = Turns(world.db, BOT, world.clock)
-    asked = []
-
-    def ask(answer, dataset=FACE):
-        session = sessions.renew(ChatPlace(ANNA, ANNA))
-        sessions.change(replace(session, dataset=dataset))
-        asked.append(answer)
-        turns.ask(Question(session.session_id, len(asked), ANNA, "Что?"), len(asked))
-        turns.write(len(asked), answer)
-
-    return ask
+    return partial(store_question, "Что?", dataset=FACE)
 
 
 def read_points(world):
@@ -100,7 +86,7 @@ def test_only_the_newest_tested_models_are_shown(world):
 )
 def test_question_counts_by_what_it_came_to(world, ask, answer, outcome):
     ask(answer)
-    ask(StoredAnswer("Да."), "python")
+    ask(StoredAnswer("Да."), dataset="python")
     weeks = read_over_time(world.ctx, OPERATOR, FACE).weeks
     assert [week.counts for week in weeks[-1:]] == ([{outcome: 1}] if outcome else [])
 
@@ -138,9 +124,8 @@ def test_week_begins_at_midnight_in_the_configured_time_zone(world, ask):
 
 
 def test_dataset_that_the_actor_may_not_edit_is_not_found(world):
-    teacher = Actor.person(7, Authority(Role.TEACHER, frozenset({"python"})))
     with pytest.raises(NotFound):
-        read_over_time(world.ctx, teacher, FACE)
+        read_over_time(world.ctx, make_teacher("python"), FACE)
 
 
 @only_sqlite

@@ -1,4 +1,4 @@
-"""Ratings, proposed examples on their way to git and back, and lineage."""
+"""Ratings, and proposed examples on their way to git and back."""
 
 import re
 from dataclasses import replace
@@ -12,7 +12,6 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
-from merlin.core.messages import Message
 from merlin.dataset.changes import (
     CONFLICT,
     BatchResult,
@@ -22,7 +21,7 @@ from merlin.dataset.changes import (
     ChangeState,
 )
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.example_file import read_example, write_example
+from merlin.dataset.example_file import read_example
 from merlin.dataset.example_rewording import reword_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
@@ -44,9 +43,7 @@ from merlin.db.tables import (
     TURN,
     list_all_tables,
 )
-from merlin.git.source import blob_id
-from merlin.training.models import find_origin, find_taught
-from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
+from tests.db.pipeline_rows import FACE, make_example, make_examples
 
 pytestmark = pytest.mark.integration
 
@@ -90,6 +87,12 @@ def changes(database, clock):
 @pytest.fixture
 def following(database, clock):
     return ProposalFollower(database, clock)
+
+
+@pytest.fixture
+def proposal_id(proposals):
+    """The number of anna's proposal that waits."""
+    return proposals.add(ANNA, DRAFT)
 
 
 def test_message_id_leads_to_its_turn(ratings):
@@ -154,8 +157,7 @@ def test_test_question_of_an_answer_is_no_proposal_of_the_user(proposals):
     assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999))
 
 
-def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_approval_creates_a_change_in_the_editors_name(proposals, changes, proposal_id):
     change = changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (
         ChangeKind.ADD,
@@ -230,8 +232,7 @@ def test_notice_about_a_deleted_proposal_has_no_words_of_it(database, proposals)
     assert (arguments["question"], arguments["reason"]) == ("…", "…")
 
 
-def test_declined_proposal_is_erased(proposals):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_declined_proposal_is_erased(proposals, proposal_id):
     assert proposals.decline(proposal_id)
     declined = proposals.get(proposal_id)
     assert (declined.draft.question, declined.draft.answer) == ("", "")
@@ -243,8 +244,9 @@ def process_change(changes, commit="c" * 40):
     changes.settle(changes.claim(), BatchResult(commit))
 
 
-def test_proposal_waits_again_if_its_change_failed(proposals, changes, following):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_proposal_waits_again_if_its_change_failed(
+    proposals, changes, following, proposal_id
+):
     change_id = proposals.approve({proposal_id: TEXT}, BY_BORIS)
     assert following.is_due()
     following.follow()
@@ -257,17 +259,17 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
 
 
 def test_proposal_whose_change_is_no_longer_kept_is_over(
-    database, proposals, following
+    database, proposals, following, proposal_id
 ):
-    proposal_id = proposals.add(ANNA, DRAFT)
     proposals.approve({proposal_id: TEXT}, BY_BORIS)
     database.change(CHANGE.delete())
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.COMMITTED
 
 
-def test_file_that_is_no_example_leaves_a_proposal_its_own_words(proposals):
-    proposal_id = proposals.add(ANNA, DRAFT)
+def test_file_that_is_no_example_leaves_a_proposal_its_own_words(
+    proposals, proposal_id
+):
     assert proposals.approve({proposal_id: "messages: []\n"}, BY_BORIS)
     draft = proposals.get(proposal_id).draft
     assert (draft.question, draft.answer) == (DRAFT.question, DRAFT.answer)
@@ -305,10 +307,10 @@ def commit_draft(database, proposals, changes, following):
 
 
 def test_withdrawal_deletes_the_file_and_names_the_trained_models(
-    database, clock, proposals, changes, following
+    world, proposals, changes, following
 ):
-    example_id = commit_draft(database, proposals, changes, following)
-    model_id = PipelineRows(database, clock).serve(
+    example_id = commit_draft(world.db, proposals, changes, following)
+    model_id = world.serve(
         1,
         (
             replace(make_example(50), id=example_id, path=example_path(example_id)),
@@ -401,55 +403,6 @@ def test_removal_is_requested_again_if_the_file_has_changed(
     for _ in range(2):
         following.follow()
     assert changes.claim().first.before == "b2"
-
-
-def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(
-    database, clock
-):
-    world = PipelineRows(database, clock)
-    old = world.serve(1, make_examples())
-    new = world.serve(2, make_examples(changed=(3,)), author="boris")
-    keep_files(database, make_examples())
-    origin = find_origin(database, new)
-    assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
-    assert origin.commit.startswith("a002")
-    assert origin.model_role == "serving"
-    assert find_origin(database, old).model_role == "earlier"
-    assert find_origin(database, "nobody") is None
-    answer = "черта 3 значит ИНАЧЕ. Елка 100%"
-    assert find_taught(database, new, "", answer) == (
-        {"лицо/вопрос-003": origin.commit},
-        [],
-    )
-    for model, text in ((old, answer), (new, "100_"), (new, "100%"), (new, "")):
-        assert find_taught(database, model, "", text) == ({}, [])
-    no_source, nearest = find_taught(
-        database, new, "А что значит черта 7?", "Я сама придумала."
-    )
-    assert (no_source, nearest[0], len(nearest)) == ({}, "лицо/вопрос-007", 3)
-    assert find_taught(database, "nobody", "Что?", answer) == ({}, [])
-
-
-def keep_files(database, examples):
-    """Cache the files of these examples, by which their questions are found."""
-    texts = {each.path: write_example(each) for each in examples}
-    blobs = {path: blob_id(text) for path, text in texts.items()}
-    files = FileIndex(database)
-    files.add({blobs[path]: text for path, text in texts.items()})
-    files.keep(FACE, "tree", blobs)
-
-
-def test_long_question_is_nearest_to_itself(database, clock):
-    head = " ".join(f"голова{n}" for n in range(15))
-    tail = " ".join(f"абв{n}" for n in range(24))
-    examples = list(make_examples())
-    for number, asked in ((1, f"{head} {tail}"), (2, tail)):
-        messages = Message("user", asked), examples[number].messages[-1]
-        examples[number] = replace(examples[number], messages=messages)
-    model = PipelineRows(database, clock).serve(1, examples)
-    keep_files(database, examples)
-    nearest = find_taught(database, model, f"{head} {tail}", "Я сама придумала.")[1]
-    assert nearest[0] == "лицо/вопрос-001"
 
 
 def test_every_manually_encrypted_column_is_declared_encrypted():

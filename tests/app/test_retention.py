@@ -10,8 +10,8 @@ from merlin.app.health import list_queues
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.retention import RemovableFiles, delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
+from merlin.chat.sessions import ChatPlace
+from merlin.chat.turns import Question, StoredAnswer, UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.core.formatted_text import FormattedMessage
@@ -28,25 +28,21 @@ from merlin.db.tables import (
     TELEGRAM_UPDATE,
     TURN,
 )
-from tests.db.pipeline_rows import make_examples
+from tests.db.pipeline_rows import BOT, make_examples
 from tests.support.migrated_databases import only_sqlite
+from tests.support.people import ANNA
 
 pytestmark = pytest.mark.integration
 
-ANNA = 1001
-BOT = 7
 DIALOG_KEY = {"bot_id": BOT, "chat_id": ANNA, "user_id": ANNA}
 DAY_S = 24 * 3600
 
 
 @pytest.fixture
-def old_rows(database, clock):
+def old_rows(database, clock, turns, store_question):
     """Three answered turns, updates in every state, three notices, an audit entry."""
-    session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
-    turns = Turns(database, BOT, clock)
     for number in (1, 2, 3):
-        turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
-        turns.write(number, StoredAnswer("Ответ."))
+        store_question()
         turns.mark_delivered(number)
     Ratings(database, BOT, clock).rate(1, ANNA, Rating.UP)
     row = {
@@ -129,9 +125,10 @@ def test_queue_of_an_earlier_bot_is_not_counted_and_is_deleted_in_the_end(
     )
 
 
-def test_turn_is_kept_only_while_its_update_waits(database, clock, old_rows):
-    session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
-    turns = Turns(database, BOT, clock)
+def test_turn_is_kept_only_while_its_update_waits(
+    database, clock, sessions, turns, old_rows
+):
+    session = sessions.open(ChatPlace(ANNA, ANNA))
     # The first of the states is "waiting"; the person blocked the bot before the other answer came.
     for number in (0, 7):
         turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)

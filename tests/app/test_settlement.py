@@ -1,38 +1,32 @@
-"""Settlement: YooKassa's reports of a payment give one state, in any order and however often."""
+"""YooKassa's reports of a payment give one state, in any order; the ledger beside its list."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import permutations
 
 import pytest
 
 from merlin.app import settlement
+from merlin.app.billing_check import find_differences
 from merlin.app.orders import store_refunds
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.settlement import PaymentOutcome, expire, reason_key
-from merlin.billing.ledger import EntryKind
+from merlin.billing.ledger import EntryKind, LedgerEntry
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Gateway, PaymentStatus
+from merlin.providers.payments import Gateway, GatewayPayment, PaymentStatus
 from merlin.sandbox.yookassa.server import REASONS
-from tests.billing.plan_shop import ANNA, BORIS, read_state
-
-pytestmark = pytest.mark.integration
+from tests.billing.plan_shop import ANNA, BORIS, list_terms, read_state
 
 
 @pytest.fixture
-def purchase(shop, clock):
+def purchase(shop):
     """An order with a requested payment."""
-    order = shop.order()
-    purchases = shop.billing.purchases
-    assert purchases.claim_call(order.purchase_id, clock(), timedelta(seconds=30))
-    assert purchases.mark_pending(
-        order.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
-    )
-    return shop.billing.purchases.get(order.purchase_id)
+    return shop.start_payment(outside_id="out")
 
 
+@pytest.mark.integration
 def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
     payment = shop.make_payment(purchase, "out")
     assert [shop.apply_payment(purchase, payment).value for _ in range(4)] == [
@@ -41,8 +35,10 @@ def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
     ]
     assert shop.list_kinds() == ["payment", "grant"]
     assert shop.list_notices(ANNA) == ["notice-paid"]
+    assert list_terms(shop) == [(0, 30)]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("forged", "differs"),
     [
@@ -70,6 +66,7 @@ def test_payment_that_does_not_match_the_order_grants_nothing(
     assert shop.list_notices(ANNA) == []
 
 
+@pytest.mark.integration
 def test_succeeded_payment_that_is_not_paid_grants_nothing(shop, purchase):
     payment = replace(shop.make_payment(purchase, "out"), is_paid=False)
     assert shop.apply_payment(purchase, payment) is PaymentOutcome.NOTHING
@@ -83,6 +80,7 @@ STEPS = {
 }
 
 
+@pytest.mark.integration
 def test_payment_states_in_any_order_grant_once(shop):
     for number, order in enumerate(permutations(STEPS), 1):
         purchase = shop.order()
@@ -98,11 +96,14 @@ def test_payment_states_in_any_order_grant_once(shop):
         assert shop.find_faults() == [], order
 
 
+@pytest.mark.integration
 def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purchase):
     canceled = shop.make_payment(
         purchase, "out", PaymentStatus.CANCELED, reason="expired_on_confirmation"
     )
     assert shop.apply_payment(purchase, canceled) is PaymentOutcome.CANCELED
+    stored = shop.billing.purchases.get(purchase.purchase_id)
+    assert stored.reason == "expired_on_confirmation"
     assert shop.list_notices(ANNA) == []
     other_order = shop.order()
     refused = shop.make_payment(
@@ -118,12 +119,14 @@ def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purc
     assert notice.arguments["amount"] == "299.90 RUB"
 
 
+@pytest.mark.integration
 def test_every_cancellation_reason_has_a_text_or_the_default():
     for reason in REASONS:
         assert reason_key(reason) == f"payment-reason-{reason.replace('_', '-')}"
     assert reason_key("a_new_one") == reason_key("") == "payment-reason"
 
 
+@pytest.mark.integration
 def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(
     shop, purchase, clock
 ):
@@ -137,8 +140,10 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(
         is PaymentOutcome.PAID
     )
     assert read_state(shop, purchase) is PurchaseState.PAID
+    assert shop.list_plans() == ["plus"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("gateway", Gateway)
 def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
     shop, clock, run_beside, gateway
@@ -161,13 +166,12 @@ def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
 
 
+@pytest.mark.integration
 def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clock):
     purchase, grant = shop.buy()
     (payment, _) = shop.list_entries()
     listed = [shop.make_refund(payment.outside_id, "back", grant.amount)]
-    refund = shop.billing.refunds.request(
-        grant.entry_id, grant.amount, "why", f"user:{BORIS}"
-    )
+    refund = shop.request_refund(grant)
     store = partial(store_refunds, shop.ctx, purchase.purchase_id, listed)
     shop.db.transact(store)
     assert shop.list_kinds() == ["payment", "grant"]
@@ -179,6 +183,7 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     assert (entry.kind, entry.source) == (EntryKind.REFUND, "user")
 
 
+@pytest.mark.integration
 def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_says_so(
     shop,
 ):
@@ -194,6 +199,7 @@ def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_say
     assert shop.billing.purchases.list_newest() == [stored]
 
 
+@pytest.mark.integration
 def test_stars_that_went_back_for_no_payment_change_nothing(shop):
     _, grant = shop.buy(gateway=Gateway.STARS)
     (payment, _) = shop.list_entries()
@@ -206,6 +212,7 @@ def test_stars_that_went_back_for_no_payment_change_nothing(shop):
     assert shop.list_notices(ANNA) == ["notice-paid", "notice-refunded"]
 
 
+@pytest.mark.integration
 def test_refund_that_the_gateway_makes_after_an_erasure_notifies_nobody(shop, clock):
     _, grant = shop.buy()
     PersonalRecords(shop.db, clock).forget(ANNA)
@@ -214,6 +221,7 @@ def test_refund_that_the_gateway_makes_after_an_erasure_notifies_nobody(shop, cl
     assert shop.list_notices(ANNA) == []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("gateway", "notice"),
     [
@@ -226,7 +234,7 @@ def test_admins_are_notified_of_a_refused_refund_unless_it_was_made(
 ):
     _, grant = shop.buy(gateway=gateway)
     _, other = shop.buy(BORIS, gateway=gateway)
-    refused, done = (request_refund(shop, each) for each in (grant, other))
+    refused, done = (shop.request_refund(each) for each in (grant, other))
     payment_id = shop.find_payment(other).outside_id
     made = replace(
         shop.make_refund(payment_id, "back", other.amount),
@@ -243,12 +251,7 @@ def test_admins_are_notified_of_a_refused_refund_unless_it_was_made(
     assert shop.list_notices("admins") == [notice]
 
 
-def request_refund(shop, grant):
-    return shop.billing.refunds.request(
-        grant.entry_id, grant.amount, "why", f"user:{BORIS}"
-    )
-
-
+@pytest.mark.integration
 @pytest.mark.parametrize("is_known", [False, True])
 def test_stars_payment_that_fits_no_order_is_told_to_admins_and_the_payer(
     shop, is_known
@@ -261,3 +264,66 @@ def test_stars_payment_that_fits_no_order_is_told_to_admins_and_the_payer(
     assert shop.list_entries() == []
     assert shop.list_notices(ANNA) == ["notice-stars-odd"]
     assert ("notice-stars-unknown" in shop.list_notices("admins")) is not is_known
+
+
+def make_entry(number, kind, minor, **more):
+    amount = Amount(minor, Currency.RUB)
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    return LedgerEntry(
+        number, EntryKind(kind), f"p{number}", Gateway.YOOKASSA, amount, at, **more
+    )
+
+
+def gateway_payment(outside_id, minor=100, status=PaymentStatus.SUCCEEDED, refunded=0):
+    is_paid = status is PaymentStatus.SUCCEEDED
+    amount = Amount(minor, Currency.RUB)
+    return GatewayPayment(
+        outside_id, status, is_paid, amount, False, "p1", refunded=refunded
+    )
+
+
+LEDGER = [
+    make_entry(1, "payment", 100, outside_id="a"),
+    make_entry(2, "grant", 100, refers=1),
+    make_entry(3, "refund", 30, refers=2),
+]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("payments", "differing"),
+    [
+        ([gateway_payment("a", refunded=30)], []),
+        (
+            [
+                gateway_payment("a", refunded=30),
+                gateway_payment("b", status=PaymentStatus.CANCELED),
+            ],
+            [],
+        ),
+        (
+            [
+                gateway_payment("a", refunded=30),
+                gateway_payment("b", status=PaymentStatus.PENDING),
+            ],
+            [],
+        ),
+        ([gateway_payment("a", refunded=30), gateway_payment("b")], ["b"]),
+        ([], ["a"]),
+        ([gateway_payment("a", status=PaymentStatus.CANCELED)], ["a"]),
+        ([gateway_payment("a", minor=99, refunded=30)], ["a"]),
+        ([gateway_payment("a", refunded=100)], ["a"]),
+        ([gateway_payment("a")], ["a"]),
+        ([gateway_payment("b")], ["a", "b"]),
+    ],
+)
+def test_every_difference_between_ledger_and_gateway_is_found(payments, differing):
+    assert [each.payment for each in find_differences(LEDGER, payments)] == differing
+
+
+@pytest.mark.unit
+def test_difference_shows_both_sides():
+    (difference,) = find_differences(LEDGER, [gateway_payment("a", refunded=100)])
+    assert (difference.ledger.paid, difference.ledger.returned) == ("1.00", "0.30")
+    assert (difference.yookassa.paid, difference.yookassa.returned) == ("1.00", "1.00")
+    assert difference.ledger.order == "p1"

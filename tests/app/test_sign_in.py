@@ -9,23 +9,11 @@ from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import Logins, SignIns, TelegramPerson
 from merlin.account.users import User, Users
 from merlin.app import accounts, sign_in
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.app.sign_in import Blocked
-from merlin.core.permissions import Authority
 from merlin.db.audit import Audit
-from tests.billing.plan_shop import ANNA
-from tests.db.pipeline_rows import BOT
-from tests.support.config import make_config
+from tests.support.people import ANNA, STUDENT
 
 pytestmark = pytest.mark.integration
-
-STUDENT = Actor.person(ANNA, Authority())
-
-
-@pytest.fixture
-def ctx(database, clock):
-    return Context(config=make_config(), db=database, clock=clock, bot_id=BOT)
 
 
 def perform(ctx, act, *args, **options):
@@ -39,6 +27,12 @@ def sign_in_by_telegram(ctx, previous=""):
 
 def list_open(ctx):
     return [each.id for each in SignIns(ctx.db, ctx.clock).list_open(ANNA)]
+
+
+@pytest.fixture
+def anna(ctx):
+    """Anna is known."""
+    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
 
 
 def test_telegram_person_is_known_from_their_sign_in_on(ctx):
@@ -65,8 +59,7 @@ def test_demo_signs_in_without_a_proof_and_keeps_the_language(ctx):
     assert Users(ctx.db, ctx.clock).get(ANNA).language_code == "en"
 
 
-def test_code_signs_in_once_it_is_confirmed_in_the_bot(ctx):
-    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+def test_code_signs_in_once_it_is_confirmed_in_the_bot(ctx, anna):
     login, key, browser, link = perform(ctx, sign_in.start_login)
     assert link == "", "the bot's name is unknown"
     assert perform(ctx, sign_in.sign_in_by_code, browser, "") is None
@@ -79,8 +72,7 @@ def test_code_signs_in_once_it_is_confirmed_in_the_bot(ctx):
     assert perform(ctx, sign_in.sign_in_by_code, browser, "") is None
 
 
-def test_password_sign_in_is_audited_and_its_browser_known_later(ctx):
-    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+def test_password_sign_in_is_audited_and_its_browser_known_later(ctx, anna):
     rows = Accounts(ctx.db, ctx.clock)
     rows.set_name(ANNA, "anna", "cli:vera")
     rows.set_password(ANNA, "hash", "cli:vera")
@@ -93,8 +85,7 @@ def test_password_sign_in_is_audited_and_its_browser_known_later(ctx):
     assert perform(ctx, sign_in.sign_in_by_password, old, "") is None
 
 
-def test_blocked_person_cannot_sign_in(ctx):
-    Users(ctx.db, ctx.clock).record([User(ANNA, "ru")])
+def test_blocked_person_cannot_sign_in(ctx, anna):
     Users(ctx.db, ctx.clock).block(ANNA, "cli:vera")
     with pytest.raises(Blocked):
         sign_in_by_telegram(ctx)

@@ -1,30 +1,26 @@
 """A course as its teacher edits it: its own fields, and materials that are moved and removed."""
 
-from dataclasses import replace
+from datetime import date
 from functools import partial
 
 import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.app import changes, teaching
-from merlin.app.actor import Actor
 from merlin.app.changes import StaleEdit
-from merlin.app.context import Context
-from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import ChatPlace
-from merlin.chat.turns import Question, StoredAnswer
+from merlin.chat.feedback import QuestionStatistics, Rating, Ratings
+from merlin.chat.turns import StoredAnswer
 from merlin.core.errors import Forbidden, NotFound
-from merlin.core.permissions import Authority, Role
+from merlin.core.permissions import Role
 from merlin.course.editing import MaterialDraft, parse_course
 from merlin.dataset.files import FileIndex
 from merlin.dataset.spec import course_spec
-from tests.billing.plan_shop import ANNA, BORIS
-from tests.db.pipeline_rows import BOT, CourseCatalogue
-from tests.support.config import make_config
+from tests.db.pipeline_rows import BOT, FACE, CourseCatalogue, make_examples
+from tests.support.people import ANNA, BORIS, STUDENT, make_teacher
 
 pytestmark = pytest.mark.integration
 
-TEACHER = Actor.person(BORIS, Authority(Role.TEACHER, frozenset({"trial"})))
+TEACHER = make_teacher("trial")
 YAML = """\
 semester: 1
 name: {ru: Проба, en: Trial}
@@ -35,14 +31,14 @@ materials:
 """
 
 
-@pytest.fixture
-def ctx(database, clock):
+@pytest.fixture(autouse=True)
+def stored(database):
+    """The course has a text and a link."""
     files = FileIndex(database)
     files.add({"1" * 40: YAML, "2" * 40: "# Начало\n"})
     paths = {"course.yaml": "1" * 40, "materials/one.md": "2" * 40}
     files.keep("trial", "tree", paths)
     CourseCatalogue(database).teach({"trial": course_spec(parse_course(YAML))})
-    return Context(config=make_config(), db=database, clock=clock)
 
 
 @pytest.fixture
@@ -75,9 +71,9 @@ def test_teacher_reads_the_course_as_its_files_describe_it(ctx, course):
     assert course.material(second.id) == second
     with pytest.raises(NotFound):
         course.material(second.id + 1)
-    for role in (Role.STUDENT, Role.TEACHER):
+    for actor in (STUDENT, make_teacher()):
         with pytest.raises(Forbidden):
-            teaching.read_details(ctx, Actor.person(ANNA, Authority(role)), course.id)
+            teaching.read_details(ctx, actor, course.id)
 
 
 def test_fields_are_edited_as_the_teacher_saw_them(ctx, course):
@@ -113,15 +109,54 @@ def test_names_of_people_who_lead_nothing_yet_are_unknown(ctx):
     assert teaching.list_unknown_teachers(ctx, TEACHER, names) == ["anna", "nobody"]
 
 
-def test_questions_of_the_days_are_counted_by_course(ctx, clock, sessions, turns):
-    session = sessions.open(ChatPlace(ANNA, ANNA))
-    sessions.change(replace(session, dataset="trial"))
-    for number in (1, 2):
-        turn = turns.ask(Question(session.session_id, number, ANNA, "Где?"), None)
-        turns.write(number, StoredAnswer("Тут."))
+def test_questions_of_the_days_are_counted_by_course(ctx, clock, store_question):
+    for _ in range(2):
+        turn = store_question(dataset="trial")
     Ratings(ctx.db, BOT, clock).rate(turn.turn_id, ANNA, Rating.DOWN)
     ((counted, questions, disliked),) = teaching.count_questions(ctx, TEACHER, 7)
     assert (counted.slug, questions, disliked) == ("trial", 2, 1)
     clock.move(8 * 24 * 3600)
     ((_, *none),) = teaching.count_questions(ctx, TEACHER, 7)
     assert none == [0, 0]
+
+
+OLD = date(2026, 1, 1)
+
+
+def test_statistics_count_answered_questions_and_ratings(ctx, clock, store_question):
+    def ask(rating=None, dataset="trial", **answer):
+        turn = store_question(
+            "Где?", StoredAnswer(**{"answer": "Тут.", **answer}), dataset=dataset
+        )
+        if rating:
+            Ratings(ctx.db, BOT, clock).rate(turn.turn_id, ANNA, rating)
+
+    rows = QuestionStatistics(ctx.db)
+    ask(Rating.UP)
+    ask(Rating.DOWN)
+    ask(Rating.DOWN, "other")
+    ask(answer="")
+    clock.move(24 * 3600)
+    ask()
+    assert rows.count_by_dataset(date(2026, 11, 21)) == ({"trial": 1}, {"trial": 0})
+    assert rows.count_by_dataset(OLD) == (
+        {"trial": 3, "other": 1},
+        {"trial": 1, "other": 1},
+    )
+
+
+def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_dataset(
+    world, store_question
+):
+    model = world.serve(1, make_examples(12))
+    store_question(answer=StoredAnswer("Тут.", model_id=model))
+    rows = QuestionStatistics(world.db)
+    assert rows.count_by_dataset(OLD)[0] == {FACE: 1, None: 1}
+    others = QuestionStatistics(world.db, "other")
+    assert others.count_by_dataset(OLD)[0] == {FACE: 1, "other": 1}
+
+
+def test_edited_question_is_counted_once(database, store_question):
+    for text in ("было", "стало"):
+        store_question(text, message_id=9)
+    assert QuestionStatistics(database).count_by_dataset(OLD)[0] == {None: 1}

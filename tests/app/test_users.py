@@ -21,17 +21,21 @@ from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from tests.db.pipeline_rows import BOT
 from tests.support.config import make_config
+from tests.support.people import (
+    ADMIN,
+    ANNA,
+    BORIS,
+    EDITOR,
+    STUDENT,
+    VERA,
+    make_teacher,
+)
 from tests.support.plan_config import make_plan
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.integration
 
-ANNA = 1001
-BORIS = 1002
-VERA = 1003
-STUDENT = Actor.person(BORIS, Authority())
-TEACHER = Actor.person(BORIS, Authority(Role.TEACHER, frozenset({"trial"})))
-EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
-ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+TEACHER = make_teacher("trial")
 OPERATOR = Actor("cli:root", Authority(Role.ADMIN), is_operator=True)
 
 
@@ -115,6 +119,8 @@ def test_operator_can_grant_a_role_to_a_user_who_has_never_written(ctx):
 
 def test_default_plan_is_stored_as_no_plan(ctx):
     assert perform(ctx, users.set_plan, ADMIN, ANNA, "full").plan == "full"
+    (entry,) = Audit(ctx.db).list_newest()
+    assert entry.arguments == {"from": None, "to": "full"}
     assert perform(ctx, users.set_plan, OPERATOR, ANNA, "free").plan is None
     for name in ("golden", "pack"):
         with pytest.raises(NotFound):
@@ -123,17 +129,16 @@ def test_default_plan_is_stored_as_no_plan(ctx):
 
 def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
     rows = Accounts(ctx.db, ctx.clock)
-    anna = Actor.person(ANNA, Authority())
     rows.set_name(ANNA, "anna", "cli:vera")
     rows.set_password(ANNA, "old", "cli:vera")
     verified = rows.find(ANNA)
     own, other = (
         perform(ctx, sign_in.sign_in_by_password, verified, "") for _ in range(2)
     )
-    perform(ctx, accounts.set_password, anna, "new", own.sign_in.id)
+    perform(ctx, accounts.set_password, STUDENT, "new", own.sign_in.id)
     assert perform(ctx, sign_in.sign_in_by_password, verified, "") is None
     with pytest.raises(Refused):
-        perform(ctx, accounts.set_password, anna, "newer", other.sign_in.id)
+        perform(ctx, accounts.set_password, STUDENT, "newer", other.sign_in.id)
     assert rows.find(ANNA).password == "new"
     assert [each.id for each in SignIns(ctx.db, ctx.clock).list_open(ANNA)] == [
         own.sign_in.id
@@ -142,21 +147,21 @@ def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
 
 def test_user_can_access_only_their_own_account(ctx):
     key = perform(ctx, accounts.make_key, STUDENT, "mine", [Scope.CHAT_WRITE])
-    anna = Actor.person(ANNA, Authority())
-    assert accounts.list_keys(ctx, anna) == []
+    assert accounts.list_keys(ctx, EDITOR) == []
     with pytest.raises(NotFound):
-        perform(ctx, accounts.revoke_key, anna, key.id)
+        perform(ctx, accounts.revoke_key, EDITOR, key.id)
     with pytest.raises(Refused):
         perform(ctx, accounts.make_key, STUDENT, "too much", [Scope.JOBS_ADMIN])
     with pytest.raises(NotFound):
         accounts.read_own_account(ctx, Actor())
-    assert accounts.read_own_account(ctx, STUDENT).id == BORIS
+    assert accounts.read_own_account(ctx, STUDENT).id == ANNA
 
 
 def test_teacher_has_the_name_that_an_admin_gave(ctx):
-    with pytest.raises(Refused) as caught:
-        perform(ctx, accounts.set_name, TEACHER, "Boris")
-    assert caught.value.key == "account-name-reserved"
+    assert (
+        refusal_key(Refused, perform, ctx, accounts.set_name, TEACHER, "Boris")
+        == "account-name-reserved"
+    )
     assert Accounts(ctx.db, ctx.clock).find(BORIS) is None
 
 

@@ -7,7 +7,6 @@ from merlin.account.users import Users
 from merlin.app import settlement, shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Format, QuestionPack, Quotas, plan_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
@@ -26,6 +25,8 @@ from tests.support.plan_config import make_plans
 ANNA = 1001
 BORIS = 1002
 VERA = 1003
+BY_VERA = f"user:{VERA}"
+CALL_TIMEOUT = timedelta(seconds=30)
 _PACK_NUMBERS = count(1_000_001)
 STARS = Gateway.STARS
 YOOKASSA = Gateway.YOOKASSA
@@ -93,6 +94,16 @@ class Shop:
             lambda: acts.place_order(self.ctx, actor, plan, gateway, **more)
         )
 
+    def start_payment(self, user_id=ANNA, outside_id="", **more):
+        """Order; return the order, whose payment was created at the gateway."""
+        purchases = self.billing.purchases
+        purchase_id = self.order(user_id, **more).purchase_id
+        outside_id = outside_id or f"out-{user_id}"
+        later = self.clock() + timedelta(minutes=1)
+        assert purchases.claim_call(purchase_id, self.clock(), CALL_TIMEOUT)
+        assert purchases.mark_pending(purchase_id, outside_id, "https://pay", later)
+        return purchases.get(purchase_id)
+
     def make_payment(
         self, purchase, outside_id, status=PaymentStatus.SUCCEEDED, **more
     ):
@@ -138,6 +149,17 @@ class Shop:
             lambda: settlement.apply_refund(self.ctx, grant.gateway, refund)
         )
 
+    def request_refund(self, grant, minor=None, key=""):
+        """Request a refund as vera, by default of the whole payment."""
+        amount = grant.amount
+        amount = amount if minor is None else type(amount)(minor, amount.currency)
+        request = self.billing.refunds.request
+        return request(grant.entry_id, amount, "Не подошло", BY_VERA, key)
+
+    def report_refund(self, refund, outside_id="back"):
+        """Return a requested refund as the gateway reports it."""
+        return self.make_refund(refund.payment_id, outside_id, refund.amount)
+
     def make_refund(self, payment_id, outside_id, amount):
         """Return a refund as a gateway reports it."""
         return GatewayRefund(outside_id, payment_id, amount, True, self.clock())
@@ -159,15 +181,6 @@ class Shop:
 
     def find_faults(self):
         return [*find_inconsistencies(self.list_entries())]
-
-    def sum_amounts(self):
-        """Return the sums of payments and refunds by currency, in minor units."""
-        sums = {}
-        for entry in self.list_entries():
-            if entry.kind in {EntryKind.PAYMENT, EntryKind.REFUND}:
-                key = (entry.kind.value, entry.amount.currency.value)
-                sums[key] = sums.get(key, 0) + entry.amount.minor
-        return sums
 
     def list_notices(self, to):
         """Return the keys of the notices to a person or group, oldest first."""

@@ -7,37 +7,12 @@ import pytest
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.terms import PlanTerm
 from merlin.core.errors import Refused
-from merlin.core.money import Amount, Currency
 from merlin.db.tables import PURCHASE, REFUND, TERM
-from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA
+from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-
-
-def start_payment(shop, user_id=ANNA, **more):
-    """Return an order whose payment was created at the gateway as number 1."""
-    purchases = shop.billing.purchases
-    purchase_id = shop.order(user_id, **more).purchase_id
-    assert purchases.claim_call(purchase_id, shop.clock(), HOUR)
-    assert purchases.mark_pending(
-        purchase_id, f"out-{user_id}", "https://pay", shop.clock()
-    )
-    return purchases.get(purchase_id)
-
-
-def ask_refund(shop, grant, minor=None):
-    amount = Amount(minor, Currency.RUB) if minor else grant.amount
-    return shop.billing.refunds.request(
-        grant.entry_id, amount, "Не подошло", "user:1003"
-    )
-
-
-def make_back(shop, refund):
-    return shop.make_refund(refund.payment_id, "back-1", refund.amount)
-
-
 ACTS_ON_ORDERS = {
     "claim": lambda rows, one: rows.claim_call(one.purchase_id, one.created_at, HOUR),
     "pend": lambda rows, one: rows.mark_pending(
@@ -57,7 +32,7 @@ ACTS_ON_ORDERS = {
 
 
 @pytest.mark.parametrize("act", ACTS_ON_ORDERS.values(), ids=ACTS_ON_ORDERS)
-@pytest.mark.parametrize("make", [lambda shop, user: shop.order(user), start_payment])
+@pytest.mark.parametrize("make", [Shop.order, Shop.start_payment])
 def test_act_on_one_order_changes_no_other(shop, clock, act, make):
     first, second = (make(shop, user_id).purchase_id for user_id in (ANNA, BORIS))
     shop.db.update(PURCHASE, PURCHASE.id.in_([first, second]), user_id=0)
@@ -71,7 +46,7 @@ def test_act_on_one_order_changes_no_other(shop, clock, act, make):
 ACTS_ON_REFUNDS = {
     "refuse": lambda shop, one: shop.billing.refunds.mark_refused(one.refund_id, "no"),
     "end": lambda shop, one: shop.billing.refunds.mark_done(
-        one.refund_id, make_back(shop, one)
+        one.refund_id, shop.report_refund(one)
     ),
     "shorten": lambda shop, one: shop.refund(shop.billing.ledger.entry(one.grant_id)),
 }
@@ -80,7 +55,7 @@ ACTS_ON_REFUNDS = {
 @pytest.mark.parametrize("act", ACTS_ON_REFUNDS.values(), ids=ACTS_ON_REFUNDS)
 def test_act_on_one_refund_changes_no_other_and_no_term_of_another(shop, act):
     purchases = [shop.buy(*what) for what in ((ANNA,), (BORIS,), (ANNA, "algorithms"))]
-    refund, *_ = [ask_refund(shop, grant) for _, grant in purchases]
+    refund, *_ = [shop.request_refund(grant) for _, grant in purchases]
 
     def read_others():
         is_other = REFUND.id != refund.refund_id
@@ -107,7 +82,7 @@ def test_order_with_an_owner_is_assigned_to_no_other_and_one_without_is_nobodys(
 def test_canceled_order_is_polled_where_its_payment_may_still_succeed(
     shop, gateway, is_closed, is_polled
 ):
-    purchase_id = start_payment(shop, gateway=gateway).purchase_id
+    purchase_id = shop.start_payment(gateway=gateway).purchase_id
     rows = shop.billing.purchases
     rows.end_unpaid(purchase_id, PurchaseState.CANCELED, is_closed=is_closed)
     assert (rows.get(purchase_id).next_poll_at is not None) is is_polled
@@ -115,9 +90,10 @@ def test_canceled_order_is_polled_where_its_payment_may_still_succeed(
 
 def test_payment_is_found_and_polled_at_its_own_gateway(shop, clock):
     rows = shop.billing.purchases
-    stars = start_payment(shop, gateway=STARS)
+    stars = shop.start_payment(gateway=STARS)
     assert rows.find_by_payment(stars.outside_id) is None
     assert rows.find_by_payment("x", stars.purchase_id) == stars
+    clock.move(60)
     assert [rows.is_due(clock(), only) for only in (None, YOOKASSA, STARS)] == [
         True,
         False,
@@ -132,28 +108,28 @@ def test_payment_is_found_and_polled_at_its_own_gateway(shop, clock):
 def test_grant_has_one_refund_under_way(shop):
     (_, first) = shop.buy(ANNA)
     (_, second) = shop.buy(BORIS)
-    refund = ask_refund(shop, first, 100)
-    _ = ask_refund(shop, second)
+    refund = shop.request_refund(first, 100)
+    _ = shop.request_refund(second)
     with pytest.raises(Refused):
-        ask_refund(shop, first, 100)
+        shop.request_refund(first, 100)
     assert [
         shop.billing.refunds.mark_refused(refund.refund_id, "no") for _ in "12"
     ] == [
         True,
         False,
     ]
-    ask_refund(shop, first, 100)
+    shop.request_refund(first, 100)
 
 
 def test_refund_is_due_and_owed_at_its_gateway_to_its_payer_until_it_ends(shop, clock):
     refunds = shop.billing.refunds
-    ask_refund(shop, shop.buy(BORIS)[1])
+    shop.request_refund(shop.buy(BORIS)[1])
 
     def list_owed():
         return [refunds.is_owed_stars(user_id) for user_id in (ANNA, BORIS)]
 
     assert (refunds.is_due(STARS, clock()), list_owed()) == (False, [False, False])
-    refund = ask_refund(shop, shop.buy(ANNA, gateway=STARS)[1])
+    refund = shop.request_refund(shop.buy(ANNA, gateway=STARS)[1])
     early = timedelta(seconds=1)
     assert [refunds.is_due(STARS, clock() - late) for late in (early, 0 * early)] == [
         False,

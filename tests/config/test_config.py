@@ -1,6 +1,7 @@
 """What follows from several keys of config.yaml: models, prices, processes, the installation."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,11 @@ from merlin.config import (
     require_repository,
     schema,
 )
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError, NotFound
+from merlin.training.policy import reached_warning
 from tests.support.config import make_config
+from tests.support.refusals import catch, refusal_key
 
 pytestmark = pytest.mark.unit
 
@@ -86,12 +90,14 @@ def test_what_a_caller_needs_is_there_or_named():
     config = make_config(providers=[OUTSIDE], repository={"url": "/srv/datasets"})
     assert require_repository(config).url == "/srv/datasets"
     assert require_provider(config, "out").base_url == OUTSIDE["base_url"]
-    with pytest.raises(ConfigError) as without_repository:
-        require_repository(make_config())
-    assert without_repository.value.key == "config-no-repository"
-    with pytest.raises(NotFound) as without_provider:
-        require_provider(config, "other")
-    assert without_provider.value.arguments["provider"] == "other"
+    assert (
+        refusal_key(ConfigError, require_repository, make_config())
+        == "config-no-repository"
+    )
+    assert (
+        catch(NotFound, require_provider, config, "other").arguments["provider"]
+        == "other"
+    )
 
 
 def test_engine_of_another_machine_is_ours_by_its_key():
@@ -130,3 +136,20 @@ def test_database_is_in_the_state_folder_unless_it_is_named(tmp_path):
 
 def test_schema_describes_every_key():
     assert {"state_dir", "providers"} <= {*schema()["properties"]}
+
+
+def test_shipped_configuration_has_the_last_day_of_whisper():
+    models = load(Path(__file__).parents[2] / "config.yaml").models
+    sunset = models["whisper-1"].sunset
+    assert sunset == date(2027, 2, 26)
+    assert reached_warning(sunset, date(2026, 11, 20)) is None
+    assert reached_warning(sunset, date(2027, 2, 1)) == 30
+
+
+def test_models_of_voices_and_photos_are_those_that_are_named():
+    assert make_config().named_models == {}
+    chat = {"transcription": "engine/hear-1", "vision": "engine/see-1"}
+    assert make_config(providers=[ENGINE], chat=chat).named_models == {
+        "transcription": ("engine", "hear-1"),
+        "vision": ("engine", "see-1"),
+    }

@@ -87,6 +87,7 @@ providers.0.credential  providers: [{name: a, base_url: 'https://h', ^credential
 telegram.base_url     telegram: {^base_url: 'http://example.com'}
 telegram.link_url     telegram: {^link_url: 'http://example.com'}
 api.public_url        api: {^public_url: 'http://example.com'}
+payments.yookassa.base_url  api: {public_url: 'https://h'}⏎payments: {yookassa: {^base_url: 'http://h/v3'}}
 """,
     ("neither https, ssh nor a local path", "не https, не ssh и не путь"): """
 repository.url        repository: {^url: 'http://example.com/x'}
@@ -123,8 +124,12 @@ repository.directory  repository: {url: ., ^directory: "a\\nb"}
     ): """
 timezone              ^timezone: Europe/Atlantis
 """,
+    ("unknown time zone ;", "неизвестный часовой пояс ;"): """
+timezone              ^timezone: ''
+""",
     ("nobody isn't one of providers", "nobody нет среди providers"): """
 chat.vision           chat: {^vision: nobody/m}
+chat.transcription    chat: {^transcription: nobody/m}
 """,
     ("Only ru, en can stand here, found: fr", "только: ru, en, а стоит: fr"): """
 language              ^language: fr
@@ -134,6 +139,7 @@ telegram.admins.0     telegram: {admins: [^-5]}
 telegram.admins.1     telegram:⏎  admins:⏎  - 1⏎  - ^0
 repository.interval_s repository: {url: ., ^interval_s: 0.0000001}
 models.m.context      models: {m: {^context: 0}}
+plans.free.text.day   plans: {free: {title: {ru: а, en: a}, ^text: -1}}
 """,
     ("is too large, the limit is", "слишком велико, граница"): """
 telegram.admins.0     telegram: {admins: [^4503599627370496]}
@@ -147,6 +153,8 @@ timezone              ^timezone: 5
 encoder               ^encoder: [a]
 repository            ^repository:
 plans.free.text       plans: {free: {title: {ru: а, en: a}, ^text: [5]}}
+plans.free.text.day   plans: {free: {title: {ru: а, en: a}, text: {^day: 1.5}}}
+plans.free.price      plans: {free: {title: {ru: а, en: a}, ^price: 5}}
 """,
     ("a list, found: a number", "список, а стоит число"): """
 telegram.admins       telegram: {^admins: 5}
@@ -313,8 +321,10 @@ def list_keys(root, node, above=()):
         yield from list_keys(root, form, above)
 
 
-WRONG_VALUES = [None, True, -5, 10**30, 1e300, float("inf"), "", "x" * 2000, "a b"]
-WRONG_VALUES += [[], [1], {}, {"a": 1}, {"ru": 1}]
+WRONG_VALUES = [
+    *(None, True, -5, 10**30, 1e300, float("inf"), "", "x" * 2000, "a b"),
+    *([], [1], {}, {"a": 1}, {"ru": 1}),
+]
 
 
 def test_whatever_pydantic_calls_an_error_has_a_text_in_both_languages():

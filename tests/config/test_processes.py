@@ -1,17 +1,25 @@
-"""Which processes a configuration requires, and which credentials they need."""
+"""Which processes a configuration requires, which credentials they need; what a token tells."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from merlin.config import process_names, schema
-from merlin.config.credentials import credential, credentials_of, need_credentials
+from merlin.config.credentials import (
+    bot_id,
+    credential,
+    credentials_of,
+    need_credentials,
+    webhook_secret,
+)
 from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
 from tests.support.machine import require_root
+from tests.support.refusals import catch
 
 pytestmark = pytest.mark.unit
 
@@ -36,11 +44,6 @@ def test_engine_runs_where_a_provider_points_to_it(tmp_path, listen, url, is_exp
     providers = f"providers: [{{name: x, base_url: '{url}'}}]"
     processes = list_processes(tmp_path, providers, f"engine: {{listen: {listen}}}")
     assert ("engine" in processes) is is_expected
-
-
-def test_without_a_repository_there_is_no_daemon(tmp_path):
-    assert list_processes(tmp_path) == ["bot", "api"]
-    assert list_processes(tmp_path, "repository: {url: .}") == ["daemon", "bot", "api"]
 
 
 @pytest.fixture
@@ -76,16 +79,12 @@ def test_complete_configuration_requires_every_credential_of_the_schema(
 def test_run_names_every_missing_credential_at_once(complete_config, monkeypatch):
     for name in CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError) as caught:
-        need_credentials(complete_config)
+    caught = catch(ConfigError, need_credentials, complete_config)
     optional = {
-        "MERLIN_TEXT_KEY",
-        "PGPASSWORD",
-        "MERLIN_PING_URL",
-        "MERLIN_GIT_HOOK_SECRET",
+        *("MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL"),
+        *("MERLIN_GIT_HOOK_SECRET", "TELEGRAM_PROXY_LOGIN", "MERLIN_GIT_LOGIN"),
     }
-    optional |= {"TELEGRAM_PROXY_LOGIN", "MERLIN_GIT_LOGIN"}
-    assert {name for name in CREDENTIALS if name in str(caught.value)} == (
+    assert {name for name in CREDENTIALS if name in str(caught)} == (
         CREDENTIALS.keys() - optional
     )
 
@@ -122,25 +121,23 @@ def test_credential_file_that_is_no_text_is_named_without_its_content(
     path.write_bytes(b"secret\xff")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(ConfigError) as caught:
-        credential("OPENAI_API_KEY")
-    assert (caught.value.key, caught.value.arguments["path"]) == (
+    caught = catch(ConfigError, credential, "OPENAI_API_KEY")
+    assert (caught.key, caught.arguments["path"]) == (
         "credential-not-text",
         str(path),
     )
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught)
 
 
 @pytest.mark.parametrize("value", ["first\nsecond", "ключ", "a\tb"])
 def test_credential_that_fits_no_header_is_named_without_its_value(value, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", value)
-    with pytest.raises(ConfigError) as caught:
-        credential("OPENAI_API_KEY", is_needed=False)
-    assert (caught.value.key, caught.value.arguments["name"]) == (
+    caught = catch(ConfigError, credential, "OPENAI_API_KEY", is_needed=False)
+    assert (caught.key, caught.arguments["name"]) == (
         "credential-no-header",
         "OPENAI_API_KEY",
     )
-    assert value not in str(caught.value)
+    assert value not in str(caught)
     assert credential("OPENAI_API_KEY", is_header=False) == value
 
 
@@ -163,6 +160,8 @@ SHARED = [
     ("merlin.cli.processes", {"peewee", "cryptography"}),
     ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
 ]
+
+
 # What a process does not load.
 PROCESS_MODULES = [
     (
@@ -201,3 +200,25 @@ def test_process_loads_no_library_of_another_and_no_driver_of_postgresql():
         [sys.executable, "-c", script], capture_output=True, check=True
     )
     assert process.stdout.split() == []
+
+
+TOKEN = "4242:a-token-for-tests"
+
+
+def test_bot_id_is_the_first_part_of_the_token():
+    assert bot_id(TOKEN) == 4242
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim", "4242:geheim 1"],
+)
+def test_invalid_token_is_refused_without_being_shown(token):
+    assert "geheim" not in str(catch(ConfigError, bot_id, token))
+
+
+def test_webhook_secret_is_accepted_by_telegram_and_hides_the_token():
+    secret = webhook_secret(TOKEN)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret)
+    assert TOKEN not in secret
+    assert secret == webhook_secret(TOKEN) != webhook_secret(TOKEN + "x")

@@ -45,7 +45,13 @@ def test_moment_at_the_edge_is_shifted_into_what_a_zone_can_express(edge, zone, 
     assert in_zone(edge, ZoneInfo(zone)).year == year
 
 
-@pytest.mark.parametrize("name", ["Mars/Base", "../../etc/passwd", "Europe", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Mars/Base", "../../etc/passwd", "/etc/passwd", "Europe", "a\0b"),
+        *("", "Moscow", "Европа/Москва", "x" * 999),
+    ],
+)
 def test_unknown_zone_is_told_and_read_as_utc(name):
     assert not is_zone(name)
     assert zone_of(name) == UTC

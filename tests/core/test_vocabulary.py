@@ -1,10 +1,15 @@
 """Word forms, the queries made of them, and typing errors that are corrected."""
 
+import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
+import snowballstemmer
 
 from merlin.core.vocabulary import (
+    Term,
     Vocabulary,
     count_words,
     fold,
@@ -22,10 +27,34 @@ from merlin.core.vocabulary import (
 pytestmark = pytest.mark.unit
 
 
-def test_text_is_folded_into_words_that_compare():
-    assert fold("  Ёлка\x00И\u0301ва ") == "елка ива"
-    assert split_words("c++ и c#, a_b") == ["cplusplus", "и", "csharp", "a", "b"]
-    assert split_words("ы" * 70) == ["ы" * 64]
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("  ЁЛКА\tи \n пень ", "елка и пень"),
+        ("  Ёлка\x00И\u0301ва ", "елка ива"),
+        ("е\u0308лка", "елка"),
+        ("за\u0301мок", "замок"),
+        ("Straße", "strasse"),
+        ("a\0b\ud800c\x1fd", "a b c d"),
+        ("йод", "йод"),
+        ("", ""),
+    ],
+)
+def test_case_yo_accents_and_spaces_are_folded(text, folded):
+    assert fold(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("c++ и c# не c, a_b", ["cplusplus", "и", "csharp", "не", "c", "a", "b"]),
+        ('"a" NEAR(b) col:c*', ["a", "NEAR", "b", "col", "c"]),
+        ("!!!", []),
+        ("ы" * 70, ["ы" * 64]),
+    ],
+)
+def test_words_consist_of_letters_and_digits(text, words):
+    assert split_words(text) == words
 
 
 def test_word_is_found_where_it_stands_in_the_original():
@@ -38,6 +67,8 @@ def test_word_is_found_where_it_stands_in_the_original():
     ("word", "other"),
     [
         ("ошибок", "ошибка"),
+        ("сортировок", "сортировка"),
+        ("систему", "системы"),
         ("чисел", "число"),
         ("тестировать", "тестирование"),
         ("люди", "человек"),
@@ -85,6 +116,11 @@ WORDS = Counter({"деревья": 5, "дерево": 2, "алгоритм": 3, 
         ("fkujhbnv", [("алгоритм",)]),
         ("algoritm", [("алгоритм",)]),
         ("зщз", None),
+        ("алгоритм", None),
+        ("sq", None),
+        ("abc", None),
+        ("", None),
+        ("!", None),
         ("неизвестность", None),
     ],
 )
@@ -106,3 +142,31 @@ def test_text_is_read_in_the_other_layout_and_as_russian_in_latin_letters():
     assert list(read_otherwise("ghbdtn")) == ["привет", "гхбдтн"]
     assert list(read_otherwise("привет")) == ["ghbdtn"]
     assert list(read_otherwise("хъ")) == []
+
+
+@pytest.fixture
+def frequent_switches():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("frequent_switches")
+def test_several_threads_stem_at_once():
+    roots = ("nation", "relat", "condit", "hope", "adjust")
+    endings = ("ional", "fulness", "ments")
+    prefixes = map("".join, product("bcdfgklm", "aeiou", "bcdfgklm"))
+    words = [
+        prefix + root + end for prefix, root, end in product(prefixes, roots, endings)
+    ]
+    with ThreadPoolExecutor(4) as threads:
+        stems = list(threads.map(stem, words))
+    assert stems == snowballstemmer.stemmer("english").stemWords(words)
+
+
+def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
+    assert parse_terms("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
+    assert parse_terms("и") == (Term(("и",), "и"),)
+    assert parse_terms("") == ()
+    assert len(parse_terms("слово " * 20)) == 8

@@ -1,9 +1,11 @@
-"""Search in courses as commits have stored them: judged and hostile queries."""
+"""Search in courses as commits have stored them: judged and hostile queries, and highlights."""
 
 import random
 
 import pytest
 
+from merlin.core.vocabulary import fold, parse_terms
+from merlin.course.search import SearchResult, highlight_spans
 from merlin.db.tables import CATALOGUE_VERSION, CHANGE_COUNTER
 from tests.db.pipeline_rows import (
     AT,
@@ -13,7 +15,7 @@ from tests.db.pipeline_rows import (
     make_course,
 )
 
-pytestmark = pytest.mark.integration
+integration = pytest.mark.integration
 
 PYTHON = make_course(
     "Питон", "Python", ("Язык для начала.", "A first language."), ["Циклы", "Списки"]
@@ -37,6 +39,7 @@ def measure_recall(catalogue, group):
     return sum(shares) / len(shares), missed
 
 
+@integration
 def test_two_hundred_judged_queries_find_their_courses(catalogue):
     catalogue.teach(judged_courses())
     assert sum(len(JUDGED[group]) for group in JUDGED if group != "courses") >= 200
@@ -50,6 +53,7 @@ def test_two_hundred_judged_queries_find_their_courses(catalogue):
         assert recall >= least, missed
 
 
+@integration
 def test_match_in_the_name_ranks_above_the_description(catalogue):
     catalogue.teach(
         {
@@ -62,16 +66,29 @@ def test_match_in_the_name_ranks_above_the_description(catalogue):
     assert catalogue.found("граф") == ["named", "about"]
 
 
-def test_all_words_must_match_in_either_language(catalogue):
+@integration
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("питон язык", ["python"]), ("python first", ["python"]), ("питон машина", [])],
+)
+def test_all_words_must_match_in_either_language(catalogue, query, found):
     catalogue.teach(
         {"python": PYTHON, "other": make_course("Язык Си", "The C language")}
     )
-    assert catalogue.found("питон язык") == ["python"]
-    assert catalogue.found("python first") == ["python"]
-    assert catalogue.found("питон машина") == []
+    assert catalogue.found(query) == found
 
 
-def test_matches_inside_words_rank_below_whole_words(catalogue):
+@integration
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("граф", ["graph", "geo"]),
+        ("мпьютер", []),
+        ("еографы МИ", ["geo"]),
+        ("ия", ["no"]),
+    ],
+)
+def test_matches_inside_words_rank_below_whole_words(catalogue, query, found):
     catalogue.teach(
         {
             "graph": make_course("Графы"),
@@ -79,12 +96,10 @@ def test_matches_inside_words_rank_below_whole_words(catalogue):
             "no": make_course("Химия"),
         }
     )
-    assert catalogue.found("граф") == ["graph", "geo"]
-    assert catalogue.found("мпьютер") == []
-    assert catalogue.found("еографы МИ") == ["geo"]
-    assert catalogue.found("ия") == ["no"]
+    assert catalogue.found(query) == found
 
 
+@integration
 @pytest.mark.parametrize(
     "letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"]
 )
@@ -98,12 +113,14 @@ def test_special_characters_are_matched_literally(catalogue, letters):
     assert catalogue.found(letters)[:1] == ["a"]
 
 
+@integration
 def test_number_of_results_is_limited(catalogue):
     catalogue.teach({f"graph-{n:02d}": make_course(f"Графы {n}") for n in range(12)})
     assert len(catalogue.found("графы", limit=5)) == 5
     assert len(catalogue.found("раф", limit=5)) == 5
 
 
+@integration
 def test_query_with_few_results_is_corrected(catalogue):
     catalogue.teach({"algorithms": make_course("Алгоритмы")})
     assert catalogue.search("алгаритмы").suggestion == "алгоритмы"
@@ -112,12 +129,14 @@ def test_query_with_few_results_is_corrected(catalogue):
     assert ([*result.hits], result.suggestion) == (["a0", "a1", "a2"], "")
 
 
+@integration
 def test_course_is_found_by_the_title_of_a_material(catalogue):
     catalogue.teach({"python": PYTHON, "other": make_course("Химия", titles=["Соли"])})
     lists = catalogue.rows.materials("python")[1]
     assert catalogue.search("списков").hits == {"python": [lists.material_id]}
 
 
+@integration
 def test_index_follows_each_commit(catalogue):
     catalogue.teach({"python": PYTHON, "gone": make_course("Старое")})
     assert catalogue.found("старое") == ["gone"]
@@ -131,6 +150,7 @@ def test_index_follows_each_commit(catalogue):
     assert catalogue.found("змея") == []
 
 
+@integration
 def test_query_never_fails_and_has_no_operators(catalogue):
     catalogue.teach(judged_courses())
     everything = {
@@ -178,6 +198,7 @@ def make_hostile_queries(count):
         )
 
 
+@integration
 def test_versions_increase_and_are_never_reused(catalogue, database):
     catalogue.teach({"python": PYTHON})
     first = catalogue.rows.version()
@@ -186,3 +207,31 @@ def test_versions_increase_and_are_never_reused(catalogue, database):
     database.update(CHANGE_COUNTER, CHANGE_COUNTER.id == CATALOGUE_VERSION, counter=1)
     catalogue.teach({"python": PYTHON})
     assert catalogue.rows.version() > first
+
+
+def highlight(text, query):
+    letters = fold(query)
+    result = SearchResult(terms=parse_terms(letters), letters=letters)
+    return [text[start:end] for start, end in highlight_spans(text, result)]
+
+
+MATCHES = [
+    ("Алгоритмы и алгоритмика", "алгоритмов", ["Алгоритмы"]),
+    ("Алгоритмы и алгоритмика", "алгор", ["Алгор", "алгор"]),
+    ("Курс «Базы данных»: данные", "база данные", ["Базы", "данных", "данные"]),
+    ("Свёрточные СЕТИ", "сверточная сеть", ["Свёрточные", "СЕТИ"]),
+    ("за\u0301мок у озера", "замок", ["за\u0301мок"]),
+    ("е\u0308лки", "елка", ["е\u0308лки"]),
+    ("Язык C++", "c++", ["C++"]),
+    ("Два  слова", "два слова", ["Два  слова"]),
+    ("нейронные", "йронн", ["йронн"]),
+    ("ﬁnal Straße", "strass", ["Straße"]),
+    ("ничего", "другое", []),
+    ("", "слово", []),
+]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(("text", "query", "parts"), MATCHES)
+def test_matches_are_highlighted_in_the_original_text(text, query, parts):
+    assert highlight(text, query) == parts

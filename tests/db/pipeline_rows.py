@@ -336,3 +336,13 @@ class CourseCatalogue:
     def found(self, query, limit=10):
         """Return the slugs of the courses a query finds."""
         return [*self.search(query, limit=limit).hits]
+
+
+def column_types(database, table):
+    """Return column -> whether it is a number."""
+    if database.dialect == "sqlite":
+        rows = database.sql("SELECT name, type FROM pragma_table_info(?)", table)
+    else:
+        query = "SELECT column_name, data_type FROM information_schema.columns"
+        rows = database.sql(f"{query} WHERE table_name = ?", table)
+    return {name: kind.upper() != "TEXT" for name, kind in rows}

@@ -107,6 +107,18 @@ def list_files(state):
     return {path.relative_to(state): path.read_bytes() for path in paths}
 
 
+@pytest.fixture
+def stored(config_path):
+    """Return the database of that state."""
+    return config_path.parent / "state/merlin.db"
+
+
+@pytest.fixture
+def archive(capfd, config_path):
+    """Return a backup of that state."""
+    return run_backup(capfd, config_path)
+
+
 def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     config_path, tmp_path, capfd
 ):
@@ -216,24 +228,23 @@ def test_archive_whose_reader_ended_is_no_backup(config_path, capfd, monkeypatch
     assert backup.find_last_backup(config_path.parent / "state") is None
 
 
-def test_folder_that_cannot_be_made_is_named(config_path, capfd):
-    code, captured = run(capfd, "backup", "/dev/null/kept", "--config", config_path)
-    assert (code, "/dev/null" in captured.err) == (2, True)
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("backup", "/dev/null/kept"), 2), (("restore", "/nowhere/nothing.tar.gz"), 1)],
+)
+def test_path_that_cannot_be_made_or_is_missing_is_named(
+    config_path, capfd, words, code
+):
+    ended, captured = run(capfd, *words, "--config", config_path)
+    assert (ended, words[1].removesuffix("/kept") in captured.err) == (code, True)
 
 
-def test_archive_is_read_from_standard_input(config_path, capfd, monkeypatch):
-    archive = run_backup(capfd, config_path)
+def test_archive_is_read_from_standard_input(config_path, capfd, monkeypatch, archive):
     with archive.open("rb") as stdin:
         pipe(monkeypatch, stdin)
         words = ("restore", "-", "--dry-run", "--json", "--config", config_path)
         code, captured = run(capfd, *words)
     assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
-
-
-def test_archive_that_is_missing_is_named(config_path, tmp_path, capfd):
-    archive = tmp_path / "nothing.tar.gz"
-    code, captured = run(capfd, "restore", archive, "--config", config_path)
-    assert (code, str(archive) in captured.err) == (1, True)
 
 
 def test_schema_is_updated_by_a_command_of_its_own(tmp_path, capfd):
@@ -244,23 +255,21 @@ def test_schema_is_updated_by_a_command_of_its_own(tmp_path, capfd):
 
 
 def test_existing_database_is_replaced_only_on_request_and_kept_beside(
-    config_path, capfd
+    config_path, capfd, archive, stored
 ):
-    archive = run_backup(capfd, config_path)
-    database = config_path.parent / "state/merlin.db"
-    with closing(sqlite3.connect(database)) as opened, opened:
+    with closing(sqlite3.connect(stored)) as opened, opened:
         opened.execute("DELETE FROM rating")
         opened.execute("DELETE FROM turn")
-    before = count_rows(database)
+    before = count_rows(stored)
     code, captured = run(capfd, "restore", archive, "--config", config_path)
     assert (code, "--replace" in captured.err) == (1, True)
-    assert count_rows(database) == before
+    assert count_rows(stored) == before
     code, captured = run(
         capfd, "restore", archive, "--config", config_path, "--replace"
     )
     assert code == 0, captured.err
-    assert count_rows(database) != before
-    (copy,) = database.parent.glob("merlin.db.before-*")
+    assert count_rows(stored) != before
+    (copy,) = stored.parent.glob("merlin.db.before-*")
     assert count_rows(copy) == before
     (line,) = [
         line
@@ -268,7 +277,7 @@ def test_existing_database_is_replaced_only_on_request_and_kept_beside(
         if "former databases are kept" in line
     ]
     named = line.partition(": rm ")[2].split()
-    assert named == sorted(map(str, database.parent.rglob("*.before-*")))
+    assert named == sorted(map(str, stored.parent.rglob("*.before-*")))
 
 
 def truncate(content):
@@ -302,26 +311,26 @@ def set_newer_schema(content):
         ),
     ],
 )
-def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
-    archive = run_backup(capfd, config_path)
+def test_broken_or_newer_archive_changes_nothing(
+    config_path, capfd, damage, message, archive, stored
+):
     archive.write_bytes(damage(archive.read_bytes()))
-    database = config_path.parent / "state/merlin.db"
-    before = database.read_bytes()
+    before = stored.read_bytes()
     for how in ("--replace", "--dry-run"):
         code, captured = run(capfd, "restore", archive, "--config", config_path, how)
         assert (code, message in captured.err) == (1, True), captured.err
-    assert database.read_bytes() == before
+    assert stored.read_bytes() == before
     assert not [
-        path for path in database.parent.iterdir() if path.name.startswith(".restore")
+        path for path in stored.parent.iterdir() if path.name.startswith(".restore")
     ]
 
 
-def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd):
-    archive = run_backup(capfd, config_path)
-    database = config_path.parent / "state/merlin.db"
-    before = count_rows(database)
-    size = database.stat().st_size
-    with database.open("r+b") as file:
+def test_backup_replaces_a_damaged_database_as_doctor_advises(
+    config_path, capfd, archive, stored
+):
+    before = count_rows(stored)
+    size = stored.stat().st_size
+    with stored.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
     output = run(capfd, "doctor", "--json", "--config", config_path)[1].out
@@ -333,13 +342,12 @@ def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd
         capfd, "restore", archive, "--config", config_path, "--replace"
     )
     assert code == 0, captured.err
-    assert count_rows(database) == before
+    assert count_rows(stored) == before
 
 
 def test_restored_files_belong_to_the_folders_owner_and_the_missing_key_is_named(
-    config_path, tmp_path, capfd
+    config_path, tmp_path, capfd, archive
 ):
-    archive = run_backup(capfd, config_path)
     new = configured(tmp_path / "new")
     require_root("give files away")
     state = new.parent / "state"
@@ -362,8 +370,7 @@ class RunningEngine(Handler):
         self.answer(200, b'{"status": "ok"}')
 
 
-def test_restore_names_every_process_that_runs(config_path, capfd):
-    archive = run_backup(capfd, config_path)
+def test_restore_names_every_process_that_runs(config_path, capfd, archive):
     with serve_http(RunningEngine) as engine:
         settings = yaml.safe_load(config_path.read_text("utf-8"))
         settings["providers"] = [{"name": "engine", "base_url": f"{engine.url}/v1"}]
@@ -388,9 +395,8 @@ def test_restore_names_every_process_that_runs(config_path, capfd):
 
 
 def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_command(
-    config_path, tmp_path, capfd
+    config_path, tmp_path, capfd, archive
 ):
-    archive = run_backup(capfd, config_path)
     there = configured(tmp_path / "there")
     words = ["restore", str(archive), "--config", str(there)]
     dying = {**os.environ, "MERLIN_CRASH_AT": "restore.moving"}
@@ -498,21 +504,19 @@ def test_archive_that_writes_outside_the_state_is_refused(tmp_path, capfd, name,
 
 
 def test_database_kept_by_a_restore_has_what_a_killed_process_left_in_its_log(
-    config_path, capfd
+    config_path, capfd, archive, stored
 ):
-    archive = run_backup(capfd, config_path)
-    database = config_path.parent / "state/merlin.db"
-    log = database.with_name("merlin.db-wal")
-    with closing(sqlite3.connect(database)) as opened:
+    log = stored.with_name("merlin.db-wal")
+    with closing(sqlite3.connect(stored)) as opened:
         with opened:
             opened.execute("DELETE FROM rating")
             opened.execute("DELETE FROM turn")
-        as_killed = database.read_bytes(), log.read_bytes()
+        as_killed = stored.read_bytes(), log.read_bytes()
     log.write_bytes(as_killed[1])
-    database.write_bytes(as_killed[0])
+    stored.write_bytes(as_killed[0])
     at = utc_now()
     with archive.open("rb") as source:
-        backup.restore_backup(source, database.parent, f"sqlite://{database}", at)
-    (copy,) = database.parent.glob("merlin.db.before-*")
+        backup.restore_backup(source, stored.parent, f"sqlite://{stored}", at)
+    (copy,) = stored.parent.glob("merlin.db.before-*")
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT COUNT(*) FROM turn").fetchone() == (0,)

@@ -12,6 +12,7 @@ from merlin.db.connections import (
     restore_mark,
     sqlite_path,
 )
+from tests.support.refusals import refusal_key
 
 pytestmark = pytest.mark.unit
 
@@ -19,9 +20,7 @@ pytestmark = pytest.mark.unit
 def test_folder_that_a_restore_left_half_filled_is_not_started_from(tmp_path):
     require_whole(tmp_path)
     restore_mark(tmp_path).touch()
-    with pytest.raises(Unstartable) as caught:
-        require_whole(tmp_path)
-    assert caught.value.key == "restore-cut-off"
+    assert refusal_key(Unstartable, require_whole, tmp_path) == "restore-cut-off"
 
 
 def test_builds_without_a_database_mean_that_it_was_lost(tmp_path):
@@ -29,9 +28,7 @@ def test_builds_without_a_database_mean_that_it_was_lost(tmp_path):
     assert isinstance(not_recorded(tmp_path), NotFound)
     (tmp_path / "builds/neuro/1").mkdir(parents=True)
     for look in (require_no_builds, not_recorded):
-        with pytest.raises(Unstartable) as caught:
-            look(tmp_path)
-        assert caught.value.key == "store-lost"
+        assert refusal_key(Unstartable, look, tmp_path) == "store-lost"
 
 
 def test_path_of_a_file_is_that_of_its_address():

@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from peewee import IntegrityError
 
-from merlin.account.api_keys import ApiKeys, Scope
-from merlin.account.users import User, Users
+from merlin.account.users import Consents
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
@@ -27,9 +26,9 @@ from merlin.db.database import (
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import migrate
+from merlin.db.processes import read_change_counter
 from merlin.db.tables import (
     CHANGE_COUNTER,
-    CHANGES,
     INTENT,
     NOTICE,
     PERSON,
@@ -37,18 +36,11 @@ from merlin.db.tables import (
 )
 from tests.support.ending import wait_for_end
 from tests.support.machine import become_another_user
+from tests.support.refusals import refusal_key
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
-
-
-def counter(database):
-    return database.value(
-        CHANGE_COUNTER.select(CHANGE_COUNTER.counter).where(
-            CHANGE_COUNTER.id == CHANGES
-        )
-    )
 
 
 def sqlite_path(url):
@@ -96,10 +88,10 @@ def test_sqlite_is_durable_and_enforces_foreign_keys(tmp_path):
 
 def test_read_only_database_cannot_be_written(url):
     with open_database(url, read_only=True) as database:
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
         with pytest.raises(DatabaseAway, match=r"read-?only"):
             database.announce_change()
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
 
 
 def test_pooler_that_refuses_options_at_the_start_can_be_read(postgresql):
@@ -107,7 +99,7 @@ def test_pooler_that_refuses_options_at_the_start_can_be_read(postgresql):
         run_pooler(postgresql.create(template="empty")) as url,
         open_database(url, read_only=True) as database,
     ):
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
 
 
 def test_reading_does_not_create_a_missing_file(tmp_path):
@@ -183,12 +175,10 @@ def test_texts_need_a_key(url):
     assert caught.value.key == "store-no-text-key"
 
 
-def test_key_is_revoked_once(database):
-    keys = ApiKeys(database)
-    database.cipher = Cipher({"a": bytes(32)}, "a")
-    Users(database).record([User(1001)])
-    key, _ = keys.make(1001, "label", [Scope.CHAT_WRITE])
-    assert [keys.revoke(1001, key.id) for _ in range(2)] == [True, False]
+def test_row_is_revoked_once(database):
+    consents = Consents(database)
+    consents.give(1001, "1")
+    assert [consents.revoke(1001) for _ in range(2)] == [True, False]
 
 
 def test_locked_person_is_recorded_first_where_rows_are_locked(database):
@@ -211,31 +201,22 @@ def test_upsert_stores_a_row_or_changes_the_row_of_its_key(database):
 def test_failed_transaction_is_rolled_back(database):
     with pytest.raises(KeyError):
         database.transact(lambda: fail_after(database, "a"))
-    assert counter(database) == 0
+    assert read_change_counter(database) == 0
     assert not database.rows(INTENT.select())
 
 
-def test_inner_failure_rolls_back_only_the_inner_part(database):
-    with database.atomic():
-        database.put(INTENT.insert(_intent("outer")))
-        with pytest.raises(KeyError):
-            database.transact(lambda: fail_after(database, "inner"))
-    assert [row.key for row in database.rows(INTENT.select())] == ["outer"]
-
-
 def test_inner_part_is_stored_with_the_whole(database):
-    with pytest.raises(KeyError), database.atomic():
-        store_within(database, "lost")
+    intents = NestedIntents(database)
+
+    def lose():
+        intents.one("lost")
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        database.transact(lose)
     with database.atomic():
-        store_within(database, "kept")
+        intents.one("kept")
     assert [row.key for row in database.rows(INTENT.select())] == ["kept"]
-
-
-def store_within(database, key):
-    with database.atomic():
-        database.put(INTENT.insert(_intent(key)))
-    if key == "lost":
-        raise KeyError(key)
 
 
 def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
@@ -261,22 +242,22 @@ def test_snapshot_within_a_transaction_sees_its_writes(database):
 
 def test_snapshot_does_not_change(database):
     with database.snapshot():
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
         run_in_thread(database.announce_change)
-        assert counter(database) == 0
-    assert counter(database) == 1
+        assert read_change_counter(database) == 0
+    assert read_change_counter(database) == 1
 
 
 def test_concurrent_increments_are_not_lost(database):
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(database.announce_change) for _ in range(80)]:
             future.result()
-    assert counter(database) == 80
+    assert read_change_counter(database) == 80
 
 
 def test_connections_of_ended_threads_are_closed(database):
     for _ in range(5):
-        run_in_thread(lambda: counter(database))
+        run_in_thread(lambda: read_change_counter(database))
     registry = database._handle.registry
     assert len(registry._open) <= 2
 
@@ -289,11 +270,11 @@ def test_lock_held_too_long_is_reported_as_busy(tmp_path):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(MerlinError, match="busy"):
             database.announce_change()
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
         other.execute("ROLLBACK")
         other.close()
         database.announce_change()
-        assert counter(database) == 1
+        assert read_change_counter(database) == 1
 
 
 def test_postgresql_deadlock_is_retried(postgresql):
@@ -334,7 +315,7 @@ def test_connections_ended_by_a_server_restart_fail_no_call(postgresql):
         with open_database(url) as other:
             other.sql(f"{query} {others}", round(1000 * longest()))
         database.announce_change()
-        assert counter(database) == 2
+        assert read_change_counter(database) == 2
 
 
 def test_connection_lost_within_a_transaction_fails_that_one_alone(postgresql):
@@ -357,7 +338,7 @@ def test_connection_lost_within_a_transaction_fails_that_one_alone(postgresql):
 def test_writes_are_tried_without_a_change(url):
     with open_database(url) as database:
         database.require_writable()
-        assert counter(database) == 0
+        assert read_change_counter(database) == 0
     require_storage(url)
 
 
@@ -367,16 +348,14 @@ def test_disk_without_room_is_told_before_a_write_fails(tmp_path):
     with open_database(url) as database:
         migrate(database)
         for require in (database.require_writable, partial(require_storage, url)):
-            with pytest.raises(DatabaseAway) as caught:
-                require(min_free=1 << 80)
-            assert caught.value.key == "store-no-room"
+            assert (
+                refusal_key(DatabaseAway, require, min_free=1 << 80) == "store-no-room"
+            )
 
 
 def test_storage_that_cannot_be_written_or_read_is_told(postgresql):
     address = f"{postgresql.reset()}?options=-cdefault_transaction_read_only%3Don"
-    with pytest.raises(DatabaseAway) as read_only:
-        require_storage(address)
-    assert read_only.value.key == "store-read-only"
+    assert refusal_key(DatabaseAway, require_storage, address) == "store-read-only"
     # The folder of the test itself is closed to others.
     with TemporaryDirectory() as folder:
         path = Path(folder, "merlin.db")
@@ -399,7 +378,7 @@ def test_full_disk_is_reported_and_loses_nothing_stored(tmp_path):
         with pytest.raises(DatabaseAway, match="full"):
             database.transact(lambda: database.add_many(INTENT, many))
         assert not database.rows(INTENT.select())
-        assert counter(database) == 1
+        assert read_change_counter(database) == 1
         database.sql("PRAGMA max_page_count = 100000")
         database.transact(lambda: database.add_many(INTENT, many))
         assert len(database.rows(INTENT.select())) == 500

@@ -13,6 +13,7 @@ from merlin.db import migrations, tables
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_applied, list_pending, migrate
 from merlin.db.tables import CHANGE_COUNTER
+from tests.db.pipeline_rows import column_types
 from tests.support.forked_processes import run_forked
 
 pytestmark = pytest.mark.integration
@@ -28,17 +29,6 @@ def kill_in_a_step(url):
         os.kill(os.getpid(), signal.SIGKILL)
 
     migrate(open_database(url), (*STEPS, m999_half))
-
-
-def columns(database, table):
-    if database.dialect == "sqlite":
-        rows = database.sql("SELECT name FROM pragma_table_info(?)", table)
-    else:
-        query = (
-            "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
-        )
-        rows = database.sql(query, table)
-    return {name for (name,) in rows}
 
 
 # Changes that break the previous version.
@@ -112,7 +102,8 @@ def test_every_named_column_is_in_the_schema(database):
     }
     assert len(known_tables) > 20
     for table in known_tables:
-        assert columns(database, table.__name__) == set(table._columns), table.__name__
+        stored = column_types(database, table.__name__)
+        assert stored.keys() == set(table._columns), table.__name__
 
 
 def test_columns_that_a_later_step_adds_are_read_too():

@@ -16,8 +16,27 @@ from merlin.db.requests import KEY_ARGUMENT, Requests, RequestState
 pytestmark = pytest.mark.integration
 
 
-def test_intent_passes_its_states(database, clock):
-    intents = Intents(database)
+@pytest.fixture
+def requests(database, clock):
+    return Requests(database, clock)
+
+
+@pytest.fixture
+def notices(database, clock):
+    return Notices(database, clock)
+
+
+@pytest.fixture
+def intents(database):
+    return Intents(database)
+
+
+@pytest.fixture
+def heartbeats(database):
+    return Heartbeats(database)
+
+
+def test_intent_passes_its_states(intents, clock):
     intent = intents.open("k", "upload")
     assert (intent.state, intent.outside_id, intent.sent_at) == (
         IntentState.READY,
@@ -49,27 +68,24 @@ def test_intent_passes_its_states(database, clock):
     [(-11, False), (-9, True), (9, True), (11, False), (3600, False)],
 )
 def test_heartbeat_of_a_time_to_come_is_no_sign_of_life(
-    database, clock, ahead_s, is_alive
+    heartbeats, clock, ahead_s, is_alive
 ):
-    beats = Heartbeats(database)
     at = clock() + timedelta(seconds=ahead_s)
-    beats.beat(Heartbeat("daemon", "gone", 1, at, at))
-    (beat,) = beats.list_all()
+    heartbeats.beat(Heartbeat("daemon", "gone", 1, at, at))
+    (beat,) = heartbeats.list_all()
     assert beat.is_alive(clock()) is is_alive
     assert (health_problem([beat], clock()) is None) is is_alive
     here = Heartbeat("daemon", "here", 2, clock(), clock())
     assert health_problem([beat, here], clock()) is None, "another one lives"
 
 
-def test_call_that_was_begun_before_the_clock_was_set_back_goes_on(database, clock):
-    beats = Heartbeats(database)
+def test_call_that_was_begun_before_the_clock_was_set_back_goes_on(heartbeats, clock):
     hour = timedelta(hours=1)
-    beats.beat(Heartbeat("api", "here", 1, clock() + hour, clock()))
-    assert beats.find_oldest_start("api", clock()) == clock() - CALL_LIMIT
+    heartbeats.beat(Heartbeat("api", "here", 1, clock() + hour, clock()))
+    assert heartbeats.find_oldest_start("api", clock()) == clock() - CALL_LIMIT
 
 
-def test_request_is_claimed_answered_and_read(database, clock):
-    requests = Requests(database, clock)
+def test_request_is_claimed_answered_and_read(requests, clock):
     request_id = requests.ask("launch", {"dataset": "нейро"}, "vera")
     assert requests.get(request_id).state is RequestState.WAITING
     assert requests.claim(["other"]) is None
@@ -90,15 +106,13 @@ def test_request_is_claimed_answered_and_read(database, clock):
     ]
 
 
-def test_requests_are_claimed_oldest_first(database):
-    requests = Requests(database)
+def test_requests_are_claimed_oldest_first(requests):
     request_ids = [requests.ask("launch", {}, "vera") for _ in range(5)]
     assert [requests.claim(["launch"]).request_id for _ in request_ids] == request_ids
     assert requests.claim(["launch"]) is None
 
 
-def test_finished_request_stays_unchanged(database):
-    requests = Requests(database)
+def test_finished_request_stays_unchanged(requests):
     request_id = requests.ask("launch", {}, "vera")
     requests.claim(["launch"])
     failure = {
@@ -113,8 +127,7 @@ def test_finished_request_stays_unchanged(database):
     assert (str(error), error.key, error.arguments["job"]) == ("no job", "no", 3)
 
 
-def test_request_of_a_dead_owner_is_claimed_again(database):
-    requests = Requests(database)
+def test_request_of_a_dead_owner_is_claimed_again(requests):
     first, second = (requests.ask("launch", {}, "vera") for _ in range(2))
     requests.claim(["launch"])
     requests.finish(first, RequestState.DONE, {})
@@ -133,9 +146,8 @@ def test_request_of_a_dead_owner_is_claimed_again(database):
     ],
 )
 def test_request_is_withdrawn_before_it_is_claimed_or_after_it_failed(
-    database, ended, is_withdrawn, state
+    requests, ended, is_withdrawn, state
 ):
-    requests = Requests(database)
     request_id, other = (
         requests.ask(kind, {}, "vera") for kind in ("launch", "cancel")
     )
@@ -168,9 +180,8 @@ OTHER = {}
     ],
 )
 def test_failed_request_is_listed_until_it_is_repeated_with_success(
-    database, clock, later, is_listed
+    requests, clock, later, is_listed
 ):
-    requests = Requests(database, clock)
 
     def end(kind, arguments, state):
         request_id = requests.ask(kind, arguments, "vera")
@@ -191,8 +202,7 @@ def test_failed_request_is_listed_until_it_is_repeated_with_success(
 
 
 @pytest.mark.parametrize("changed", ["ready", "sent again", ""])
-def test_call_starts_only_where_its_intent_is_as_it_was_read(database, clock, changed):
-    intents = Intents(database)
+def test_call_starts_only_where_its_intent_is_as_it_was_read(intents, clock, changed):
     at = clock() + timedelta(hours=1)
     for key in ("k", "other"):
         intents.open(key, "upload")
@@ -209,8 +219,7 @@ def test_call_starts_only_where_its_intent_is_as_it_was_read(database, clock, ch
     assert (sent["k"] == at, sent["other"]) == (not changed, clock())
 
 
-def test_one_of_ten_concurrent_claims_wins(database):
-    requests = Requests(database)
+def test_one_of_ten_concurrent_claims_wins(requests):
     for _ in range(10):
         request_id = requests.ask("launch", {}, "vera")
         with ThreadPoolExecutor(10) as pool:
@@ -218,8 +227,7 @@ def test_one_of_ten_concurrent_claims_wins(database):
         assert [claim.request_id for claim in claims if claim] == [request_id]
 
 
-def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
-    notices = Notices(database, clock)
+def test_repeated_notice_is_stored_once_and_handed_over_once(notices, clock):
     for _ in range(3):
         notices.notify(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
     notices.notify("77", "notice-failed", {})
@@ -239,8 +247,7 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     ]
 
 
-def test_step_that_fails_is_told_to_admins_once_a_day(database, clock):
-    notices = Notices(database, clock)
+def test_step_that_fails_is_told_to_admins_once_a_day(notices):
     for reason in ("disk", "disk again"):
         notices.notify_failing_steps("daemon", {"backup": reason})
     (notice,) = notices.list_waiting()
@@ -250,8 +257,7 @@ def test_step_that_fails_is_told_to_admins_once_a_day(database, clock):
     assert not notices.notify_hourly("notice-failing", {}, "daemon")
 
 
-def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock):
-    notices = Notices(database, clock)
+def test_notice_waits_while_another_of_its_kind_was_sent_lately(notices, clock):
     lately = timedelta(minutes=5)
     for number in range(2):
         notices.notify(ADMINS, "notice-failed", {}, once=str(number))
@@ -262,8 +268,7 @@ def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock)
     assert notices.list_waiting(told_since=clock() - lately) == [second]
 
 
-def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(database, clock):
-    notices = Notices(database, clock)
+def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(notices, clock):
     since = clock()
     for to, key in [(ADMINS, "status"), (ADMINS, "serving"), ("77", "no-branch")]:
         notices.notify(to, f"notice-{key}", {})
@@ -281,8 +286,7 @@ def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(database, c
     assert len(notices.list_newest("77", 9)) == 2
 
 
-def test_heartbeat_replaces_the_earlier_one(database, clock):
-    heartbeats = Heartbeats(database)
+def test_heartbeat_replaces_the_earlier_one(heartbeats, clock):
     beat = Heartbeat("daemon", "a", 7, clock(), clock(), "poll", {"poll_noop": 1})
     heartbeats.beat(beat)
     later = Heartbeat("daemon", "a", 8, clock(), clock() + timedelta(seconds=1), "", {})
@@ -293,21 +297,21 @@ def test_heartbeat_replaces_the_earlier_one(database, clock):
 
 
 def test_new_process_deletes_the_heartbeats_of_hosts_that_were_replaced(
-    database, clock
+    database, heartbeats, clock
 ):
     old = Heartbeat("bot", "old", 1, clock(), clock() - timedelta(days=8))
     recent = Heartbeat("bot", "recent", 1, clock(), clock() - timedelta(days=6))
     for beat in (old, recent):
-        Heartbeats(database).beat(beat)
+        heartbeats.beat(beat)
     new = Heartbeat("bot", "new", 1, clock(), clock())
     Heartbeats(database).beat(new)
-    assert Heartbeats(database).list_all() == [new, recent]
+    assert heartbeats.list_all() == [new, recent]
 
 
-def test_changes_that_others_wait_for_increment_the_wake_counter(database):
+def test_changes_that_others_wait_for_increment_the_wake_counter(
+    requests, notices, database
+):
     wake = partial(read_change_counter, database)
-    requests = Requests(database)
-    notices = Notices(database)
     counts = [wake()]
 
     def has_changed():

@@ -100,10 +100,15 @@ def test_each_name_has_its_own_lead(tmp_path, url):
     other.release()
 
 
-def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
+@pytest.fixture
+def machines(tmp_path, postgresql):
+    """Return the leads of two machines on a shared server."""
     url = postgresql.reset()
-    first = Lead(tmp_path / "one", url)
-    second = Lead(tmp_path / "two", url)
+    return [Lead(tmp_path / name, url) for name in ("one", "two")]
+
+
+def test_only_one_machine_leads_on_a_shared_server(machines):
+    first, second = machines
     with first:
         assert not second.take()
         assert not second.is_held()
@@ -111,12 +116,8 @@ def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
     second.release()
 
 
-def test_lead_is_kept_after_a_broken_session_unless_another_took_it(
-    tmp_path, postgresql, until
-):
-    url = postgresql.reset()
-    first = Lead(tmp_path / "one", url)
-    second = Lead(tmp_path / "two", url)
+def test_lead_is_kept_after_a_broken_session_unless_another_took_it(machines, until):
+    first, second = machines
     with first:
         first._session.close()
         until(first.keep)
@@ -133,10 +134,9 @@ def test_server_ends_the_session_of_a_machine_that_is_down(tmp_path, postgresql)
 
 
 def test_lead_of_another_machine_is_not_described_by_an_own_process(
-    tmp_path, postgresql
+    machines,
 ):
-    url = postgresql.reset()
-    lead, other = (Lead(tmp_path / name, url) for name in ("one", "two"))
+    lead, other = machines
     with other, pytest.raises(LeadTaken) as raised:
         lead.check()
     assert "on another machine" in text(

@@ -30,13 +30,11 @@ from tests.golden.bot_chats import Person
 from tests.golden.normalise import Normaliser
 from tests.support.ending import end
 from tests.support.frozen_day import fixed_day, start
+from tests.support.people import ANNA, VERA
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn, YooKassaStandIn
 from tests.support.waiting import longest, wait_until
 
-ANNA = 1001
-BORIS = 1002
-VERA = 1003
 PEOPLE = {"student": "anna", "teacher": "boris", "admin": "vera"}
 GIT_DAY = "2026-03-09T12:00:00+00:00"
 COURSE = {

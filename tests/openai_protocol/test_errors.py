@@ -167,6 +167,11 @@ def test_any_error_is_described_in_one_line(error, line):
         ({"retry-after": "Mon, 30 Nov 2026 12:00:00 GMT"}, None),
         ({"retry-after": "7", "retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "-5"}, 0.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, 0.0),
+        ({"retry-after": "inf"}, 86_400.0),
+        ({"retry-after-ms": "1e400"}, 86_400.0),
     ],
 )
 def test_pause_that_a_provider_asks_for_is_at_most_a_day(headers, wait_s):

@@ -1,9 +1,11 @@
-"""Fixtures of the provider tests: the stand-in of YooKassa and a gateway to it."""
+"""Fixtures of the provider tests: a provider, the stand-in of YooKassa and a gateway to it."""
 
 import sys
+from contextlib import closing
 
 import pytest
 
+from merlin.providers.openai_training import OpenAIProvider
 from tests.providers.yookassa_calls import open_gateway
 from tests.support.stand_ins import YooKassaStandIn
 
@@ -31,3 +33,10 @@ def gateway(yookassa):
 def set_interpreter(monkeypatch):
     """Return a function that sets the program which children of this process are started with."""
     return lambda path: monkeypatch.setattr(sys, "executable", path)
+
+
+@pytest.fixture
+def provider(server):
+    """A client of the scripted server."""
+    with closing(OpenAIProvider(server.base_url, "sk-test-credential-1")) as provider:
+        yield provider

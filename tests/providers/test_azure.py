@@ -1,6 +1,7 @@
 """Azure's dated API: the key in a header of its own, the version, and the model in the path."""
 
 import asyncio
+from contextlib import aclosing, closing
 
 import pytest
 
@@ -23,21 +24,18 @@ def azure():
 
 
 async def _stream(url, version):
-    chat = OpenAIChat(url, "stand-in", api_version=version)
-    try:
+    async with aclosing(OpenAIChat(url, "stand-in", api_version=version)) as chat:
         pieces = [
             each.text async for each in chat.stream(MODEL, [Message("user", QUESTION)])
         ]
         return "".join(pieces)
-    finally:
-        await chat.aclose()
 
 
 def test_models_of_azure_answer_streamed_and_whole(azure):
     assert asyncio.run(_stream(azure.base_url, VERSION)) == "Запись 1.1."
     client = OpenAIModelClient(azure.base_url, "stand-in", api_version=VERSION)
-    assert client.ask(MODEL, [Message("user", QUESTION)]).text == "Запись 1.1."
-    client.close()
+    with closing(client):
+        assert client.ask(MODEL, [Message("user", QUESTION)]).text == "Запись 1.1."
 
 
 def test_files_of_azure_are_listed_and_jobs_with_their_files(azure):

@@ -35,8 +35,6 @@ from tests.support.waiting import longest, wait_until
 ROOT = Path(__file__).parents[2]
 unit = pytest.mark.unit
 functional = pytest.mark.functional
-
-
 _READ_DAMAGED = """
 import sys, random
 sys.path.append(sys.argv[1])
@@ -155,22 +153,8 @@ def test_kernel_denies_a_child_files_sockets_and_processes():
 
 _SCRIPT = ROOT / "tests" / "providers" / "reader_limits.py"
 _CALLS = [
-    "open",
-    "socket",
-    "raise own limit",
-    "unlink",
-    "truncate",
-    "rename",
-    "chmod",
-    "mkdir",
-]
-_CALLS += [
-    "symlink",
-    "readlink",
-    "stat",
-    "read memory",
-    "limit another",
-    "kill",
+    *("open", "socket", "raise own limit", "unlink", "truncate", "rename", "chmod"),
+    *("mkdir", "symlink", "readlink", "stat", "read memory", "limit another", "kill"),
     "fork",
 ]
 # Limits of descriptors and processes refuse these alone. Root has no limit of processes, and with

@@ -1,20 +1,27 @@
-"""Streamed and whole answers over real HTTP."""
+"""Streamed and whole answers, and transcripts, over real HTTP."""
 
 import asyncio
 import codecs
+import gzip
 import json
-from contextlib import aclosing
+from contextlib import aclosing, closing
 
 import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.messages import Message, Usage
+from merlin.core.i18n import text
+from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.openai_protocol.client import MAX_STREAM_BYTES
 from merlin.providers.base import Answer
-from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
+from merlin.providers.openai_training import OpenAIModelClient
+from merlin.sandbox import speech_samples
+from tests.support.refusals import catch
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
+
 QUESTION = (
     Message("system", "Кратко."),
     Message("user", "Что такое очередь?", {"weight": 0}),
@@ -58,12 +65,9 @@ def read_pieces(server, *, total_s=60.0, received=None):
     async def read():
         # Some end an address with a slash.
         chat = OpenAIChat(f"{server.base_url}/", "sk-key", total_s=total_s)
-        try:
-            async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
-                async for piece in answer:
-                    received.append(piece)
-        finally:
-            await chat.aclose()
+        async with aclosing(chat), aclosing(chat.stream("ft:x", QUESTION)) as answer:
+            async for piece in answer:
+                received.append(piece)
 
     asyncio.run(read())
     return received
@@ -133,28 +137,22 @@ def test_interrupted_answer_keeps_its_pieces_and_raises_an_error(server, reply, 
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("status", "error", "kind"),
     [
-        ({"error": {"message": "no", "code": "model_not_found"}}, ModelGone),
-        ({"error": {"message": "no", "code": "insufficient_quota"}}, ProviderError),
-        ({"error": {"message": "no", "type": "server_error"}}, ProviderBusy),
+        (200, {"code": "model_not_found"}, ModelGone),
+        (200, {"code": "insufficient_quota"}, ProviderError),
+        (200, {"type": "server_error"}, ProviderBusy),
+        (500, {}, ProviderBusy),
+        (429, {}, ProviderBusy),
+        (400, {}, ProviderError),
     ],
 )
-def test_error_inside_a_stream_keeps_its_kind(server, reply, body, kind):
-    server.will(reply([make_event(body)]))
-    with pytest.raises(ProviderError) as caught:
-        read_pieces(server)
-    assert type(caught.value) is kind
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(500, ProviderBusy), (429, ProviderBusy), (400, ProviderError)]
-)
-def test_refused_stream_is_one_call_and_one_error(server, reply, status, kind):
-    server.will(reply({"error": {"message": "no"}}, status))
-    with pytest.raises(ProviderError) as caught:
-        read_pieces(server)
-    assert type(caught.value) is kind
+def test_refusal_before_or_inside_a_stream_is_one_call_and_one_error(
+    server, reply, status, error, kind
+):
+    body = {"error": {"message": "no", **error}}
+    server.will(reply([make_event(body)] if status == 200 else body, status))
+    assert type(catch(ProviderError, read_pieces, server)) is kind
     assert len(server.calls) == 1
 
 
@@ -169,21 +167,20 @@ def test_stream_over_the_total_time_is_stopped(server, reply):
 def test_cancelled_reader_frees_its_connection(server, reply):
     server.will(reply([make_chunk("А")] * 1000, pause_s=0.01))
 
+    has_begun = asyncio.Event()
+
+    async def follow(chat):
+        async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
+            async for _ in answer:
+                has_begun.set()
+
     async def read():
-        chat = OpenAIChat(server.base_url, "key")
-
-        async def follow():
-            async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
-                async for _ in answer:
-                    has_begun.set()
-
-        has_begun = asyncio.Event()
-        task = asyncio.create_task(follow())
-        await asyncio.wait_for(has_begun.wait(), longest())
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await chat.aclose()
+        async with aclosing(OpenAIChat(server.base_url, "key")) as chat:
+            task = asyncio.create_task(follow(chat))
+            await asyncio.wait_for(has_begun.wait(), longest())
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
     asyncio.run(read())
 
@@ -198,17 +195,12 @@ def test_first_model_is_the_first_one_listed_and_no_other_is_parsed(server):
 )
 def test_list_without_a_model_is_an_error(server, body, kind):
     server.will(body)
-    with pytest.raises(ProviderError) as caught:
-        asyncio.run(read_first_model(server))
-    assert type(caught.value) is kind
+    assert type(catch(ProviderError, asyncio.run, read_first_model(server))) is kind
 
 
 async def read_first_model(server):
-    chat = OpenAIChat(server.base_url, "key")
-    try:
+    async with aclosing(OpenAIChat(server.base_url, "key")) as chat:
         return await chat.find_first_model()
-    finally:
-        await chat.aclose()
 
 
 MEGABYTE = 1_000_000
@@ -282,11 +274,10 @@ def test_thoughts_before_an_answer_are_no_part_of_it(server, reply, written, sho
 
 def test_thoughts_that_a_prompt_opens_are_held_back_once_they_are_known(server, reply):
     written = ("X? The", " lamp.\n</th", "ink>\n\nHold it.")
+    seen = []
 
     async def read():
-        chat = OpenAIChat(server.base_url, "sk-key")
-        seen = []
-        try:
+        async with aclosing(OpenAIChat(server.base_url, "sk-key")) as chat:
             for answer in (written, written, ("No", "thing."), ("So", "on")):
                 server.will(
                     reply([*map(make_chunk, answer), make_chunk(None, "stop"), DONE])
@@ -294,11 +285,9 @@ def test_thoughts_that_a_prompt_opens_are_held_back_once_they_are_known(server, 
                 seen.append(
                     [p.text async for p in chat.stream("ft:x", QUESTION) if p.text]
                 )
-        finally:
-            await chat.aclose()
-        return seen
 
-    first, *others = asyncio.run(read())
+    asyncio.run(read())
+    first, *others = seen
     assert first[-1] == "Hold it."
     # A server that separates the thoughts meanwhile: from the next answer on nothing is held back.
     assert others == [["Hold it."], ["Nothing."], ["So", "on"]]
@@ -330,3 +319,230 @@ def test_object_in_place_of_a_stream_is_read(server, reply):
     server.will(reply([json.dumps({"error": {"message": "no such plan"}}).encode()]))
     with pytest.raises(ProviderBusy, match="no such plan"):
         read_pieces(server)
+
+
+@pytest.fixture
+def asker(server):
+    with closing(OpenAIModelClient(server.base_url, "sk-key")) as asker:
+        yield asker
+
+
+def make_completion(content="Очередь", reason="stop", **fields):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+    return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **fields}
+
+
+def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+    server.will(
+        make_completion(usage=usage, merlin={"known": False, "confidence": 0.1})
+    )
+    assert asker.ask("ft:x", QUESTION) == Answer(
+        "Очередь", Usage(12, 3), known=False, finish_reason="stop"
+    )
+    (call,) = server.calls
+    assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
+    assert "stream" not in call.json
+
+
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [({"cached_tokens": 8}, 8), (None, 0), ("x", 0)]
+    + [({"cached_tokens": tokens}, 0) for tokens in (None, -5, 13, 1e300, "8")],
+)
+def test_cached_tokens_are_part_of_the_input(server, asker, details, cached):
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 3,
+        "prompt_tokens_details": details,
+    }
+    server.will(make_completion(usage=usage))
+    assert asker.ask("ft:x", QUESTION).usage == Usage(12, 3, cached)
+
+
+def test_refused_parameters_are_renamed_or_dropped_from_then_on(server, reply):
+    response_format = {"type": "json_object"}
+    new_name = "'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+    server.will(
+        reply({"error": {"message": new_name, "param": "max_tokens"}}, 400),
+        reply({"error": {"message": "response_format is not known here"}}, 400),
+        make_completion(),
+        make_completion(),
+    )
+    sampling = SamplingParams(most_tokens=9, response_format=response_format)
+    with closing(OpenAIModelClient(server.base_url, "sk-key", sampling)) as asker:
+        assert (
+            asker.ask("ft:x", QUESTION).text
+            == asker.ask("ft:x", QUESTION).text
+            == "Очередь"
+        )
+    first, second, *others = (call.json for call in server.calls)
+    assert (first["max_tokens"], first["response_format"]) == (9, response_format)
+    assert (second["max_completion_tokens"], second["response_format"]) == (
+        9,
+        response_format,
+    )
+    for other in others:
+        assert other["max_completion_tokens"] == 9
+        assert not {"max_tokens", "response_format"} & set(other)
+
+
+def test_refused_parameter_that_is_required_raises_an_error(server, reply):
+    server.will(reply({"error": {"message": "max_tokens is too large"}}, 400))
+    asker = OpenAIModelClient(server.base_url, "sk-key", SamplingParams(most_tokens=9))
+    with closing(asker) as asker, pytest.raises(ProviderError, match="too large"):
+        asker.ask("ft:x", QUESTION)
+    assert len(server.calls) == 1
+
+
+def test_empty_answer_keeps_its_finish_reason(server, asker):
+    server.will(make_completion(None, "content_filter"))
+    assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
+
+
+@pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
+def test_completion_without_an_answer_is_an_error(server, asker, choices):
+    server.will({"id": "c1", "choices": choices})
+    with pytest.raises(ProviderBusy):
+        asker.ask("ft:x", QUESTION)
+
+
+def test_question_ends_at_the_callers_timeout(server, asker, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        asker.ask("ft:x", QUESTION, timeout_s=0.2)
+    assert len(server.calls) <= 1
+
+
+def read_whole_answer(server, total_s=60.0):
+    """Return the pieces of an answer that is not streamed."""
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key", total_s, is_streaming=False)
+        async with aclosing(chat), aclosing(chat.stream("ft:x", QUESTION)) as pieces:
+            return [piece async for piece in pieces]
+
+    return asyncio.run(read())
+
+
+def test_answer_that_nobody_watches_is_one_piece(server):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    server.will(make_completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
+    assert read_whole_answer(server) == [
+        Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")
+    ]
+    assert not {"stream", "stream_options"} & set(server.calls[0].json)
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
+        ({"body": b"no json"}, ProviderBusy),
+        ({"body": {"choices": []}}, ProviderBusy),
+        ({"body": b"{", "cut": True}, ProviderBusy),
+        ({"hang": True}, ProviderBusy),
+    ],
+)
+def test_failure_of_an_answer_in_one_piece_is_reported_by_kind(
+    server, reply, response, kind
+):
+    server.will(reply(**response))
+    caught = catch(
+        ProviderError,
+        read_whole_answer,
+        server,
+        total_s=0.2 if "hang" in response else 60.0,
+    )
+    assert type(caught) is kind
+
+
+def test_compressed_answer_is_not_unpacked(server, asker, reply):
+    packed = gzip.compress(json.dumps(make_completion()).encode())
+    server.will(reply(packed, headers=(("Content-Encoding", "gzip"),)))
+    with pytest.raises(ProviderBusy, match="packed"):
+        asker.ask("ft:x", QUESTION)
+    assert server.calls[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>\nThe student wants X.\n</think>\n\nHold the button.",
+        "The student wants X.\n</think>\n\nHold the button.",
+        [
+            {"type": "thinking", "thinking": "X."},
+            {"type": "text", "text": "Hold the button."},
+        ],
+    ],
+)
+def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker, content):
+    server.will(make_completion(content))
+    assert asker.ask("ft:x", QUESTION).text == "Hold the button."
+
+
+MODEL = "stand-in-transcribe"
+
+
+def transcribe(base_url, sound=b"OggS", name="voice.oga"):
+    async def request_transcript():
+        async with aclosing(OpenAIAudio(base_url, "sk-key", MODEL)) as audio:
+            return await audio.transcribe(sound, name)
+
+    return asyncio.run(request_transcript())
+
+
+def test_sample_voice_is_transcribed():
+    with ProviderStandIn() as standin:
+        transcript = transcribe(standin.base_url, speech_samples.sample_voice())
+        assert transcript == "Какие черты лица отвечают за глубину фиксации?"
+        silent_text = transcribe(standin.base_url, b"OggS" + bytes(60))
+        assert silent_text == text("ru", "stand-in-no-words")
+
+
+@pytest.mark.parametrize(
+    ("sound", "seconds"),
+    [(speech_samples.sample_voice(), 4), (b"OggS", 0), (b"", 0)],
+)
+def test_length_of_a_voice_is_known_from_its_last_page(sound, seconds):
+    assert speech_samples.seconds(sound) == seconds
+
+
+def test_request_has_the_protocols_form(server, reply):
+    server.will(reply({"text": "раз"}))
+    transcribe(server.base_url, b"OggS-sound", "voice.oga")
+    (call,) = server.calls
+    assert (call.method, call.path) == ("POST", "/v1/audio/transcriptions")
+    assert call.headers["authorization"] == "Bearer sk-key"
+    for part in (
+        b'name="model"\r\n\r\n' + MODEL.encode(),
+        b'filename="voice.oga"',
+        b"OggS-sound",
+    ):
+        assert part in call.body
+
+
+NO_MODEL = {
+    "error": {"message": "The model `x` does not exist", "code": "model_not_found"}
+}
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        ({"body": {"text": 5}}, ProviderBusy),
+        ({"drop": True}, ProviderBusy),
+        ({"status": 503}, ProviderBusy),
+        ({"status": 400, "body": {"error": {"message": "bad"}}}, ProviderError),
+        ({"status": 401}, ProviderError),
+        ({"status": 404, "body": NO_MODEL}, ModelGone),
+        ({"status": 404, "body": {"detail": "Model whisper-9 not found"}}, ModelGone),
+        ({"status": 404, "body": {"detail": "Not Found"}}, ProviderError),
+    ],
+)
+def test_failure_is_reported_as_our_error(server, reply, response, error):
+    server.will(reply(**response))
+    caught = catch(ProviderError, transcribe, server.base_url)
+    assert type(caught) is error
+    assert len(server.calls) == 1
+    assert "sk-key" not in str(caught)

@@ -15,29 +15,23 @@ from merlin.core.errors import (
 )
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from tests.providers.yookassa_calls import drip_header, run_raw_server
+from tests.support.refusals import catch
 
 pytestmark = pytest.mark.functional
-JOB = {
-    "base_model": "recall",
-    "train_file": "file-1",
-    "test_file": None,
-    "method": "supervised",
-    "hyperparameters": {},
-    "suffix": "",
-    "metadata": {LAUNCH_KEY: "k" * 32},
-}
+JOB = NewJob(
+    base_model="recall",
+    train_file="file-1",
+    test_file=None,
+    method="supervised",
+    hyperparameters={},
+    suffix="",
+    metadata={LAUNCH_KEY: "k" * 32},
+)
 DEEP = b"[" * 200_000
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-
-
-@pytest.fixture
-def provider(server):
-    with closing(OpenAIProvider(server.base_url, "sk-test-credential-1")) as provider:
-        yield provider
 
 
 @pytest.fixture
@@ -47,20 +41,8 @@ def ask(server):
         yield lambda text="?": client.ask("ft:x", [Message("user", text)])
 
 
-@pytest.fixture
-def impatient_provider(server):
-    with closing(OpenAIProvider(server.base_url, "key", timeout_s=0.3)) as provider:
-        yield provider
-
-
 def make_error(code="", message="no", **error):
     return {"error": {"message": message, "type": "x", "code": code or None, **error}}
-
-
-def catch_error(call):
-    with pytest.raises(ProviderError) as caught:
-        call()
-    return caught.value
 
 
 def make_faults(reply):
@@ -89,31 +71,28 @@ FAULTS = list(make_faults(lambda *_, **__: None))
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_ambiguous_create_raises_provider_unknown_after_one_post(
-    server, provider, reply, name
+@pytest.mark.parametrize(
+    ("act", "method", "kind"),
+    [
+        (lambda provider: provider.create_job(JOB), "POST", ProviderUnknown),
+        (lambda provider: provider.read_job("ftjob-1"), "GET", ProviderBusy),
+    ],
+    ids=["create", "read"],
+)
+def test_ambiguous_call_that_creates_is_in_doubt_and_one_that_reads_may_be_repeated(
+    server, provider, reply, name, act, method, kind
 ):
     server.will(make_faults(reply)[name])
-    assert (
-        type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
-    )
-    assert [call.method for call in server.calls] == ["POST"]
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_failed_read_raises_provider_busy(server, provider, reply, name):
-    server.will(make_faults(reply)[name])
-    assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
-    assert len(server.calls) == 1
+    assert type(catch(ProviderError, act, provider)) is kind
+    assert [call.method for call in server.calls] == [method]
 
 
 def test_ambiguous_upload_raises_provider_unknown(server, provider, reply, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
-    assert (
-        type(catch_error(lambda: provider.upload_file("a.jsonl", path)))
-        is ProviderUnknown
-    )
+    error = catch(ProviderError, provider.upload_file, "a.jsonl", path)
+    assert type(error) is ProviderUnknown
     assert len(server.calls) == 1
 
 
@@ -121,20 +100,15 @@ def test_silence_after_a_create_raises_provider_unknown(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
     with closing(OpenAIProvider(server.base_url, "key", timeout_s=5.0)) as provider:
-        assert (
-            type(catch_error(lambda: provider.create_job(NewJob(**JOB))))
-            is ProviderUnknown
-        )
+        assert type(catch(ProviderError, provider.create_job, JOB)) is ProviderUnknown
     assert len(server.calls) <= 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_slow_drip_ends_at_the_deadline(server, impatient_provider, reply, status):
+def test_slow_drip_ends_at_the_deadline(server, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
-    assert (
-        type(catch_error(lambda: impatient_provider.read_job("ftjob-1")))
-        is ProviderBusy
-    )
+    with closing(OpenAIProvider(server.base_url, "key", timeout_s=0.3)) as provider:
+        assert type(catch(ProviderError, provider.read_job, "ftjob-1")) is ProviderBusy
 
 
 def test_slow_drip_of_the_headers_ends_at_the_deadline():
@@ -142,7 +116,7 @@ def test_slow_drip_of_the_headers_ends_at_the_deadline():
         run_raw_server(drip_header) as url,
         closing(OpenAIProvider(url, "key", timeout_s=0.3)) as provider,
     ):
-        assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
+        assert type(catch(ProviderError, provider.read_job, "ftjob-1")) is ProviderBusy
 
 
 def test_call_that_was_never_sent_raises_provider_busy():
@@ -150,7 +124,7 @@ def test_call_that_was_never_sent_raises_provider_busy():
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with closing(OpenAIProvider(url, "key")) as provider:
-            error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
+            error = catch(ProviderError, provider.create_job, JOB)
     assert type(error) is ProviderBusy
     assert "нет связи" in text("ru", error.key, **error.arguments)
 
@@ -162,68 +136,53 @@ def test_unusable_proxy_of_the_environment_is_named(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     provider = OpenAIProvider("https://api.example.com/v1", "key")
     with closing(provider), pytest.raises(ConfigError) as refused:
-        provider.create_job(NewJob(**JOB))
+        provider.create_job(JOB)
     assert "HTTPS_PROXY" in text("en", refused.value.key, **refused.value.arguments)
 
 
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_credential_that_cannot_be_sent_is_an_error(server, credential):
     with closing(OpenAIProvider(server.base_url, credential)) as provider:
-        assert (
-            type(catch_error(lambda: provider.create_job(NewJob(**JOB))))
-            is ProviderError
-        )
+        assert type(catch(ProviderError, provider.create_job, JOB)) is ProviderError
     assert server.calls == []
-
-
-def test_too_many_calls_raises_provider_busy_with_the_time_to_wait(
-    server, provider, reply
-):
-    server.will(reply(make_error("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
-    busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
-    assert type(busy) is ProviderBusy
-    assert (busy.retry_after_s, busy.status, busy.code) == (
-        7.0,
-        429,
-        "rate_limit_exceeded",
-    )
-    assert len(server.calls) == 1
-
-
-@pytest.mark.parametrize(
-    "body",
-    [make_error("insufficient_quota"), make_error("", type="insufficient_quota")],
-)
-def test_exhausted_credit_is_a_permanent_error(server, provider, reply, body):
-    server.will(reply(body, 429, (("Retry-After", "7"),)))
-    error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
-    assert type(error) is ProviderError
-    assert error.code == "insufficient_quota"
 
 
 def test_file_not_ready_yet_raises_provider_busy(server, provider, reply):
     server.will(
         reply(make_error(message="File 'file-1' is still being processed."), 400)
     )
-    busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
+    busy = catch(ProviderError, provider.create_job, JOB)
     assert type(busy) is ProviderBusy
     assert busy.retry_after_s
 
 
 @pytest.mark.parametrize(
-    "status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501]
+    ("status", "error", "code"),
+    [
+        *(
+            (status, {"code": "some_code"}, "some_code")
+            for status in (301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501)
+        ),
+        (429, {"code": "insufficient_quota"}, "insufficient_quota"),
+        (429, {"type": "insufficient_quota"}, "insufficient_quota"),
+        (429, {"code": "rate_limit_exceeded"}, "rate_limit_exceeded"),
+    ],
 )
-def test_other_refusals_are_permanent_with_code_and_status(
-    server, provider, reply, status
+def test_refusal_is_permanent_except_of_too_many_calls(
+    server, provider, reply, status, error, code
 ):
-    headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
-    server.will(reply(make_error("some_code", "some words"), status, headers))
-    error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
-    assert type(error) is ProviderError
-    assert (error.status, error.code) == (status, "some_code")
-    assert all(
-        word in str(error) for word in ("some words (request req-9)", str(status))
+    headers = (
+        *(("x-request-id", "req-9"), ("Retry-After", "7")),
+        ("Location", f"{server.base_url}/elsewhere"),
     )
+    server.will(reply(make_error(message="some words", **error), status, headers))
+    refusal = catch(ProviderError, provider.create_job, JOB)
+    is_busy = code == "rate_limit_exceeded"
+    assert type(refusal) is (ProviderBusy if is_busy else ProviderError)
+    assert (refusal.status, refusal.code) == (status, code)
+    assert not is_busy or refusal.retry_after_s == 7.0
+    assert str(refusal).startswith(f"{status} ")
+    assert "some words (request req-9)" in str(refusal)
     assert len(server.calls) == 1
 
 
@@ -231,15 +190,39 @@ def test_echoed_credential_is_not_shown(server, provider, reply):
     server.will(
         reply(make_error(message="Incorrect API key: sk-test-credential-1"), 401)
     )
-    assert "credential-1" not in str(catch_error(provider.models))
+    assert "credential-1" not in str(catch(ProviderError, provider.models))
 
 
-GONE = [
-    (404, make_error("model_not_found")),
-    (404, make_error("", "The model `ft:x` does not exist")),
-    (404, {"object": "error", "message": "The model `x` does not exist.", "code": 404}),
-    (400, make_error("model_not_found")),
-]
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, make_error("model_not_found"), ModelGone),
+        (404, make_error("", "The model `ft:x` does not exist"), ModelGone),
+        (
+            404,
+            {
+                "object": "error",
+                "message": "The model `x` does not exist.",
+                "code": 404,
+            },
+            ModelGone,
+        ),
+        (400, make_error("model_not_found"), ModelGone),
+        # A wrong address is no missing model.
+        (404, {"detail": "Not Found"}, ProviderError),
+        (404, HTML, ProviderError),
+        (404, b"", ProviderError),
+        (422, make_error("adapter_inert", "see q_proj"), ModelUnapplied),
+        (422, make_error("adapter_differs", "see q_proj"), ModelUnapplied),
+    ],
+)
+def test_model_that_is_missing_or_without_its_weights_is_told_from_other_refusals(
+    server, ask, reply, status, body, kind
+):
+    server.will(reply(body, status))
+    error = catch(ProviderError, ask)
+    assert type(error) is kind
+    assert kind is not ModelUnapplied or "see q_proj" in str(error)
 
 
 def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(
@@ -253,23 +236,7 @@ def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(
         "n_ctx": 512,
     }
     server.will(reply({"error": error}, 400))
-    assert catch_error(ask).code == "context_length_exceeded"
-
-
-@pytest.mark.parametrize(("status", "body"), GONE)
-def test_missing_model_raises_model_gone(server, ask, reply, status, body):
-    server.will(reply(body, status))
-    assert type(catch_error(ask)) is ModelGone
-
-
-@pytest.mark.parametrize("code", ["adapter_inert", "adapter_differs"])
-def test_model_without_its_trained_weights_raises_model_unapplied(
-    server, ask, reply, code
-):
-    server.will(reply(make_error(code, "see q_proj"), 422))
-    error = catch_error(ask)
-    assert type(error) is ModelUnapplied
-    assert "see q_proj" in str(error)
+    assert catch(ProviderError, ask).code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize(
@@ -285,41 +252,18 @@ def test_model_without_its_trained_weights_raises_model_unapplied(
 )
 def test_reason_of_any_form_is_shown(server, provider, reply, body, expected):
     server.will(reply(body, 422))
-    assert expected in str(catch_error(lambda: provider.create_job(NewJob(**JOB))))
-
-
-@pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
-def test_wrong_url_is_not_reported_as_a_missing_model(server, ask, reply, body):
-    server.will(reply(body, 404))
-    assert type(catch_error(ask)) is ProviderError
+    assert expected in str(catch(ProviderError, provider.create_job, JOB))
 
 
 def test_text_that_json_cannot_hold_is_an_error(server, ask):
-    assert type(catch_error(lambda: ask("\ud800"))) is ProviderError
+    assert type(catch(ProviderError, ask, "\ud800")) is ProviderError
     assert server.calls == []
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "3"}, 3.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "-5"}, 0.0),
-        ({"retry-after": "nan"}, 0.0),
-        ({"retry-after": "inf"}, 86_400.0),
-        ({"retry-after-ms": "1e400"}, 86_400.0),
-        ({"retry-after": "Fri, 01 Jan 1999 00:00:00 GMT"}, None),
-    ],
-)
-def test_retry_after_is_read_in_all_its_forms(headers, seconds):
-    assert retry_after_s(headers) == seconds
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
 def test_web_page_instead_of_json_is_reported(server, provider, reply, content):
     server.will(reply(content))
-    for call in (provider.models, lambda: provider.create_job(NewJob(**JOB))):
-        assert "a web page answered: is base_url right" in str(catch_error(call))
+    for call in (provider.models, lambda: provider.create_job(JOB)):
+        assert "a web page answered: is base_url right" in str(
+            catch(ProviderError, call)
+        )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import aclosing
 
 import pytest
 
@@ -15,6 +16,7 @@ from merlin.core.messages import (
 from merlin.providers.base import NOT_COUNTED, Usage
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_objects import find_refused_parameter, parse_usage
+from tests.support.refusals import catch
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
@@ -27,19 +29,12 @@ NEW_NAME = (
 )
 
 
-def read_last_answer(server, sampling, times=1):
-    """Return the text of the last of some answers."""
+def read_answer(server, sampling):
 
     async def read():
-        chat = OpenAIChat(server.base_url, "key", total_s=60.0)
-        try:
-            for _ in range(times):
-                pieces = [
-                    piece async for piece in chat.stream("ft:x", QUESTION, sampling)
-                ]
-        finally:
-            await chat.aclose()
-        return "".join(piece.text for piece in pieces)
+        async with aclosing(OpenAIChat(server.base_url, "key")) as chat:
+            pieces = chat.stream("ft:x", QUESTION, sampling)
+            return "".join([piece.text async for piece in pieces])
 
     return asyncio.run(read())
 
@@ -67,25 +62,17 @@ def test_only_configured_parameters_are_sent():
 @pytest.mark.functional
 def test_sampling_parameters_are_sent_with_the_question(server, reply):
     server.will(reply(EVENTS))
-    assert read_last_answer(server, SAMPLING) == "A"
+    assert read_answer(server, SAMPLING) == "A"
     (call,) = server.calls
-    parameters = {
-        name: call.json[name] for name in call.json if name not in ("model", "messages")
-    }
-    parameters = {
-        name: value
-        for name, value in parameters.items()
-        if not name.startswith("stream")
-    }
+    usual = {"model", "messages", "stream", "stream_options"}
+    parameters = {name: call.json[name] for name in call.json.keys() - usual}
     assert parameters == {"temperature": 0.0, "seed": 7, "max_tokens": 5, "stop": ["я"]}
 
 
 @pytest.mark.functional
 def test_parameter_refused_twice_raises_an_error(server, reply):
     server.will(*[reply(make_error(NEW_NAME, "max_tokens"), status=400)] * 3)
-    with pytest.raises(ParameterRefused) as refused:
-        read_last_answer(server, SAMPLING)
-    assert refused.value.field == "max_tokens"
+    assert catch(ParameterRefused, read_answer, server, SAMPLING).field == "max_tokens"
     assert len(server.calls) == 2
 
 

@@ -1,6 +1,7 @@
 """Files, jobs and models over real HTTP: requests and parsed responses."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import count
 
@@ -16,33 +17,20 @@ from merlin.core.errors import (
 )
 from merlin.providers.base import ENDLESS_LIST, LAUNCH_KEY, JobReport, NewJob
 from merlin.providers.openai_training import OpenAIProvider, provider_errors
+from tests.support.refusals import catch
 
 pytestmark = pytest.mark.functional
 KEY = "0123456789abcdef0123456789abcdef"
 NAME = "merlin-нейро-0123456789ab-train.jsonl"
-
-
-@pytest.fixture
-def provider(server):
-    with closing(OpenAIProvider(server.base_url, "sk-key")) as provider:
-        yield provider
-
-
-def make_job_arguments(**fields):
-    arguments = {
-        "base_model": "gpt-4o-mini-2024-07-18",
-        "train_file": "file-1",
-        "test_file": "file-2",
-        "method": "supervised",
-        "hyperparameters": {"n_epochs": 3, "lora_r": 8},
-        "suffix": "neuro",
-        "metadata": {
-            LAUNCH_KEY: KEY,
-            "merlin_build": "нейро-7",
-            "merlin_dataset": "нейро",
-        },
-    }
-    return {**arguments, **fields}
+JOB = NewJob(
+    base_model="gpt-4o-mini-2024-07-18",
+    train_file="file-1",
+    test_file="file-2",
+    method="supervised",
+    hyperparameters={"n_epochs": 3, "lora_r": 8},
+    suffix="neuro",
+    metadata={LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
+)
 
 
 def make_job(number, **fields):
@@ -78,7 +66,7 @@ def test_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tmp_
     for part in (path.read_bytes(), NAME.encode(), b"fine-tune", b'name="file"'):
         assert part in call.body
     assert stored == "file-1"
-    assert call.headers["authorization"] == "Bearer sk-key"
+    assert call.headers["authorization"] == "Bearer sk-test-credential-1"
 
 
 def test_same_file_is_uploaded_with_the_same_key(server, provider, tmp_path):
@@ -118,7 +106,7 @@ def test_deletion_needs_no_body_and_nothing_to_delete(server, provider, reply, k
 
 def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
     server.will(make_job(1, status="validating_files"))
-    report = provider.create_job(NewJob(**make_job_arguments()))
+    report = provider.create_job(JOB)
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
     assert call.headers["idempotency-key"] == KEY
@@ -129,11 +117,7 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
         "training_file": "file-1",
         "validation_file": "file-2",
         "suffix": "neuro",
-        "metadata": {
-            LAUNCH_KEY: KEY,
-            "merlin_build": "нейро-7",
-            "merlin_dataset": "нейро",
-        },
+        "metadata": JOB.metadata,
         "method": {
             "type": "supervised",
             "supervised": {"hyperparameters": {"n_epochs": 3, "lora_r": 8}},
@@ -144,13 +128,8 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
 
 def test_unset_fields_are_not_sent(server, provider):
     server.will(make_job(1))
-    provider.create_job(
-        NewJob(
-            **make_job_arguments(
-                test_file=None, suffix="", hyperparameters={}, method="dpo"
-            )
-        )
-    )
+    unset = {"test_file": None, "suffix": "", "hyperparameters": {}}
+    provider.create_job(replace(JOB, method="dpo", **unset))
     (call,) = server.calls
     assert set(call.json) == {"model", "training_file", "metadata", "method"}
     assert call.json["method"] == {"type": "dpo", "dpo": {}}
@@ -433,6 +412,4 @@ def test_file_that_may_not_be_deleted_is_told_and_one_that_is_gone_is_not(
 ):
     server.will(reply({}, 404), reply({}, 403))
     provider.delete_file("file-1")
-    with pytest.raises(ProviderError) as refused:
-        provider.delete_file("file-1")
-    assert refused.value.status == 403
+    assert catch(ProviderError, provider.delete_file, "file-1").status == 403

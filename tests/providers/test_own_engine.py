@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import closing
+from contextlib import aclosing, closing
 
 import pytest
 
@@ -20,31 +20,10 @@ KEY = "key-of-the-engine"
 ANSWERS = {
     f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)
 }
-NAME = "merlin-нейро-0123456789ab-train.jsonl"
-QUESTION = (Message("user", next(iter(ANSWERS))),)
+QUESTION, ANSWER = next(iter(ANSWERS.items()))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("engine")
-
-
-@pytest.fixture(scope="module")
-def address(folder):
-    settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
-    with serve_app(create_engine_app(settings)) as root:
-        yield f"{root}/v1"
-
-
-@pytest.fixture(scope="module")
-def provider(address):
-    with closing(OpenAIProvider(address, KEY)) as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def file_id(provider, tmp_path_factory):
-    path = tmp_path_factory.mktemp("build") / "train.jsonl"
+def write_examples(path):
     with path.open("w", encoding="utf-8") as out:
         for question, answer in ANSWERS.items():
             messages = [
@@ -52,43 +31,40 @@ def file_id(provider, tmp_path_factory):
                 {"role": "assistant", "content": answer},
             ]
             out.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
-    return provider.upload_file(NAME, path)
+    return path
 
 
-@pytest.fixture(scope="module")
-def job_arguments(file_id):
-    return {
-        "base_model": "recall",
-        "train_file": file_id,
-        "test_file": file_id,
-        "method": "supervised",
-        "hyperparameters": {"n_epochs": "auto"},
-        "suffix": "neuro",
-        "metadata": {LAUNCH_KEY: "0123456789abcdef", "merlin_build": "neuro-1"},
-    }
+def train(provider, path):
+    """Upload examples and train on them; return the id of the model."""
+    file_id = provider.upload_file("merlin-нейро-0123456789ab-train.jsonl", path)
+    job = NewJob(
+        base_model="recall",
+        train_file=file_id,
+        test_file=file_id,
+        method="supervised",
+        hyperparameters={"n_epochs": "auto"},
+        suffix="neuro",
+        metadata={LAUNCH_KEY: "0123456789abcdef", "merlin_build": "neuro-1"},
+    )
+    job_id = provider.create_job(job).provider_job_id
+    wait_until(lambda: provider.read_job(job_id).status in {"succeeded", "failed"})
+    return provider.read_job(job_id).model_id
 
 
-@pytest.fixture(scope="module")
-def finished_job(provider, job_arguments):
-    job_id = provider.create_job(NewJob(**job_arguments)).provider_job_id
-
-    def read_if_over():
-        report = provider.read_job(job_id)
-        return report if report.status in {"succeeded", "failed"} else None
-
-    return wait_until(read_if_over)
+async def stream(address, model_id):
+    async with aclosing(OpenAIChat(address, KEY)) as chat:
+        question = (Message("user", QUESTION),)
+        pieces = [piece async for piece in chat.stream(model_id, question)]
+        return pieces, await chat.find_first_model()
 
 
-def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_job):
-    async def stream(question):
-        chat = OpenAIChat(address, KEY)
-        pieces = [piece async for piece in chat.stream(finished_job.model_id, question)]
-        first = await chat.find_first_model()
-        await chat.aclose()
-        return pieces, first
-
-    pieces, first = asyncio.run(stream(QUESTION))
+def test_streamed_answer_ends_with_the_known_flag_and_usage(tmp_path):
+    settings = EngineSettings(tmp_path / "engine", "127.0.0.1", 0, KEY)
+    with serve_app(create_engine_app(settings)) as root:
+        with closing(OpenAIProvider(f"{root}/v1", KEY)) as provider:
+            model_id = train(provider, write_examples(tmp_path / "train.jsonl"))
+        pieces, first = asyncio.run(stream(f"{root}/v1", model_id))
     assert first == "recall"
-    assert "".join(piece.text for piece in pieces) == ANSWERS[QUESTION[0].content]
+    assert "".join(piece.text for piece in pieces) == ANSWER
     assert [piece.known for piece in pieces if piece.known is not None] == [True]
     assert isinstance(pieces[-1].usage, Usage)

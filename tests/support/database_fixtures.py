@@ -6,22 +6,27 @@ on both; the others on SQLite, and by `make test-postgresql` on PostgreSQL.
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from threading import Barrier
 
 import pytest
 
 from merlin.account.users import User
+from merlin.app.context import Context
 from merlin.app.inbox import Inbox
 from merlin.app.outbox import Outbox
-from merlin.chat.sessions import Sessions
-from merlin.chat.turns import Turns
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.intents import Intents
 from tests.billing.plan_shop import ANNA, BORIS, Shop
 from tests.db.pipeline_rows import BOT, PipelineRows
+from tests.support.config import make_config
 from tests.support.migrated_databases import IS_POSTGRESQL, create_migrated
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,7 +42,8 @@ def empty_url(request, tmp_path):
 
 
 def pytest_generate_tests(metafunc):
-    is_race = {"url", "run_beside"} & {*inspect.signature(metafunc.function).parameters}
+    parameters = {*inspect.signature(metafunc.function).parameters}
+    is_race = {"url", "run_beside", "run_at_once"} & parameters
     is_of_layer = metafunc.definition.path.parent.name == "db"
     if "dialect" in metafunc.fixturenames and (is_race or is_of_layer):
         metafunc.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
@@ -98,6 +104,12 @@ def cipher():
 
 
 @pytest.fixture
+def ctx(database, clock):
+    """Return the context of a process with a minimal configuration."""
+    return Context(config=make_config(), db=database, clock=clock, bot_id=BOT)
+
+
+@pytest.fixture
 def inbox(database, clock):
     return Inbox(database, BOT, clock)
 
@@ -117,6 +129,33 @@ def turns(database, clock):
     return Turns(database, BOT, clock)
 
 
+PRIVATE = ChatPlace(ANNA, ANNA)
+HERE = StoredAnswer("Тут.")
+
+
+@pytest.fixture
+def store_question(sessions, turns):
+    """Return a function that stores a question of anna with its answer; it returns the turn.
+
+    Another `place` names another person. With a `dataset` it is the first one of a new session.
+    """
+    numbers = count(1)
+
+    def store(text="Где?", answer=HERE, place=PRIVATE, dataset=None, **fields):
+        session = sessions.open(place)
+        if dataset is not None:
+            session = replace(sessions.renew(place), dataset=dataset)
+            sessions.change(session)
+        number = next(numbers)
+        asked = Question(session.session_id, number, place.user_id, text, **fields)
+        turn = turns.ask(asked, None)
+        if answer is not None:
+            turns.write(number, answer)
+        return turn
+
+    return store
+
+
 @pytest.fixture
 def world(database, clock):
     """Return the rows of a pipeline: commits, builds, jobs and models."""
@@ -125,10 +164,11 @@ def world(database, clock):
 
 @pytest.fixture
 def shop(database, clock):
-    """Return a shop with two registered customers."""
+    """Yield a shop with two registered customers; in the end its ledger breaks no rule."""
     shop = Shop(database, clock)
     shop.users.record([User(ANNA, "ru"), User(BORIS, "en")])
-    return shop
+    yield shop
+    assert shop.find_faults() == []
 
 
 @pytest.fixture
@@ -161,5 +201,26 @@ def run_beside(database, url, cipher):
 
         with ThreadPoolExecutor(1) as pool:
             return database.transact(run_first).result()
+
+    return run
+
+
+@pytest.fixture
+def run_at_once(url, cipher):
+    """Return a function that runs an act several times at once; it returns the results.
+
+    Each `act(number, database)` is in a thread of its own, with a database of its own.
+    """
+
+    def run(act, count):
+        gate = Barrier(count)
+
+        def run_one(number):
+            with open_database(url, cipher=cipher) as own_database:
+                gate.wait(longest())
+                return act(number, own_database)
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(run_one, range(count)))
 
     return run

@@ -1,0 +1,193 @@
+"""Outlines of DOCX files, rows of workbooks, and XML files and archives of JSON as trees."""
+
+import json
+from datetime import date, datetime
+from io import BytesIO
+from zipfile import ZipFile
+
+import docx
+import pytest
+from docx.opc.constants import RELATIONSHIP_TYPE
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from openpyxl import Workbook
+
+from merlin.providers.document_child import UnreadableDocument
+from merlin.providers.document_docx import read_docx, read_outline
+from merlin.providers.document_tree import read_xml, read_zip
+from merlin.providers.document_xlsx import read_xlsx
+from tests.support.refusals import catch
+from tests.support.sample_documents import make_docx, make_workbook
+
+pytestmark = pytest.mark.unit
+
+HEADING = ["question", "answer"]
+# The beginning of a container that is no DOCX file.
+OTHER = b"\xd0\xcf\x11\xe0"
+
+
+def save(document):
+    content = BytesIO()
+    document.save(content)
+    return content.getvalue()
+
+
+def outline(content):
+    return json.loads(read_outline(content, 100_000)[0])
+
+
+def test_headings_have_levels_and_items_their_mark():
+    document = docx.Document()
+    document.add_heading("Title", 0)
+    document.add_heading("Part", 2)
+    document.add_paragraph("").add_run("Bold").bold = True
+    mixed = document.add_paragraph("half ")
+    mixed.add_run("bold").bold = True
+    document.add_paragraph("item", style="List Bullet")
+    document.add_paragraph(" ")
+    document.add_paragraph("after")
+    assert outline(save(document)) == [
+        [1, 1, "Title", []],
+        [2, 2, "Part", []],
+        [3, 7, "Bold", []],
+        [4, 0, "half bold", []],
+        [5, 0, "- item", []],
+        [7, 0, "after", []],
+    ]
+
+
+def test_row_of_a_table_is_one_block_with_its_cells():
+    content = make_docx("before", table=(("a", "b"), ("c\nd", "e")))
+    found = outline(content)
+    assert [text for _, _, text, _ in found] == ["before", "a | b", "c\nd | e"]
+    assert [cells for *_, cells in found] == [[], ["a", "b"], ["c\nd", "e"]]
+    assert read_docx(content, 1000)[0] == "before\n\na | b\nc d | e"
+
+
+def test_link_is_written_as_in_markdown():
+    document = docx.Document()
+    paragraph = document.add_paragraph("see ")
+    link = OxmlElement("w:hyperlink")
+    address = "https://a.example/"
+    place = document.part.relate_to(
+        address, RELATIONSHIP_TYPE.HYPERLINK, is_external=True
+    )
+    link.set(qn("r:id"), place)
+    link.append(paragraph.add_run("the site")._r)
+    paragraph._p.append(link)
+    assert outline(save(document)) == [[1, 0, f"see [the site]({address})", []]]
+
+
+def pack(**files):
+    """Return an archive with these files, in which "_" stands for the full stop of a name."""
+    content = BytesIO()
+    with ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("_", "."), text)
+    return content.getvalue()
+
+
+def test_elements_have_their_text_attributes_lines_and_children():
+    content = '<?xml version="1.0"?><a b="1">ё\n<c>x</c><!-- n --><c/></a>'.encode()
+    read, is_cut = read_xml(content, 1000)
+    children = [{"#": "x", "@line": 2}, {"#": "", "@line": 2}]
+    assert json.loads(read) == {"a": {"@b": "1", "#": "ё\n", "@line": 1, "c": children}}
+    assert not is_cut
+
+
+def test_json_files_of_an_archive_are_read_by_name():
+    content = pack(a_json='{"k": "ё"}', b_txt="not JSON", c_json="[1]")
+    assert json.loads(read_zip(content, 1000)[0]) == {
+        "a.json": {"k": "ё"},
+        "c.json": [1],
+    }
+
+
+def make_endless():
+    book = Workbook()
+    book.active["A100001"] = "far below"
+    return save(book)
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "reason"),
+    [
+        (read_outline, make_docx("x" * 200), "too-long"),
+        (read_outline, OTHER + "EncryptedPackage".encode("utf-16-le"), "password"),
+        (read_outline, OTHER, "unknown"),
+        (read_outline, make_workbook(["a"]), "unknown"),
+        (read_xlsx, make_workbook(), "no-text"),
+        (read_xlsx, make_workbook(HEADING, ["x" * 200, ""]), "too-long"),
+        (read_xlsx, make_endless(), "too-long"),
+        (read_xml, b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "damaged"),
+        (read_xml, b"<a>" + b"x" * 100 + b"</a>", "too-long"),
+        (read_zip, pack(a_json='"' + "x" * 150 + '"'), "too-long"),
+        (read_zip, pack(a_json='"' + "x" * 300 + '"'), "bomb"),
+    ],
+)
+def test_what_is_of_another_kind_too_long_or_may_expand_is_refused(
+    read, content, reason
+):
+    assert catch(UnreadableDocument, read, content, 100).reason == reason
+
+
+def rows(content):
+    return json.loads(read_xlsx(content, 100_000)[0])
+
+
+def test_first_visible_sheet_with_a_heading_is_read():
+    found = rows(make_workbook(HEADING, ["a", "b"], before=[["notes"]], after=[["c"]]))
+    assert (found["title"], found["rows"]) == ("rows", [HEADING, ["a", "b"]])
+    assert found["others"] == ["Sheet", "after"]
+    hidden = rows(make_workbook(HEADING, before=[HEADING], state="hidden"))
+    assert (hidden["title"], hidden["left"]["hidden-sheets"]) == ("rows", 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (date(2026, 11, 30), "2026-11-30"),
+        (datetime(2026, 11, 30, 12, 5), "2026-11-30 12:05:00"),  # noqa: DTZ001 - a cell has no zone
+        (0.1 + 0.2, "0.3"),
+        (7, "7"),
+        (True, "True"),
+        ("#N/A", "#N/A"),
+        (" words ", "words"),
+        ("+7 900", "'+7 900"),
+        (None, ""),
+    ],
+)
+def test_cell_is_its_text(value, text):
+    assert rows(make_workbook(HEADING, [value, "end"]))["rows"][1] == [text, "end"]
+
+
+def test_shares_and_links_are_told_as_a_spreadsheet_shows_them():
+    book = Workbook()
+    sheet = book.active
+    sheet.append([*HEADING, "more"])
+    sheet.append([0.25, "the site", "a.example/1"])
+    sheet["A2"].number_format = "0%"
+    sheet["B2"].hyperlink = "https://a.example/"
+    sheet["C2"].hyperlink = "https://www.a.example/1/"
+    sheet["A3"] = '=HYPERLINK("https://b.example/", "b")'
+    assert rows(save(book))["rows"][1:] == [
+        ["25%", "[the site](https://a.example/)", "a.example/1"],
+        ["[b](https://b.example/)"],
+    ]
+
+
+def test_hidden_cells_are_counted_and_left_out_and_a_merged_one_is_in_each_row():
+    book = Workbook()
+    sheet = book.active
+    for row in ([*HEADING, "secret"], ["a", "b", "c"], ["d", "e", "f"], ["", "g", "h"]):
+        sheet.append(row)
+    sheet.merge_cells("A3:A4")
+    sheet.row_dimensions[2].hidden = True
+    sheet.column_dimensions["C"].hidden = True
+    found = rows(save(book))
+    assert found["rows"] == [[*HEADING, ""], [], ["d", "e", ""], ["d", "g", ""]]
+    assert found["left"] == {
+        "hidden-sheets": 0,
+        "hidden-rows": 1,
+        "hidden-columns": 1,
+    }
