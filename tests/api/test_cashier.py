@@ -1,7 +1,11 @@
 """The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y6."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 
+from merlin.app.plans import notify_expiry
 from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
 from tests.api.payment_api import NOT_OPEN, SILENT, TO_GATEWAY
@@ -79,3 +83,18 @@ def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop):
     assert shop.state(order_id) == "canceled"
     (alarm,) = Notices(shop.site.db).list_newest(ADMINS, 1)
     assert "тестовый только один из них" in text("ru", alarm.key, **alarm.arguments)
+
+
+# Three days before the end, and once: tests/app/test_plans.py.
+@pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
+def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(
+    shop, plan, notices
+):
+    anna = shop.buyer()
+    shop.billing.terms.add(anna.user_id, "plus", 10, f"gift:{anna.user_id}", "cli:vera")
+    shop.sql("UPDATE person SET plan = ? WHERE user_id = ?", plan, anna.user_id)
+    (term,) = anna.terms
+    services = shop.site.app.state.services
+    soon = term.ends_at - timedelta(hours=23)
+    asyncio.run(services.store.do(lambda: notify_expiry(services, soon)))
+    assert anna.notice_keys.count("notice-plan-ends") == notices
