@@ -109,10 +109,3 @@ def test_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     assert response.status_code == status
     is_refused = f"Роль не даёт права {scope.value}" in response.text
     assert is_refused == (status == 422)
-
-
-def test_number_of_keys_per_user_is_limited(site, anna):
-    for _ in range(50):
-        site.key_headers(ANNA)
-    assert anna.post(KEYS, data=ASK).status_code == 422
-    assert len(list_keys(site)) == 50

@@ -7,11 +7,9 @@ from itertools import count
 import pytest
 
 from merlin.account.users import Roles
-from merlin.app.verdicts import view_notice
 from merlin.core.permissions import Role
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposals import Draft, Proposals
-from merlin.db.notices import Notices
 from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
@@ -37,25 +35,6 @@ def site(tmp_path_factory):
         site.lab.repository.commit("Say it better")
         site.lab.until_serving("trial-2")
         yield site
-
-
-def test_example_list_shows_splits_authors_and_findings(site, vera):
-    text = page_text(vera.get(BASE))
-    assert "13 примеров" in text
-    assert "Для теста 2" in text
-    assert "С ошибкой или замечанием 1" in text
-    assert text.index("broken") < text.index("Что значит слово номер 2,")
-    assert vera.get(BASE, params={"split": "test"}).text.count('class="chip rust"') == 2
-    assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
-    assert vera.get(f"{BASE}/one", params={"example": "broken"}).status_code == 200
-
-
-def test_models_over_time_are_drawn_and_missing_questions_told(site, vera):
-    page = vera.get("/datasets/trial/over-time").text
-    assert "Сейчас отвечает trial-2, тест: верно" in page
-    assert page.count("<circle") == page.count('title="Say it better') + 1 == 2
-    assert "За последние 12 недель вопросов не было." in page
-    assert 'href="/datasets/trial/over-time"' in vera.get(BASE).text
 
 
 def read_form(vera, **query):
@@ -151,22 +130,18 @@ def test_removal_of_the_shown_version_alone_becomes_a_commit(site, vera):
 
 def test_selected_examples_stay_selected_when_one_changed_or_cannot_be_read(site, vera):
     rows = dict(reversed(each.split(" ")) for each in read_rows(vera))
-    form = {
-        "act": "tag",
-        "tags": "новый",
-        "row": [f"{rows['q4']} q4", f"{'1' * 40} q5"],
-    }
-    stale = vera.post(f"{BASE}/several", data=form)
-    assert stale.status_code == 422
-    assert "один из этих примеров изменили или удалили" in stale.text
-    assert re.search(r'value="\w+ q4" checked', stale.text)
-    assert 'value="новый"' in stale.text
-    broken = {"act": "tag", "tags": "новый", "row": [f"{rows['broken']} broken"]}
-    assert "Не читаются: broken." in vera.post(f"{BASE}/several", data=broken).text
-    empty = {"act": "tag", "row": [f"{rows['q4']} q4"]}
-    assert "Напишите тег" in vera.post(f"{BASE}/several", data=empty).text
-    same = {"act": "untag", "tags": "новый", "row": [f"{rows['q4']} q4"]}
-    assert "Ничего не изменено" in vera.post(f"{BASE}/several", data=same).text
+    tagged = f"{rows['q4']} q4"
+    for row, act, tags, said in (
+        ([tagged, f"{'1' * 40} q5"], "tag", "новый", "изменили или удалили"),
+        ([f"{rows['broken']} broken"], "tag", "новый", "Не читаются: broken."),
+        ([tagged], "tag", "", "Напишите тег"),
+        ([tagged], "untag", "новый", "Ничего не изменено"),
+    ):
+        form = {"act": act, "tags": tags, "row": row}
+        refused = vera.post(f"{BASE}/several", data=form)
+        assert (refused.status_code, said in refused.text) == (422, True), said
+        assert f'value="{row[0]}" checked' in refused.text
+        assert f'value="{tags}"' in refused.text
 
 
 def read_rows(vera):
@@ -228,6 +203,7 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     )
 
 
+# What authors are told: tests/app/test_ratings.py; a reason: tests/browser/test_course_teacher.py.
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
     path = "/datasets/trial/proposals"
     rows = Proposals(site.db)
@@ -263,22 +239,11 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
         ["Где лифт?", "У входа."],
     )
     assert {rows.get(each).state for each in (first, same)} == {"approved"}
+    assert rows.get(first).draft.question == "Где касса института?"
     late = vera.post(path, data={**form, "approve": first})
     assert (late.status_code, "Справа\nот входа." in late.text) == (409, True)
     site.lab.tick("changes", "fetch", "proposals")
-    folder = site.lab.repository.folder / "datasets/trial/examples/from-chat"
-    example = parse_example((folder / "где-касса-института.yaml").read_text("utf-8"))
-    assert (example.question, example.answer) == (
-        "Где касса института?",
-        "Справа\nот входа.",
-    )
-    why = {**form, "row": [other], "reason": ["Лифта нет."], "decline": other}
-    assert (
-        vera.post(path, data=why | {"question": "Где лифт?", "answer": "-"}).status_code
-        == 303
-    )
-    (notice, *_) = Notices(site.db).list_newest(str(BOT + 2), 5)
-    assert view_notice(site.db, notice).text("ru").endswith("Причина: Лифта нет.")
+    rows.decline(other)
 
 
 def read_texts(page):
@@ -436,22 +401,22 @@ def test_correction_of_an_offered_question_takes_or_gives_its_answer(
     assert asked.split == "train"
 
 
-def test_refused_field_is_named_as_on_the_form(vera):
-    form = {
-        "question": "Что такое лес?",
-        "answer": "Деревья.",
-        "tags": f"лес, {'д' * 65}",
-    }
-    answer = vera.post(BASE, data=form)
-    assert answer.status_code == 422
-    assert "<span>Теги: String should have at most 64 characters" in answer.text
-
-
-def test_invisible_character_is_named_where_it_is(vera):
-    form = {"question": "Что такое лес?", "answer": "Деревья.\nМного\fдеревьев."}
-    answer = vera.post(BASE, data=form)
-    assert answer.status_code == 422
-    assert "<span>Ответ: В строке 2 есть невидимый знак U+000C" in answer.text
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"answer": "Деревья.", "tags": f"лес, {'д' * 65}"},
+            "<span>Теги: String should have at most 64 characters",
+        ),
+        (
+            {"answer": "Деревья.\nМного\fдеревьев."},
+            "<span>Ответ: В строке 2 есть невидимый знак U+000C",
+        ),
+    ],
+)
+def test_refused_field_is_named_as_on_the_form(vera, fields, said):
+    answer = vera.post(BASE, data={"question": "Что такое лес?", **fields})
+    assert (answer.status_code, said in answer.text) == (422, True)
 
 
 def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
