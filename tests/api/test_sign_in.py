@@ -31,23 +31,27 @@ def site(tmp_path):
         yield site
 
 
+@pytest.fixture
+def browser(site):
+    """A browser that is not signed in."""
+    with signed_out_browser(site) as client:
+        yield client
+
+
 def answer_login(site, key, user_id, *, is_own=True):
     login = Logins(site.db).show(key, user_id)
     return Logins(site.db).settle(login.login_id, user_id, is_own=is_own)
 
 
-def test_init_data_of_telegram_signs_the_user_in(site):
-    with signed_out_browser(site) as browser:
-        answer = browser.post(
-            "/api/auth/telegram", json={"init_data": signed_init_data()}
-        )
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        assert (body["user"]["id"], body["user"]["display_name"]) == (ANNA, "Анна А.")
-        assert get_user(browser).json()["id"] == ANNA
-        cookie = answer.headers["set-cookie"]
-        assert "HttpOnly" in cookie
-        assert "Path=/" in cookie
+def test_init_data_of_telegram_signs_the_user_in(site, browser):
+    answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["user"]["id"], body["user"]["display_name"]) == (ANNA, "Анна А.")
+    assert get_user(browser).json()["id"] == ANNA
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "Path=/" in cookie
     frame = site.client.get(
         "/api/user", headers={"Authorization": f"Bearer {body['token']}"}
     )
@@ -67,21 +71,18 @@ def test_init_data_without_a_valid_telegram_signature_is_refused(site):
         assert "set-cookie" not in answer.headers
 
 
-def test_login_is_confirmed_in_the_bot_and_used_once(site):
+def test_login_is_confirmed_in_the_bot_and_used_once(site, browser):
     site.add_user(ANNA)
-    with signed_out_browser(site) as browser:
-        begun = start_login(browser)
-        assert (
-            begun["url"] == f"https://t.me/merlin_test_bot?start=login_{begun['key']}"
-        )
-        assert 10 <= begun["number"] <= 99
-        assert finish_login(browser) == "pending"
-        login = answer_login(site, begun["key"], ANNA)
-        assert login.number == begun["number"]
-        assert get_user(browser).status_code == 401  # opening the link does not sign in
-        assert finish_login(browser) == "signed in"
-        assert get_user(browser).json()["id"] == ANNA
-        assert finish_login(browser) == "expired"
+    begun = start_login(browser)
+    assert begun["url"] == f"https://t.me/merlin_test_bot?start=login_{begun['key']}"
+    assert 10 <= begun["number"] <= 99
+    assert finish_login(browser) == "pending"
+    login = answer_login(site, begun["key"], ANNA)
+    assert login.number == begun["number"]
+    assert get_user(browser).status_code == 401  # opening the link does not sign in
+    assert finish_login(browser) == "signed in"
+    assert get_user(browser).json()["id"] == ANNA
+    assert finish_login(browser) == "expired"
 
 
 def test_login_belongs_to_the_browser_that_started_it(site):
@@ -97,46 +98,40 @@ def test_login_belongs_to_the_browser_that_started_it(site):
         assert finish_login(browser) == "signed in"
 
 
-def test_browser_that_signed_in_by_the_bot_is_known_for_the_password_too(site):
+def test_browser_that_signed_in_by_the_bot_is_known_for_the_password_too(site, browser):
     freeze_login_throttle(site)
     set_password(site, site.add_user(ANNA), "anna")
-    with signed_out_browser(site) as browser:
-        answer_login(site, start_login(browser)["key"], ANNA)
-        assert finish_login(browser) == "signed in"
-        browser.post("/sign-out")
-        with signed_out_browser(site) as stranger:
-            guesses = [
-                sign_in_by_password(stranger, "anna").status_code for _ in range(6)
-            ]
-        assert guesses[-1] == 429
-        assert sign_in_by_password(browser, "anna", PASSWORD).status_code == 303
+    answer_login(site, start_login(browser)["key"], ANNA)
+    assert finish_login(browser) == "signed in"
+    browser.post("/sign-out")
+    with signed_out_browser(site) as stranger:
+        guesses = [sign_in_by_password(stranger, "anna").status_code for _ in range(6)]
+    assert guesses[-1] == 429
+    assert sign_in_by_password(browser, "anna", PASSWORD).status_code == 303
 
 
-def test_refused_login_does_not_sign_in(site):
-    with signed_out_browser(site) as browser:
-        answer_login(site, start_login(browser)["key"], ANNA, is_own=False)
-        assert finish_login(browser) == "refused"
-        assert get_user(browser).status_code == 401
+def test_refused_login_does_not_sign_in(site, browser):
+    answer_login(site, start_login(browser)["key"], ANNA, is_own=False)
+    assert finish_login(browser) == "refused"
+    assert get_user(browser).status_code == 401
 
 
-def test_logins_per_address_are_limited(site):
+def test_logins_per_address_are_limited(site, browser):
     freeze_login_throttle(site)
-    with signed_out_browser(site) as browser:
-        answers = [browser.post("/sign-in/code") for _ in range(25)]
+    answers = [browser.post("/sign-in/code") for _ in range(25)]
     assert [answer.status_code for answer in answers[:20]] == [200] * 20
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
-def test_signing_in_ends_the_previous_sign_in_of_the_browser(site):
+def test_signing_in_ends_the_previous_sign_in_of_the_browser(site, browser):
     set_password(site, site.add_user(BORIS), "boris")
-    with signed_out_browser(site) as browser:
-        browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
-        before = browser.cookies["merlin"]
-        assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 303
-        assert browser.cookies["merlin"] != before
-        assert SignIns(site.db).find(before) is None
-        assert get_user(browser).json()["id"] == BORIS
+    browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
+    before = browser.cookies["merlin"]
+    assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 303
+    assert browser.cookies["merlin"] != before
+    assert SignIns(site.db).find(before) is None
+    assert get_user(browser).json()["id"] == BORIS
 
 
 def test_signing_out_ends_only_this_browser(site):

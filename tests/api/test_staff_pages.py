@@ -52,6 +52,12 @@ def staff(tmp_path_factory):
         yield site
 
 
+@pytest.fixture
+def vera(staff):
+    with staff.browser_client(VERA) as client:
+        yield client
+
+
 def routes(topics=STAFF):
     """Return (method, path) of every page of these topics: those of teachers and admins."""
     return sorted(
@@ -150,15 +156,14 @@ def test_staff_page_redirects_anonymous_users_to_sign_in(staff):
         assert answer.headers["location"].startswith("/sign-in?next="), path
 
 
-def test_times_are_in_the_browsers_zone(staff):
+def test_times_are_in_the_browsers_zone(staff, vera):
     def times(zone):
-        client.cookies.set("merlin_zone", zone)
-        return re.findall(r"\d\d:\d\d", client.get("/admin/jobs").text)
+        vera.cookies.set("merlin_zone", zone)
+        return re.findall(r"\d\d:\d\d", vera.get("/admin/jobs").text)
 
-    with staff.browser_client(VERA) as client:
-        in_utc = times("")
-        in_tokyo = times("Asia/Tokyo")
-        assert times("/x") == in_utc
+    in_utc = times("")
+    in_tokyo = times("Asia/Tokyo")
+    assert times("/x") == in_utc
     late = [f"{(int(at[:2]) + 9) % 24:02}{at[2:]}" for at in in_utc]
     assert in_tokyo == late != []
 
@@ -177,17 +182,14 @@ def test_api_key_cannot_open_staff_pages(staff):
         {},
     ],
 )
-def test_form_of_another_site_changes_nothing(staff, headers):
+def test_form_of_another_site_changes_nothing(staff, headers, vera):
     before = read_state(staff)
     forms = [path for method, path in routes((*TOPICS, *STAFF)) if method == "POST"]
-    with staff.browser_client(VERA) as client:
-        client.headers.pop("Origin")
-        client.headers.update(headers)
-        for path in forms:
-            assert (
-                send(client, "POST", re.sub("{.*?}", "1", path)).status_code == 403
-            ), path
-        assert client.get("/me").status_code == 200
+    vera.headers.pop("Origin")
+    vera.headers.update(headers)
+    for path in forms:
+        assert send(vera, "POST", re.sub("{.*?}", "1", path)).status_code == 403, path
+    assert vera.get("/me").status_code == 200
     assert read_state(staff) == before
 
 
@@ -241,21 +243,20 @@ def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
     assert states == ["approved", "approved", "declined"]
 
 
-def test_form_without_a_valid_once_mark_is_refused(staff):
-    with staff.browser_client(VERA) as client:
-        for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
-            assert (
-                client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code
-                == 422
-            )
-        for address in (
-            "/admin/jobs/0",
-            f"/admin/jobs/{2**60}",
-            "/admin/jobs/x",
-            "/changes/zz",
-        ):
-            assert client.get(address).status_code == 404, address
-        assert client.get("/admin/jobs?cursor=%00").status_code == 422
+def test_form_without_a_valid_once_mark_is_refused(staff, vera):
+    for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
+        assert (
+            vera.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code
+            == 422
+        )
+    for address in (
+        "/admin/jobs/0",
+        f"/admin/jobs/{2**60}",
+        "/admin/jobs/x",
+        "/changes/zz",
+    ):
+        assert vera.get(address).status_code == 404, address
+    assert vera.get("/admin/jobs?cursor=%00").status_code == 422
 
 
 def test_user_supplied_text_is_escaped(staff):
@@ -281,30 +282,28 @@ def test_user_supplied_text_is_escaped(staff):
 @pytest.mark.parametrize(
     "path", ["/admin/jobs/{job_id}", "/admin/board", "/courses/{course_id}/board"]
 )
-def test_poll_without_changes_returns_204(staff, path):
-    with staff.browser_client(VERA) as client:
-        page = client.get(fill_path(staff, path)).text
-        live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
-        assert client.get(live).status_code == 204
-        assert client.get(live.partition("?")[0]).status_code == 200
+def test_poll_without_changes_returns_204(staff, path, vera):
+    page = vera.get(fill_path(staff, path)).text
+    live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert vera.get(live).status_code == 204
+    assert vera.get(live.partition("?")[0]).status_code == 200
 
 
-def test_board_says_at_once_that_telegram_cannot_be_reached(staff):
-    with staff.browser_client(VERA) as client:
-        page = client.get("/admin/board").text
-        assert "Telegram сейчас недоступен" not in page
-        now = utc_now()
-        staff.rows.db.transact(
-            lambda: Heartbeats(staff.rows.db).beat(
-                Heartbeat("bot", "here", 1, now, now, TELEGRAM_DOWN)
-            )
+def test_board_says_at_once_that_telegram_cannot_be_reached(staff, vera):
+    page = vera.get("/admin/board").text
+    assert "Telegram сейчас недоступен" not in page
+    now = utc_now()
+    staff.rows.db.transact(
+        lambda: Heartbeats(staff.rows.db).beat(
+            Heartbeat("bot", "here", 1, now, now, TELEGRAM_DOWN)
         )
-        live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
-        assert "Telegram сейчас недоступен" in client.get(live).text
+    )
+    live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert "Telegram сейчас недоступен" in vera.get(live).text
 
 
 # That it leads to its example, and what came after: tests/browser/test_clicks.py.
-def test_commit_that_is_left_out_says_so_and_has_no_green_check(staff):
+def test_commit_that_is_left_out_says_so_and_has_no_green_check(staff, vera):
     outcome = staff.rows.outcome(make_spec(), make_examples(12), [make_finding()])
     left_out = {
         "status": VerdictStatus.LEFT_OUT,
@@ -316,26 +315,22 @@ def test_commit_that_is_left_out_says_so_and_has_no_green_check(staff):
     shown = verdicts.list_mainline(staff.services, Actor.operator(), "neurotypology")
     assert shown[0].status == "left_out"
     assert shown[0].why("ru") == "1 пример не учтён: смотрите examples/x.yaml:3:1"
-    with staff.browser_client(VERA) as client:
-        page = client.get("/admin/board", params={"commit": commit.sha}).text
+    page = vera.get("/admin/board", params={"commit": commit.sha}).text
     assert "examples/x.yaml, строка 3" in page
     assert '#error"/></svg><b>Проверен</b>' in page
 
 
-def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff):
+def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff, vera):
     rows = staff.rows
     rows.serve(31, make_examples(31))
     rows.promotions.pin("neurotypology", is_pinned=True)
     job = rows.start(32, make_examples(32))
     rows.finish(job)
     rows.prove_and_promote()
-    with staff.browser_client(VERA) as client:
-        page = client.get("/admin/board", params={"commit": make_commit(32).sha}).text
-        action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
-        fields = dict(re.findall(r'name="(once|back)" value="([^"]+)"', page))
-        answer = client.post(action, data=fields)
-        story = (
-            rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
-        )
-        assert re.fullmatch(story, answer.headers["location"])
+    page = vera.get("/admin/board", params={"commit": make_commit(32).sha}).text
+    action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
+    fields = dict(re.findall(r'name="(once|back)" value="([^"]+)"', page))
+    answer = vera.post(action, data=fields)
+    story = rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
+    assert re.fullmatch(story, answer.headers["location"])
     rows.promotions.pin("neurotypology", is_pinned=False)
