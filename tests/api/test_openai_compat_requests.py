@@ -8,7 +8,6 @@ from merlin.core.i18n import text
 from tests.api.chat_api import (
     ask,
     chat_request,
-    package_client,
 )
 
 pytestmark = pytest.mark.functional
@@ -26,12 +25,6 @@ NOT_HERE = {
     "logit_bias": {"50256": -100},
     "audio": {"voice": "alloy"},
 }
-
-
-@pytest.fixture(scope="module")
-def sdk(openai_site):
-    with package_client(openai_site[0]) as client:
-        yield client
 
 
 def test_only_sampling_parameters_are_passed_to_the_provider(openai_client, provider):

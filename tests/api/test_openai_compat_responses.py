@@ -4,7 +4,6 @@ import pytest
 
 from merlin.api.openai_compat.responses import reply_error
 from merlin.chat.answer import Ending, Reply
-from tests.api.chat_api import package_client
 
 pytestmark = pytest.mark.functional
 
@@ -12,20 +11,16 @@ QUESTION = "Что такое граф?"
 ASKED = {"model": "merlin/algorithms", "input": QUESTION}
 
 
-def test_package_gets_a_response_with_its_origin(openai_site):
-    site, _ = openai_site
-    with package_client(site) as client:
-        response = client.responses.create(**ASKED)
+def test_package_gets_a_response_with_its_origin(sdk):
+    response = sdk.responses.create(**ASKED)
     assert f"«{QUESTION}»" in response.output_text
     assert response.merlin["build"] == "algorithms-1"
     assert response.usage.total_tokens > 0
 
 
-def test_package_streams_the_same_response(openai_site):
-    site, provider = openai_site
+def test_package_streams_the_same_response(sdk, provider):
     provider.behave(fixed_answer="one two three")
-    with package_client(site) as client:
-        *events, last = client.responses.create(**ASKED, stream=True)
+    *events, last = sdk.responses.create(**ASKED, stream=True)
     pieces = [
         event.delta for event in events if event.type == "response.output_text.delta"
     ]

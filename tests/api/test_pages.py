@@ -29,6 +29,13 @@ def shelf(tmp_path_factory):
         yield site
 
 
+@pytest.fixture
+def browser(shelf):
+    """A browser of anna, who reads English."""
+    with shelf.browser_client(ANNA) as client:
+        yield client
+
+
 def get(site, path, **headers):
     return httpx.get(
         site.address + path,
@@ -52,14 +59,15 @@ def test_page_is_in_the_requested_language(shelf, headers, language):
     assert page.headers["content-language"] == language
 
 
-def test_language_setting_beats_the_browser_and_lang_parameter_beats_both(shelf):
-    with shelf.browser_client(ANNA) as browser:
-        ru = {"Accept-Language": "ru"}
-        assert '<html lang="en"' in browser.get("/", headers=ru).text
-        page = browser.get("/?lang=ru")
-        assert '<html lang="ru"' in page.text
-        assert "merlin_language=ru" in page.headers["set-cookie"]
-        assert '<html lang="ru"' in browser.get("/").text
+def test_language_setting_beats_the_browser_and_lang_parameter_beats_both(
+    shelf, browser
+):
+    ru = {"Accept-Language": "ru"}
+    assert '<html lang="en"' in browser.get("/", headers=ru).text
+    page = browser.get("/?lang=ru")
+    assert '<html lang="ru"' in page.text
+    assert "merlin_language=ru" in page.headers["set-cookie"]
+    assert '<html lang="ru"' in browser.get("/").text
 
 
 def test_theme_is_stored_in_a_cookie_and_left_out_of_links(shelf):
@@ -160,23 +168,21 @@ def test_unknown_path_returns_a_problem_document_to_programs(shelf):
         assert answer.json()
 
 
-def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):
+def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf, browser):
     answer = get(shelf, "/me")
     assert (answer.status_code, answer.headers["location"]) == (
         303,
         "/sign-in?next=%2Fme",
     )
     assert 'name="next" value="/me"' in get(shelf, "/sign-in?next=%2Fme").text
-    with shelf.browser_client(ANNA) as browser:
-        answer = browser.get("/sign-in?next=%2Fme")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/me")
+    answer = browser.get("/sign-in?next=%2Fme")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/me")
 
 
-def test_link_on_the_answer_to_a_form_leads_to_a_page(shelf):
+def test_link_on_the_answer_to_a_form_leads_to_a_page(shelf, browser):
     answer = get(shelf, "/favourites?lang=en", accept="text/html")
     assert (answer.status_code, answer.headers["location"]) == (303, "/?lang=en")
-    with shelf.browser_client(ANNA) as browser:
-        page = browser.post("/terms", headers={"Accept": "text/html"})
+    page = browser.post("/terms", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["allow"]) == (405, "GET")
     assert "<h1" in page.text
 
@@ -189,10 +195,9 @@ def test_form_of_a_person_who_is_signed_out_asks_to_sign_in(shelf):
     assert "Войдите" in page_text(page)
 
 
-def test_form_that_cannot_be_read_gets_an_error_page(shelf):
+def test_form_that_cannot_be_read_gets_an_error_page(shelf, browser):
     unbound = {"Content-Type": "multipart/form-data"}
-    with shelf.browser_client(ANNA) as browser:
-        page = browser.post("/favourites", content=b"add=1", headers=unbound)
+    page = browser.post("/favourites", content=b"add=1", headers=unbound)
     assert page.status_code == 400
     assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
 
@@ -220,17 +225,16 @@ def test_unreachable_database_shows_an_error_page_with_retry(tmp_path, postgresq
     assert 'href="/"' in page.text
 
 
-def test_too_large_form_is_refused_unread(shelf):
-    with shelf.browser_client(ANNA) as browser:
-        large = browser.post("/favourites", data={"next": "x" * 2**20})
-        assert large.status_code == 413
-        # The user is identified before a large body is read, so the page is in her language.
-        assert "up to one megabyte" in page_text(large)
-        unsaid = browser.post("/favourites", content=iter([b"add=1"]))
-        assert unsaid.status_code == 411
-        browser.headers["Accept"] = "text/html"
-        page = browser.post("/favourites", content=iter([b"add=1"]))
-        assert (page.status_code, "<h1" in page.text) == (411, True)
+def test_too_large_form_is_refused_unread(shelf, browser):
+    large = browser.post("/favourites", data={"next": "x" * 2**20})
+    assert large.status_code == 413
+    # The user is identified before a large body is read, so the page is in her language.
+    assert "up to one megabyte" in page_text(large)
+    unsaid = browser.post("/favourites", content=iter([b"add=1"]))
+    assert unsaid.status_code == 411
+    browser.headers["Accept"] = "text/html"
+    page = browser.post("/favourites", content=iter([b"add=1"]))
+    assert (page.status_code, "<h1" in page.text) == (411, True)
 
 
 @pytest.mark.parametrize(

@@ -194,29 +194,28 @@ def change_serving(browser, model_id, act):
     return browser.post(f"/admin/models/{model_id}/{act}", data=once)
 
 
-def test_models_are_listed_promoted_pinned_and_rolled_back(site):
+def test_models_are_listed_promoted_pinned_and_rolled_back(site, vera):
     train_two_models(site)
     newer, older = site.models()
     assert (newer.build, newer.serves, older.serves) == ("trial-2", True, False)
     assert newer.evaluation.questions == 2
 
     def serve(model, act):
-        answer = change_serving(browser, model.id, act)
+        answer = change_serving(vera, model.id, act)
         assert answer.status_code == 303, answer.text
         site.lab.tick("serve")
         request = answer.headers["location"].partition("asked=")[2]
         return site.admin.get(f"/api/requests/{request}").json()["result"]
 
-    with site.browser_client(VERA) as browser:
-        assert serve(older, "promote")["build"] == "trial-1"
-        assert site.models()[1].serves
-        assert change_serving(browser, newer.id, "pin").status_code == 409
-        assert serve(older, "pin") == {"dataset": "trial", "pinned": True}
-        serve(older, "unpin")
-        assert serve(newer, "promote")["build"] == "trial-2"
-        assert serve(older, "rollback")["build"] == "trial-1"
-        page = browser.get("/admin/models").text
-        test = browser.get(f"/admin/models/{newer.build}/evaluation").text
+    assert serve(older, "promote")["build"] == "trial-1"
+    assert site.models()[1].serves
+    assert change_serving(vera, newer.id, "pin").status_code == 409
+    assert serve(older, "pin") == {"dataset": "trial", "pinned": True}
+    serve(older, "unpin")
+    assert serve(newer, "promote")["build"] == "trial-2"
+    assert serve(older, "rollback")["build"] == "trial-1"
+    page = vera.get("/admin/models").text
+    test = vera.get(f"/admin/models/{newer.build}/evaluation").text
     for newest in site.verdicts()[:2]:
         story = f'/admin/board?commit={newest.commit}#story-trial">{newest.subject}</a>'
         assert story in page
@@ -238,7 +237,7 @@ def test_nan_in_job_data_is_returned_as_null(site):
     assert response.json()["losses"]["train"] == []
 
 
-def test_evaluation_compares_a_model_with_the_one_before_it(site):
+def test_evaluation_compares_a_model_with_the_one_before_it(site, vera):
     train_two_models(site)
     otherwise = {"answer": "Понятие 11 значит ответ 77."}
     it = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
@@ -246,9 +245,8 @@ def test_evaluation_compares_a_model_with_the_one_before_it(site):
     site.database.transact(partial(site.database.change, query))
     known = PROOF_ANSWER.update({"known": 1})
     site.database.transact(partial(site.database.change, known))
-    with site.browser_client(VERA) as browser:
-        page = browser.get("/admin/models/trial-2/evaluation").text
-        first = browser.get("/admin/models/trial-1/evaluation").text
+    page = vera.get("/admin/models/trial-2/evaluation").text
+    first = vera.get("/admin/models/trial-1/evaluation").text
     assert "1 верный ответ больше не верен" in page
     assert "models export" not in page, "weights of a hosted model don't leave"
     # Both answers are taught ones, of which one is right, then none.
