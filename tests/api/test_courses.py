@@ -1,10 +1,11 @@
-"""The catalogue over HTTP: active courses, materials, pagination, languages."""
+"""The catalogue over HTTP: active courses, materials, search."""
 
 import pytest
 
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from tests.api.running_api import VERA
+from tests.api.running_api import CLOSED, NETWORKS, VERA
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -87,3 +88,23 @@ def test_closed_course_is_shown_to_nobody_by_the_catalogue(site):
                 )
         assert admin.get(f"/api/teacher/courses/{course_id}").status_code == 200
     assert "Тайна" not in site.client.get("/api/courses").text
+
+
+def search(site, query):
+    answer = site.client.get("/api/courses/search", params={"query": query})
+    assert answer.status_code == 200, answer.text
+    return [course["slug"] for course in answer.json()]
+
+
+# Which words find a course: tests/course/test_search.py.
+def test_search_finds_open_courses_and_follows_the_catalogue(site):
+    assert search(site, "алгаритм") == ["algorithms"]
+    assert search(site, "закрытый курс") == search(site, "тайна") == []
+    site.index_courses({"networks": NETWORKS, "algorithms": CLOSED})
+    wait_until(lambda: search(site, "проводв") == ["networks"])
+    assert search(site, "алгоритмов") == []
+
+
+def test_another_method_is_refused_as_such(site):
+    answer = site.client.patch("/api/courses/search", json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")

@@ -7,6 +7,7 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.core.permissions import Role
+from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from tests.api.running_api import ANNA, VERA
 from tests.api.sign_in_data import set_password
@@ -49,8 +50,7 @@ def test_users_are_found_listed_and_paginated(site, admin):
     assert read_next_href(rest) is None
 
 
-# What is audited: tests/app/test_users.py.
-def test_role_is_granted_and_revoked(site, admin):
+def test_role_grant_and_revocation_are_audited_and_notify_the_user(site, admin):
     address = f"/admin/users/{ANNA}"
     form = {"role": "teacher", "scope": "networks"}
     for change, status in (
@@ -67,6 +67,8 @@ def test_role_is_granted_and_revoked(site, admin):
     assert site.roles.authority(ANNA).role is Role.STUDENT
     told = {notice.key for notice in Notices(site.db).list_newest(str(ANNA), 5)}
     assert told == {"notice-role", "notice-role-scopes"}
+    entries = Audit(site.db).list_newest(target=f"user:{ANNA}")
+    assert [entry.by for entry in entries] == [f"user:{VERA}"] * 2
 
 
 def test_blocked_user_is_refused_until_unblocked(site, admin):

@@ -20,7 +20,8 @@ from merlin.db.audit import Audit
 from merlin.db.requests import Requests
 from merlin.db.tables import PROOF_ANSWER
 from tests.api.running_api import VERA
-from tests.api.staff_api import run_daemon_api
+from tests.api.staff_api import page_text, run_daemon_api
+from tests.support.pipeline_lab import run_command
 
 pytestmark = pytest.mark.functional
 
@@ -266,3 +267,17 @@ def test_page_of_a_model_of_our_engine_says_how_to_take_it_along(tmp_path):
                 pages[user_id] = browser.get("/admin/models/trial-1/evaluation").text
     command = "merlin models export trial-1 --to trial-1"
     assert (command in pages[VERA], command in pages[editor]) == (True, False)
+
+
+def test_page_shows_recorded_answers_beside_those_of_the_new_model(site, vera):
+    site.lab.until_serving("trial-1")
+    page = "/admin/models/trial-1/evaluation"
+    assert "записан" not in page_text(vera.get(page))
+    site.provider.behave(fixed_answer="Прежний ответ.")
+    command = "baseline record stand-in/stand-in-base --dataset trial --budget 1 --yes"
+    asked = run_command(*command.split(), "--config", str(site.lab.path))
+    assert asked[0] == 0, asked
+    shown = "".join(vera.get(f"{page}?show={show}").text for show in ("wrong", "right"))
+    assert "stand-in/stand-in-base отвечала так же: 0 из 2 записанных ответов" in shown
+    assert shown.count("stand-in/stand-in-base, записано раньше: иначе") == 2
+    assert shown.count("Прежний ответ.") == 2
