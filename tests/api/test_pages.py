@@ -8,11 +8,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, local_address
 from tests.api.catalogue_files import COURSES
 from tests.api.payment_api import page_text
-from tests.api.running_api import ANNA, BORIS, run_api
+from tests.api.running_api import ANNA, run_api
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -151,13 +150,6 @@ def test_error_page_explains_the_error_and_shows_its_code(shelf, path, status, t
     assert page.status_code == status
     assert text in page_text(page)
     assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
-
-
-def test_page_of_a_course_that_others_lead_is_not_found(shelf):
-    shelf.add_user(BORIS, Role.TEACHER, "networks")
-    with shelf.browser_client(BORIS) as browser:
-        page = browser.get(f"/courses/{shelf.course_id('algorithms')}/edit")
-    assert (page.status_code, "Страница не найдена" in page_text(page)) == (404, True)
 
 
 def test_unknown_path_returns_a_problem_document_to_programs(shelf):

@@ -20,7 +20,6 @@ from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import RATING, TURN
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.api.staff_api import page_text, run_daemon_api
@@ -116,20 +115,6 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     assert count_groups(site) == 2
 
 
-def test_disliked_answer_that_was_corrected_waits_among_the_corrections_alone(
-    site, vera
-):
-    turn = add_question(site, ASKED, is_known=True, rating=Rating.DOWN)
-    add_question(site, OTHER, is_known=True, rating=Rating.DOWN)
-    assert count_groups(site) == 2
-    proposal = Proposals(site.database).add(
-        ANNA, Draft(ASKED, "Дерево поиска.", "trial", turn)
-    )
-    assert count_groups(site) == 1
-    vera.post("/datasets/trial/proposals", data={"decline": proposal})
-    assert count_groups(site) == 2
-
-
 @pytest.mark.parametrize("asked", ["а самокат?", "Приведите ещё пример!"])
 def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_it(
     site, vera, asked
@@ -197,11 +182,10 @@ def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn
 
 def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, vera):
     add_question(site, ASKED)
-    form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)
     answer = "Дерево с двумя цветами.\n```python\nroot = None\n```"
     draft = {"question": "Что такое красно-чёрные деревья?", "answer": answer}
-    draft["at"] = re.search(r'name="at" value="(\w+)"', vera.get(PAGE).text)[1]
-    location = vera.post(form[1], data=draft).headers["location"]
+    draft["at"] = hidden_value(vera.get(PAGE), "at")
+    location = vera.post(DRAFTS, data=draft).headers["location"]
     assert location.startswith(f"{PAGE}?changed=")
     page = page_text(vera.get(location))
     assert "сохраняется" in page
@@ -259,24 +243,19 @@ def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
     assert "100 оценённых ответов ещё не учила ни одна модель" in text
 
 
-def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site):
+def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site, vera):
     add_question(site, "Сколько спутников у Юпитера?")
     newest = add_question(site, "Какая погода?")
-    assert count_groups(site) == 2
-    with site.browser_client(BORIS) as client:
-        assert client.post(PAGE, data={"turn": newest}).status_code == 404
-    with site.browser_client(VERA) as client:
-        off = client.post(PAGE, data={"turn": newest}).headers["location"]
-        assert "Убрано из списка: «Какая погода?»" in page_text(client.get(off))
-        page = page_text(client.get(PAGE))
-        assert ("погода" in page, count_groups(site)) == (False, 1)
-        again = {"turn": newest, "act": "restore"}
-        assert client.post(PAGE, data=again).headers["location"] == PAGE
-        assert count_groups(site) == 2
-        assert "Убрано" not in page_text(client.get(off))
-        client.post(PAGE, data={"turn": newest})
-    with site.browser_client(BORIS) as client:
-        assert client.post(PAGE, data=again).status_code == 404
+    forms = [{"turn": newest}, {"turn": newest, "act": "restore"}]
+    with site.browser_client(BORIS) as boris:
+        assert [boris.post(PAGE, data=each).status_code for each in forms] == [404, 404]
+    off = vera.post(PAGE, data=forms[0]).headers["location"]
+    assert "Убрано из списка: «Какая погода?»" in page_text(vera.get(off))
+    assert "погода" not in page_text(vera.get(PAGE))
     assert count_groups(site) == 1
+    assert vera.post(PAGE, data=forms[1]).headers["location"] == PAGE
+    assert count_groups(site) == 2
+    assert "Убрано" not in page_text(vera.get(off))
+    vera.post(PAGE, data=forms[0])
     add_question(site, "Какая погода?")
     assert count_groups(site) == 2
