@@ -190,13 +190,6 @@ def test_forged_hook_is_refused_and_counted(guarded, headers):
     assert requested_kinds(guarded.db) == asked
 
 
-def test_many_pushes_ask_for_one_fetch_until_the_daemon_begins_it(site):
-    for _ in range(5):
-        assert site.client.post("/hooks/git").status_code == 202
-    assert requested_kinds(site.db) == ["fetch"]
-    Requests(site.db).claim(["fetch"])
-    assert site.client.post("/hooks/git").status_code == 202
-    assert requested_kinds(site.db) == ["fetch", "fetch"]
 
 
 def test_hook_body_limit_is_64_kilobytes(client):
