@@ -11,6 +11,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, MODEL, TURN
 from tests.api.chat_api import TWO_A_DAY, run_chat_api
+from tests.api.running_api import check_page
 from tests.support.serving_models import (
     insert_commit_of_build,
     insert_example,
@@ -178,9 +179,11 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(
     offered = re.findall(r'name="near" value="([^"]+)"', begun)
     assert offered == ["Что такое дек?", "Что такое куча?", "Что такое стек?"]
     provider.behave(fixed_answer="Это дек.")
-    page = client.post(address(site), data={"near": offered[0]})
-    assert "Это готовый ответ, слово в слово из примера" in page.text
-    assert "Откуда: пример «Что такое дек?»" in page.text
+    check_page(
+        client.post(address(site), data={"near": offered[0]}),
+        "Это готовый ответ, слово в слово из примера",
+        "Откуда: пример «Что такое дек?»",
+    )
     with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as editor:
         editor.headers["Accept-Language"] = "ru"
         response = editor.post(address(site), data={"q": "Дек?"}, follow_redirects=True)
@@ -216,14 +219,16 @@ def test_refused_question_is_shown_to_editors_with_consent(site, provider, clien
     extension = {"known": False, "nearest": [nearest]}
     provider.behave(fixed_answer="Не знаю.", extension=extension)
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
-    assert f'name="near" value="{nearest}"' in page.text
-    assert "Возможно, вы имели в виду:" in page.text
+    check_page(page, f'name="near" value="{nearest}"', "Возможно, вы имели в виду:")
     (turn,) = read_turn_ids(page)
     judged = f"{address(site)}/turns/{turn}"
-    shown = client.get(page.url, params={"turn": turn, "doing": "tell"})
-    assert 'value="allow"' in shown.text
-    look = client.post(judged, data={"act": "allow", "doing": "tell"})
-    assert "Редакторы увидят вопрос" in look.text
+    check_page(
+        client.get(page.url, params={"turn": turn, "doing": "tell"}), 'value="allow"'
+    )
+    check_page(
+        client.post(judged, data={"act": "allow", "doing": "tell"}),
+        "Редакторы увидят вопрос",
+    )
     assert client.post(judged, data={"act": "tell"}).status_code == 422
     provider.behave(fixed_answer="I don't know that.", extension=extension)
     assert "Did you mean:" in ask(site, client, "Where does a graph go?").text
@@ -243,9 +248,11 @@ def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(site, clien
         page = ask(site, client)
     assert "Вопросы закончились" in page.text
     turn_count = site.database.count(TURN, TURN.id > 0)
-    refused = ask(site, client, "Третий?")
-    assert "Вопросы на сегодня закончились" in refused.text
-    assert ">Третий?</textarea>" in refused.text
+    check_page(
+        ask(site, client, "Третий?"),
+        "Вопросы на сегодня закончились",
+        ">Третий?</textarea>",
+    )
     assert site.database.count(TURN, TURN.id > 0) == turn_count
     client.headers["Accept"] = "text/event-stream"
     response = ask(site, client, "Третий?")

@@ -8,7 +8,7 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
-from tests.api.running_api import BORIS, COURSES
+from tests.api.running_api import BORIS, COURSES, check_page
 from tests.api.staff_api import Committer
 
 pytestmark = pytest.mark.functional
@@ -125,9 +125,7 @@ def test_material_of_a_removed_course_is_not_saved_and_not_lost(site, teacher):
     index.keep("algorithms", "0", dict.fromkeys(index.read_blobs("algorithms")))
     with site.browser_client(BORIS) as browser:
         page = browser.post(address, data=form)
-    assert page.status_code == 422
-    assert "этот курс удалили из репозитория" in page.text
-    assert "Жалко потерять." in page.text
+    check_page(page, "этот курс удалили из репозитория", "Жалко потерять.", status=422)
 
 
 def test_card_form_names_the_teachers_that_nobody_is(site, teacher):
