@@ -16,6 +16,7 @@ from tests.api.staff_api import page_text, run_daemon_api
 pytestmark = pytest.mark.integration
 
 BASE = "/datasets/trial/examples"
+PROPOSALS = "/datasets/trial/proposals"
 BOT = 8
 numbers = count(1)
 OLD = "Понятие 1 значит ответ 7."
@@ -93,11 +94,11 @@ def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
 
 
 def test_broken_example_is_mended_with_what_its_file_says(site, vera):
-    folder = site.lab.repository.folder / "datasets/trial/examples"
     text = (
         "messages:\n  - user: |\n      Кто\n      это?\n  - assistant: Он.\n"
         "tag: [лицо]\nnote: x\n"
     )
+    folder = site.lab.repository.folder / "datasets/trial/examples"
     (folder / "misspelt.yaml").write_text(text, encoding="utf-8")
     site.lab.repository.commit("Misspell a key")
     site.lab.tick("fetch")
@@ -107,19 +108,18 @@ def test_broken_example_is_mended_with_what_its_file_says(site, vera):
     assert "может быть, «tags»?" in before
     assert '<li class="hit" aria-current="true"><code>tag: [лицо]</code>' in form
     assert "не читается" not in before.split('class="wrong"')[1]
-    unreadable = vera.get(f"{BASE}/one", params={"example": "broken"}).text
-    assert "Файл примера не читается" in unreadable
-    assert 'class="hit"' in unreadable
+    check_page(
+        vera.get(f"{BASE}/one", params={"example": "broken"}),
+        "Файл примера не читается",
+        'class="hit"',
+    )
     form = read_form(vera, example="misspelt") | {
         "question": "Кто\nэто?",
         "answer": "Он.",
     }
     assert vera.post(BASE, data=form).status_code == 303
     site.lab.tick("changes", "fetch")
-    mended = site.lab.repository.git(
-        "show", "HEAD:datasets/trial/examples/misspelt.yaml"
-    )
-    assert mended.strip() == text.replace("tag:", "tags:").strip()
+    assert read_file(site, "misspelt") == text.replace("tag:", "tags:")
 
 
 def test_removal_of_the_shown_version_alone_becomes_a_commit(site, vera):
@@ -164,6 +164,12 @@ def read_rows(vera):
     return re.findall(r'name="row" value="([^"]*)"', vera.get(BASE).text)
 
 
+def read_file(site, name):
+    """Return the text of an example in the repository."""
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    return (folder / f"{name}.yaml").read_text("utf-8")
+
+
 def read_change(vera, location):
     """Return the page of the edit that a redirect leads to."""
     return page_text(vera.get(f"/changes/{location.partition('changed=')[2]}"))
@@ -177,13 +183,13 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
     }
     draft = Draft("Что такое дом?", "Здание.", "trial", **fields)
     Proposals(site.db).add_drafts([draft])
-    assert 'href="/datasets/trial/proposals"' in vera.get(BASE).text
-    page = page_text(vera.get("/datasets/trial/proposals"))
+    check_page(vera.get(BASE), f'href="{PROPOSALS}"')
+    page = page_text(vera.get(PROPOSALS))
     assert "materials/a.md" in page
     assert "distil: big-model ·" in page
     (waiting,) = Proposals(site.db).list_waiting()
     form = {"act": "approve", "proposal": waiting.proposal_id}
-    location = vera.post("/datasets/trial/proposals", data=form).headers["location"]
+    location = vera.post(PROPOSALS, data=form).headers["location"]
     site.lab.tick("changes", "fetch")
     assert "from-teacher/что-такое-дом" in read_change(vera, location)
 
@@ -191,14 +197,13 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
 def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_narrowed(
     site, vera
 ):
-    path = "/datasets/trial/proposals"
     old = "Понятие 5 значит ответ 35."
     for turn, question in enumerate(
         ("Пятое слово — что это?", "Что за слово пять?"), 1
     ):
         draft = Draft(question, "Пятый ответ.", "trial", turn, known_answer=old)
         Proposals(site.db).add(BOT, draft)
-    page = page_text(vera.get(path))
+    page = page_text(vera.get(PROPOSALS))
     assert f"Сейчас {old}" in page
     assert "Новый ответ Пятый ответ." in page
     assert (
@@ -207,7 +212,7 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     )
     narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
     form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}
-    location = vera.post(path, data=form).headers["location"]
+    location = vera.post(PROPOSALS, data=form).headers["location"]
     site.lab.tick("changes", "fetch")
     changed = read_change(vera, location)
     assert "from-chat/пятое-слово-что-это" in changed
@@ -221,7 +226,6 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
 
 # What authors are told: tests/app/test_ratings.py; a reason: tests/browser/test_course_teacher.py.
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
-    path = "/datasets/trial/proposals"
     rows = Proposals(site.db)
     drafts = [
         ("Где касса?", "Справа."),
@@ -234,25 +238,27 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
         )
         for user, texts in enumerate(drafts)
     )
-    page = vera.get(path).text
-    assert f'name="row" value="{first} {same}"' in page
-    assert "Одинаковых: 2" in page
+    check_page(
+        vera.get(PROPOSALS), f'name="row" value="{first} {same}"', "Одинаковых: 2"
+    )
     form = {
         "row": [f"{first} {same}", other],
         "question": ["Где касса института?", "Где лифт?"],
         "answer": ["Звоните: [телефон].", "У входа."],
         "reason": ["", ""],
     }
-    refused = vera.post(path, data={**form, "approve": first})
+    refused = vera.post(PROPOSALS, data={**form, "approve": first})
     assert (refused.status_code, "«[телефон]»" in refused.text) == (409, True)
     assert read_texts(refused) == [*form["question"], *form["answer"]]
     check_page(
-        vera.post(path, data={**form, "answer": ["", "У входа."], "approve": first}),
+        vera.post(
+            PROPOSALS, data={**form, "answer": ["", "У входа."], "approve": first}
+        ),
         "и вопрос, и ответ",
         status=409,
     )
     form["answer"] = ["Справа\r\nот входа.", "У входа."]
-    accepted = vera.post(path, data={**form, "approve": first})
+    accepted = vera.post(PROPOSALS, data={**form, "approve": first})
     assert (accepted.status_code, read_texts(accepted)) == (
         200,
         ["Где лифт?", "У входа."],
@@ -260,7 +266,7 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
     assert {rows.get(each).state for each in (first, same)} == {"approved"}
     assert rows.get(first).draft.question == "Где касса института?"
     check_page(
-        vera.post(path, data={**form, "approve": first}),
+        vera.post(PROPOSALS, data={**form, "approve": first}),
         "Справа\nот входа.",
         status=409,
     )
@@ -282,7 +288,7 @@ def read_texts(page):
 def test_another_editor_reads_who_is_editing_a_correction(site, vera):
     number = Proposals(site.db).add(BOT, Draft("Где буфет?", "Внизу.", "trial", 1))
     assert "Сейчас это правит" not in vera.post(f"/proposals/{number}/editing").text
-    assert "Сейчас это правит" not in vera.get("/datasets/trial/proposals").text
+    assert "Сейчас это правит" not in vera.get(PROPOSALS).text
     Roles(site.db).grant(BORIS, Role.EDITOR, "vera")
     with site.browser_client(BORIS) as boris:
         boris.headers["Accept-Language"] = "ru"
@@ -290,20 +296,17 @@ def test_another_editor_reads_who_is_editing_a_correction(site, vera):
             f"Сейчас это правит {VERA}"
             in boris.post(f"/proposals/{number}/editing").text
         )
-    assert f"Сейчас это правит {BORIS}" in page_text(
-        vera.get("/datasets/trial/proposals")
-    )
+    assert f"Сейчас это правит {BORIS}" in page_text(vera.get(PROPOSALS))
     Proposals(site.db).decline(number)
 
 
 def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
-    path = "/datasets/trial/proposals"
     old = "Понятие 6 значит ответ 42."
     draft = Draft(
         "Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old
     )
     number = Proposals(site.db).add(BOT, draft)
-    page = vera.get(path)
+    page = vera.get(PROPOSALS)
     assert "Похоже, в примерах с этим ответом спрашивают о другом" in page_text(page)
     assert f'name="only" value="{number}" checked' in page.text
     Proposals(site.db).decline(number)
@@ -311,20 +314,21 @@ def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
 
 def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     path = "/datasets/trial/proposals/contradictions"
-    folder = site.lab.repository.folder / "datasets/trial/examples"
-    (folder / "broken.yaml").write_text("messages:\n")
+    broken = site.lab.repository.folder / "datasets/trial/examples/broken.yaml"
+    broken.write_text("messages:\n")
     pairs = (
         ("Где находится столовая?", "В подвале."),
         ("Где расположена столовая?", "На крыше."),
+        ("Что ещё есть на крыше?", "На крыше."),
+        ("Где вход?", "Справа от лестницы."),
+        ("Где вход", "Слева от лестницы."),
     )
-    pairs += (("Что ещё есть на крыше?", "На крыше."),)
-    pairs += (("Где вход?", "Справа от лестницы."), ("Где вход", "Слева от лестницы."))
     for number, (question, answer) in enumerate(pairs, 30):
         site.lab.repository.example("trial", number, question=question, answer=answer)
     site.lab.repository.commit()
     site.lab.tick("fetch")
     page = "/datasets/trial/proposals?compare=true"
-    assert f'href="{page}#contradictions"' in vera.get("/datasets/trial/proposals").text
+    assert f'href="{page}#contradictions"' in vera.get(PROPOSALS).text
     shown = page_text(vera.get(page))
     assert "В подвале." in shown
     assert "examples/q31.yaml, examples/q32.yaml" in shown
@@ -335,15 +339,13 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     settled = read_change(vera, location)
     assert "examples/q30.yaml 1 messages:" in settled
     assert "examples/q31.yaml 1 messages:" in settled
-    assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text(
-        "utf-8"
-    )
+    assert "same-meaning: Это разные вопросы." in read_file(site, "q30")
     left = page_text(vera.get(page)).partition("Самые близкие вопросы")[2]
     assert "Справа от лестницы. examples/q33.yaml" in left
     assert not re.search("В подвале.{,80}На крыше", left)
     assert vera.post(path, data=form).headers["location"].startswith(f"{page}&changed=")
     site.lab.tick("changes", "fetch")
-    assert "- assistant: В подвале." in (folder / "q31.yaml").read_text("utf-8")
+    assert "- assistant: В подвале." in read_file(site, "q31")
     check_page(vera.post(path, data=form), "уже рассмотрено", status=409)
 
 
@@ -358,13 +360,13 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
 def test_near_question_is_shown_before_saving_and_decided_by_one_press(
     site, vera, act, number, known, question, answers
 ):
-    folder = site.lab.repository.folder / "datasets/trial/examples"
     path = f"examples/q{number}.yaml"
     new, old = {"other": ("11", "22"), "same": ("33", "44"), "replace": ("55", "66")}[
         act
     ]
-    site.lab.repository.example("trial", number, question=known, answer=f"Это {old}.")
-    site.lab.repository.commit()
+    site.lab.repository.commit_example(
+        "trial", number, question=known, answer=f"Это {old}."
+    )
     site.lab.tick("fetch")
     form = {"question": question, "answer": f"Это {new}."}
     asked = vera.post(BASE, data=form)
@@ -377,9 +379,7 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
     site.lab.tick("changes", "fetch")
     assert "examples/" in read_change(vera, saving.headers["location"])
     name = question.lower().replace(" ", "-").strip("?")
-    saved = [
-        (folder / f"{each}.yaml").read_text("utf-8") for each in (name, f"q{number}")
-    ]
+    saved = [read_file(site, each) for each in (name, f"q{number}")]
     assert [re.search(r"Это (\d+)", each)[1] for each in saved] == answers
     assert all(("same-meaning:" in each) == (act == "other") for each in saved)
 
@@ -401,19 +401,16 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
 def test_correction_of_an_offered_question_takes_or_gives_its_answer(
     site, vera, act, number, known, old, question, new
 ):
-    path = "/datasets/trial/proposals"
-    folder = site.lab.repository.folder / "datasets/trial/examples"
-    site.lab.repository.example("trial", number, question=known, answer=old)
-    site.lab.repository.commit()
+    site.lab.repository.commit_example("trial", number, question=known, answer=old)
     site.lab.tick("fetch")
     proposal = Proposals(site.db).add(BOT, Draft(question, new, "trial", 1))
     choice = f"{act} {proposal} examples/q{number}.yaml"
-    check_page(vera.get(path), f'value="{choice}"', "Это другой вопрос, принять")
-    vera.post(path, data={"near": choice})
+    check_page(vera.get(PROPOSALS), f'value="{choice}"', "Это другой вопрос, принять")
+    vera.post(PROPOSALS, data={"near": choice})
     site.lab.tick("changes", "fetch", "proposals")
     name = question.lower().replace(" ", "-").strip("?")
     asked, taught = (
-        parse_example((folder / f"{each}.yaml").read_text("utf-8"))
+        parse_example(read_file(site, each))
         for each in (f"from-chat/{name}", f"q{number}")
     )
     assert {asked.answer, taught.answer} == {old if act == "same" else new}

@@ -21,7 +21,7 @@ from merlin.core.permissions import Authority, Role
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import RATING, TURN
-from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.running_api import ANNA, BORIS, VERA, check_page
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -226,8 +226,10 @@ def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab
     assert f"{waiting} вопроса без ответа Проба" in page
     assert f"Без ответа {waiting} , ждёт вас: {waiting}" in page_text(vera.get(PAGE))
     # The poll of the board brings the header's count along.
-    moved = vera.get("/teach", params={"seen": "other"}).text
-    assert '<span id="waiting-teach" hx-swap-oob="true"> <span class="count"' in moved
+    check_page(
+        vera.get("/teach", params={"seen": "other"}),
+        '<span id="waiting-teach" hx-swap-oob="true"> <span class="count"',
+    )
 
 
 def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):

@@ -317,9 +317,11 @@ def test_commit_that_is_left_out_says_so_and_has_no_green_check(staff, vera):
     shown = verdicts.list_mainline(staff.services, Actor.operator(), "neurotypology")
     assert shown[0].status == "left_out"
     assert shown[0].why("ru") == "1 пример не учтён: смотрите examples/x.yaml:3:1"
-    page = vera.get("/admin/board", params={"commit": commit.sha}).text
-    assert "examples/x.yaml, строка 3" in page
-    assert '#error"/></svg><b>Проверен</b>' in page
+    check_page(
+        vera.get("/admin/board", params={"commit": commit.sha}),
+        "examples/x.yaml, строка 3",
+        '#error"/></svg><b>Проверен</b>',
+    )
 
 
 def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff, vera):
