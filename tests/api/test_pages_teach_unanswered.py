@@ -106,12 +106,14 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     add_question(site, "Что отвечено, то отвечено?", BORIS, is_known=True)
     text = page_text(vera.get(PAGE))
     assert text.index("когда зачёт?") < text.index(ASKED)
-    assert "Ёлкин" not in text
-    assert "не ответила 2 раза" in text
-    assert "1 плохая оценка" in text
-    assert "секрет" not in text
-    assert "отвечено" not in text
-    assert "Ещё 1 вопрос задали люди, которые не разрешили" in text
+    for shown in (
+        "не ответила 2 раза",
+        "1 плохая оценка",
+        "Ещё 1 вопрос задали люди, которые не разрешили",
+    ):
+        assert shown in text
+    for hidden in ("Ёлкин", "секрет", "отвечено"):
+        assert hidden not in text
     assert count_groups(site) == 2
 
 
