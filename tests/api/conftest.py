@@ -78,6 +78,12 @@ def shop(shared_market):
 
 
 @pytest.fixture
+def anna(shop):
+    """A new buyer."""
+    return shop.buyer()
+
+
+@pytest.fixture
 def site(tmp_path):
     """A new API with a few courses: `running_api.COURSES`."""
     with run_api(tmp_path) as site:

@@ -7,7 +7,7 @@ import pytest
 from merlin.account.users import Users
 from merlin.api.schema import MAX_ID
 from merlin.billing.ledger import EntryKind
-from tests.api.payment_api import page_text, press_pay, run_shop_pages
+from tests.api.payment_api import check_text, page_text, press_pay, run_shop_pages
 from tests.api.running_api import VERA
 from tests.support.waiting import wait_until
 
@@ -82,9 +82,7 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     Users(shop.db).set_name(VERA, "Вера")
     order_id = sold.orders[1]
     address = f"/admin/billing/{order_id}"
-    page = page_text(shop.admin.get(address))
-    assert "платёж 99 ₽" in page
-    assert "выдано 99 ₽" in page
+    check_text(shop.admin.get(address), "платёж 99 ₽", "выдано 99 ₽")
     form = refund_form(shop, order_id, amount="40,50")
     response = shop.admin.post(f"{address}/refund", data=form)
     assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in page_text(response)
@@ -96,15 +94,14 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     (refund,) = shop.billing.refunds.list_of_purchase(order_id)
     assert refund.amount.minor == 4050
     wait_until(lambda: "возвращено" in page_text(shop.admin.get(address)))
-    page = page_text(shop.admin.get(address))
-    assert "Ошибка · Вера" in page
-    assert f"Анна К. · {sold.user_id}" in page
-    assert "сумма: 40,50 ₽" in page_text(shop.admin.get("/admin/audit"))
+    named = "Ошибка · Вера", f"Анна К. · {sold.user_id}"
+    check_text(shop.admin.get(address), *named)
+    check_text(shop.admin.get("/admin/audit"), "сумма: 40,50 ₽")
     # An empty amount means everything that is left.
     rest = refund_form(shop, order_id, sure="true")
     shop.admin.post(f"{address}/refund", data=rest)
     shop.wait_for_state(order_id, "refunded")
-    assert "отозвано" in page_text(shop.admin.get(address))
+    check_text(shop.admin.get(address), "отозвано")
     assert shop.ledger_faults() == []
 
 
@@ -120,6 +117,5 @@ def test_impossible_refund_is_refused_with_a_reason(shop, sold, form, status, sa
     order_id = sold.orders[0]
     sure = refund_form(shop, order_id, sure="true", **form)
     response = shop.admin.post(f"/admin/billing/{order_id}/refund", data=sure)
-    assert response.status_code == status
-    assert said in page_text(response)
+    check_text(response, said, status=status)
     assert shop.billing.refunds.list_of_purchase(order_id) == []

@@ -40,8 +40,7 @@ IN_TIME_S = HANG_S / 2
 
 # How each kind of failure is read: tests/providers/test_yookassa_errors.py.
 @pytest.mark.parametrize("name", FAULTS)
-def test_payer_gets_a_timely_error_and_pays_once(shop, name):
-    anna = shop.buyer()
+def test_payer_gets_a_timely_error_and_pays_once(shop, name, anna):
     boris = shop.buyer()
     order_id = anna.order("pack")
     shop.yookassa.faults.add(FAULTS[name])
@@ -80,8 +79,7 @@ def test_wrong_credentials_notify_admins_once_and_keep_the_order(tmp_path):
         assert anna.pay(order_id) == TO_GATEWAY
 
 
-def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
-    anna = shop.buyer()
+def test_permanent_refusal_by_yookassa_cancels_the_order(shop, anna):
     order_id = anna.order()
     only = {"purchase": order_id}
     refusal = Fault("payments.create", FaultKind.STATUS, status=400, only=only)
@@ -92,8 +90,7 @@ def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
     assert anna.order() != order_id
 
 
-def test_worker_continues_while_one_order_hangs(shop):
-    anna = shop.buyer()
+def test_worker_continues_while_one_order_hangs(shop, anna):
     boris = shop.buyer()
     anna_order = anna.start_payment("pack")
     boris_order = boris.start_payment("pack")
@@ -111,9 +108,8 @@ def lose_response(order_id):
     return Fault("payments.create", FaultKind.DROP, only={"purchase": order_id})
 
 
-def test_retry_after_lost_response_uses_the_same_idempotency_key(shop):
+def test_retry_after_lost_response_uses_the_same_idempotency_key(shop, anna):
     """Y5."""
-    anna = shop.buyer()
     order_id = anna.order()
     shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id) == SILENT
@@ -127,8 +123,7 @@ def test_retry_after_lost_response_uses_the_same_idempotency_key(shop):
     assert len(calls) == 2
 
 
-def test_worker_retries_payment_creation_after_buyer_left(shop):
-    anna = shop.buyer()
+def test_worker_retries_payment_creation_after_buyer_left(shop, anna):
     order_id = anna.order()
     shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id) == SILENT
@@ -137,9 +132,8 @@ def test_worker_retries_payment_creation_after_buyer_left(shop):
     assert len(shop.payments_of(order_id)) == 1
 
 
-def test_order_without_an_answer_ends_before_yookassa_forgets_its_key(shop):
+def test_order_without_an_answer_ends_before_yookassa_forgets_its_key(shop, anna):
     """Y5, a day later: no second payment is made."""
-    anna = shop.buyer()
     order_id = anna.order()
     shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id) == SILENT
@@ -159,16 +153,14 @@ def test_payment_without_notification_is_found_by_polling(shop):
     shop.wait_for_state(order_id, "paid")
 
 
-def test_payment_that_succeeds_immediately_is_granted_immediately(shop):
-    anna = shop.buyer()
+def test_payment_that_succeeds_immediately_is_granted_immediately(shop, anna):
     shop.yookassa.behave(outcome="paid", notifications="never")
     order_id = anna.order("pack")
     assert (anna.pay(order_id), shop.state(order_id)) == (NOT_OPEN, "paid")
     assert shop.count_grants(order_id) == 1
 
 
-def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop):
-    anna = shop.buyer()
+def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop, anna):
     shop.yookassa.behave(is_test=False)
     order_id = anna.order()
     assert anna.pay(order_id) == SILENT
@@ -180,9 +172,8 @@ def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop):
 # Three days before the end, and once: tests/app/test_plans.py.
 @pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
 def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(
-    shop, plan, notices
+    shop, plan, notices, anna
 ):
-    anna = shop.buyer()
     shop.billing.terms.add(anna.user_id, "plus", 10, f"gift:{anna.user_id}", "cli:vera")
     shop.sql("UPDATE person SET plan = ? WHERE user_id = ?", plan, anna.user_id)
     (term,) = anna.terms

@@ -96,8 +96,7 @@ def test_pending_refund_is_polled_until_it_succeeds(shop):
     assert stored.outside_id == pending["id"]
 
 
-def test_refused_refund_notifies_admins_and_can_be_repeated(shop):
-    anna = shop.buyer()
+def test_refused_refund_notifies_admins_and_can_be_repeated(shop, anna):
     order_id = anna.buy()
     shop.yookassa.behave(refund="insufficient_funds")
     request_refund(shop, order_id)
@@ -127,8 +126,7 @@ def test_plan_that_is_sold_for_stars_alone_cannot_be_ordered_for_roubles(shop):
         shop.buyer().order("starry")
 
 
-def test_order_of_a_plan_that_exists_no_more_cannot_be_paid(shop):
-    anna = shop.buyer()
+def test_order_of_a_plan_that_exists_no_more_cannot_be_paid(shop, anna):
     order_id = anna.order()
     sql = """UPDATE purchase SET promise = REPLACE(promise, '"plus"', '"gone"') WHERE id = ?"""
     shop.sql(sql, order_id)
