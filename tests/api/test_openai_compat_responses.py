@@ -4,6 +4,7 @@ import pytest
 
 from merlin.api.openai_compat.responses import reply_error
 from merlin.chat.answer import Ending, Reply
+from tests.api.chat_api import check_error
 
 pytestmark = pytest.mark.functional
 
@@ -35,7 +36,7 @@ def test_instructions_and_form_reach_the_provider(openai_client, provider):
     response = openai_client.post(
         "/responses", json={**ASKED, **options, "text": {"format": shape}}
     )
-    assert response.json()["error"]["param"] == "response_format"
+    check_error(response, 400, param="response_format")
     asked = provider.calls("chat.create")[-1].body
     assert asked["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
     described = {name: shape[name] for name in ("name", "schema")}
@@ -62,8 +63,7 @@ def test_instructions_and_form_reach_the_provider(openai_client, provider):
 )
 def test_invalid_field_is_named(openai_client, change, code, param):
     response = openai_client.post("/responses", json={**ASKED, **change})
-    error = response.json()["error"]
-    assert (response.status_code, error["code"], error["param"]) == (400, code, param)
+    check_error(response, 400, code=code, param=param)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.api.chat_api import (
     ask,
     chat_client,
     chat_request,
+    check_error,
     count_questions_by_state,
     package_client,
     run_chat_api,
@@ -185,10 +186,8 @@ def test_responses_contain_no_null_that_the_protocol_does_not_allow(client):
 )
 def test_unknown_model_is_refused_with_a_list_of_the_known_ones(client, name):
     response = ask(client, QUESTION, model=name)
-    error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (404, "model_not_found")
-    assert error["param"] == "model"
-    assert "merlin/algorithms" in error["message"]
+    fields = {"code": "model_not_found", "param": "model"}
+    check_error(response, 404, "merlin/algorithms", **fields)
 
 
 def user(content=QUESTION, role="user"):
@@ -232,10 +231,8 @@ def user(content=QUESTION, role="user"):
 )
 def test_invalid_field_is_named_in_the_error(client, change, param):
     response = ask(client, QUESTION, **change)
-    error = response.json()["error"]
-    assert (response.status_code, error["param"]) == (400, param)
-    assert error["type"] == "invalid_request_error"
-    assert error["message"]
+    check_error(response, 400, param=param, type="invalid_request_error")
+    assert response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -243,18 +240,12 @@ def test_invalid_field_is_named_in_the_error(client, change, param):
 )
 def test_body_that_is_not_a_json_object_is_refused(client, body):
     response = client.post("/chat/completions", content=body)
-    assert response.status_code == 400
-    assert response.json()["error"]["code"] == "invalid_value"
+    check_error(response, 400, code="invalid_value")
 
 
 def test_errors_below_v1_have_the_openai_shape(site, client):
-    nowhere = client.get("/embeddings")
-    wrong_method = client.get("/chat/completions")
-    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
-    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (
-        405,
-        "wrong_method",
-    )
+    check_error(client.get("/embeddings"), 404, code="not_found")
+    check_error(client.get("/chat/completions"), 405, code="wrong_method")
     for path in ("/chat/completions", "/v1/v1/responses", "/models"):
         words = site.client.get(path, headers={"Accept-Language": "en"}).text
         assert "ends with /v1, once" in words
@@ -268,9 +259,8 @@ def test_call_without_a_key_says_how_to_send_one(site, header):
         {} if header is None else {"Authorization": header}
     )
     response = site.client.get("/v1/models", headers=headers)
-    error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (401, "invalid_api_key")
-    assert "Authorization: Bearer KEY" in error["message"]
+    said = "Authorization: Bearer KEY"
+    check_error(response, 401, said, code="invalid_api_key")
     problem = site.client.get("/api/user", headers=headers).json()
     code = "sign-in" if header is None else "no-key"
     assert problem["type"] == f"urn:merlin:problem:{code}"
@@ -289,11 +279,9 @@ def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_
                 json=chat_request(QUESTION),
                 headers={"Accept-Language": "en"},
             )
-        error = response.json()["error"]
-        assert (response.status_code, error["code"]) == (429, "insufficient_quota")
-        assert error["type"] == "insufficient_quota"
-        assert "Вопросы на сегодня закончились" in error["message"]
-        assert "Questions for today are used up" in english.json()["error"]["message"]
+        fields = {"code": "insufficient_quota", "type": "insufficient_quota"}
+        check_error(response, 429, "Вопросы на сегодня закончились", **fields)
+        check_error(english, 429, "Questions for today are used up")
         assert 0 < int(response.headers["retry-after"]) <= 24 * 3600
         assert response.headers["x-should-retry"] == "false"
         assert count_questions_by_state(site) == {"charged": 2}
@@ -314,11 +302,7 @@ def test_failed_question_is_not_charged_and_returns_its_status(tmp_path, stream)
             Fault("chat.create", FaultKind.STATUS, times=None, status=503)
         )
         response = ask(client, QUESTION, stream=stream)
-        assert (response.status_code, response.json()["error"]["code"]) == (
-            503,
-            "model_busy",
-        )
-        assert response.json()["error"]["type"] == "server_error"
+        check_error(response, 503, code="model_busy", type="server_error")
         assert response.headers["retry-after"] == "5"
         assert count_questions_by_state(site) == {"returned": 1}
 
