@@ -4,18 +4,10 @@ import pytest
 
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from tests.api.running_api import CLOSED, NETWORKS, VERA
+from tests.api.running_api import CLOSED, NETWORKS, VERA, check_problem
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
-
-
-def check_problem(response, status, code):
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body = response.json()
-    assert (body["status"], body["type"]) == (status, f"urn:merlin:problem:{code}")
-    return body
 
 
 def test_courses_are_grouped_by_semester_on_request(still_site):

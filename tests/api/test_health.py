@@ -11,7 +11,7 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import HEARTBEAT
 from tests.api.chat_api import Conversation
-from tests.api.running_api import NOT_LIMITED, run_api
+from tests.api.running_api import NOT_LIMITED, check_problem, run_api
 from tests.support.metrics_page import metric_value
 from tests.support.serving_models import insert_live_model
 from tests.support.small_disk import fill_disk, small_disk
@@ -186,9 +186,7 @@ def test_readiness_and_metrics_return_404_outside_the_monitoring_networks(
             {"X-Forwarded-For": "127.0.0.1"},
             {"Forwarded": "for=x"},
         ):
-            answer = client.get(path, headers=headers)
-            assert answer.status_code == 404
-            assert answer.json()["type"] == "urn:merlin:problem:not-found"
+            check_problem(client.get(path, headers=headers), 404, "not-found")
         assert client.get("/healthz", headers=ELSEWHERE).status_code == 200
     watching = NOT_LIMITED.model_copy(update={"monitoring": ("203.0.113.0/24",)})
     with run_client(listening=watching) as client:

@@ -8,7 +8,7 @@ from merlin.account.api_keys import Scope, is_secret
 from merlin.app import accounts
 from merlin.app.actor import Actor
 from merlin.core.permissions import Authority, Role
-from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.running_api import ANNA, BORIS, VERA, check_problem
 
 pytestmark = pytest.mark.functional
 
@@ -81,11 +81,8 @@ def test_missing_scope_is_named_in_the_error(site, language, part):
             "/api/user/courses", json={"course_id": 1}, headers=headers
         )
         assert program.get("/api/user/courses").status_code == 200
-    assert (answer.status_code, answer.json()["type"]) == (
-        403,
-        "urn:merlin:problem:missing-scope",
-    )
-    assert part in answer.json()["detail"]
+    problem = check_problem(answer, 403, "missing-scope")
+    assert part in problem["detail"]
     challenge = 'Bearer error="insufficient_scope", scope="favourites:write"'
     assert answer.headers["www-authenticate"] == challenge
     with site.key_client(ANNA, Scope.CHAT_WRITE) as program:

@@ -4,7 +4,7 @@ import pytest
 
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
-from tests.api.running_api import ANNA, BORIS, run_api
+from tests.api.running_api import ANNA, BORIS, check_problem, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
     TELEGRAM_PUBLIC_KEY,
@@ -12,7 +12,6 @@ from tests.api.sign_in_data import (
     finish_login,
     freeze_login_throttle,
     get_user,
-    problem_code,
     set_bot_name,
     set_password,
     sign_in_by_password,
@@ -66,8 +65,7 @@ def test_init_data_without_a_valid_telegram_signature_is_refused(site):
         "x",
     ):
         answer = site.client.post("/api/auth/telegram", json={"init_data": data})
-        assert answer.status_code == 401
-        assert problem_code(answer) == "telegram-data"
+        check_problem(answer, 401, "telegram-data")
         assert "set-cookie" not in answer.headers
 
 
@@ -197,7 +195,7 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         assert sign_in_by_password(browser, "anna", PASSWORD).status_code == 403
         data = {"init_data": signed_init_data()}
         answer = browser.post("/api/auth/telegram", json=data)
-        assert (answer.status_code, problem_code(answer)) == (403, "blocked")
+        check_problem(answer, 403, "blocked")
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA)
         assert browser.post("/sign-in/code/finish").status_code == 403
