@@ -103,16 +103,18 @@ def test_worker_continues_while_one_order_hangs(shop, anna):
     shop.wait_for_state(boris_order, "paid")
 
 
-def lose_response(order_id):
-    """Return a fault that loses the response for this order only."""
-    return Fault("payments.create", FaultKind.DROP, only={"purchase": order_id})
+def place_unanswered_order(shop, buyer):
+    """Place an order whose payment is created, but the response is lost; return its id."""
+    order_id = buyer.order()
+    only = {"purchase": order_id}
+    shop.yookassa.faults.add(Fault("payments.create", FaultKind.DROP, only=only))
+    assert buyer.pay(order_id) == SILENT
+    return order_id
 
 
 def test_retry_after_lost_response_uses_the_same_idempotency_key(shop, anna):
     """Y5."""
-    order_id = anna.order()
-    shop.yookassa.faults.add(lose_response(order_id))
-    assert anna.pay(order_id) == SILENT
+    order_id = place_unanswered_order(shop, anna)
     assert shop.state(order_id) == "asking"
     assert anna.pay(order_id) == TO_GATEWAY
     assert shop.purchase(order_id).pay_url.endswith(shop.payments_of(order_id)[0]["id"])
@@ -124,9 +126,7 @@ def test_retry_after_lost_response_uses_the_same_idempotency_key(shop, anna):
 
 
 def test_worker_retries_payment_creation_after_buyer_left(shop, anna):
-    order_id = anna.order()
-    shop.yookassa.faults.add(lose_response(order_id))
-    assert anna.pay(order_id) == SILENT
+    order_id = place_unanswered_order(shop, anna)
     shop.make_due(order_id)
     assert shop.wait_for_state(order_id, "pending").pay_url
     assert len(shop.payments_of(order_id)) == 1
@@ -134,9 +134,7 @@ def test_worker_retries_payment_creation_after_buyer_left(shop, anna):
 
 def test_order_without_an_answer_ends_before_yookassa_forgets_its_key(shop, anna):
     """Y5, a day later: no second payment is made."""
-    order_id = anna.order()
-    shop.yookassa.faults.add(lose_response(order_id))
-    assert anna.pay(order_id) == SILENT
+    order_id = place_unanswered_order(shop, anna)
     shop.backdate(order_id, hours=23, minutes=30)
     shop.yookassa.behave(keeps_keys=False)
     shop.make_due(order_id)

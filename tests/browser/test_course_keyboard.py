@@ -47,11 +47,6 @@ def test_catalogue_and_materials_are_reachable_by_keyboard(visitor, course_site)
         *("Мой кабинет: Анна", "Найти курс"),
         "ВСЕ КУРСЫ\n7",
     ]
-    tab_to(page, "Базы данных")
-    about = find_cards(page).filter(has_text="Базы данных").locator(".mini")
-    expect(about).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(about).to_be_hidden()
     tab_and_press(page, "Добавить «Базы данных»", "Space")
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("добавлен в «Мои курсы»")
