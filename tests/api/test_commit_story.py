@@ -99,9 +99,3 @@ def test_commit_without_the_mirror_says_where_the_changes_are(
     site.lab.repository.example("trial", 3, answer=f"И так, {is_lost}.")
     page = open_story(site, vera, "Answer so")
     assert "они есть в git" in page
-
-
-def test_dataset_without_models_says_when_its_line_appears(vera):
-    page = vera.get("/datasets/trial/over-time").text
-    assert "Линия появится, когда тест пройдут две модели." in page
-    assert "<circle" not in page

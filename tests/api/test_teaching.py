@@ -91,6 +91,16 @@ def test_new_material_becomes_one_commit_with_its_text(site, teacher, committer)
     assert Changes(site.db).get(change["id"]).editor.name == "Борис Учитель"
 
 
+def test_consecutive_edits_build_on_each_other(site, teacher, committer):
+    bodies = NEW, {**NEW, "lesson": 4}, NEW
+    edits = [teacher.post(materials(site), json=body).json() for body in bodies]
+    assert edits[2]["files"][1]["path"] == "materials/lecture-03-2.md"
+    assert committer.commit().commit
+    assert {Changes(site.db).get(each["id"]).state for each in edits} == {"committed"}
+    shown = get_course(teacher, site)["materials"]
+    assert [material["lesson"] for material in shown][-3:] == [3, 4, 3]
+
+
 def test_stale_or_missing_revision_is_refused_with_both_texts(site, teacher, committer):
     material = get_course(teacher, site)["materials"][0]
     address = f"{materials(site)}/{material['id']}"
