@@ -1,8 +1,11 @@
 """The OpenAI-compatible API, called with the real `openai` package; what a question costs."""
 
+from datetime import datetime
+
 import openai
 import pytest
 
+from merlin.core.clock import zone_of
 from merlin.core.permissions import Role
 from tests.api.chat_api import (
     MODEL,
@@ -269,7 +272,8 @@ def test_call_without_a_key_says_how_to_send_one(site, header):
 
 
 def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_path):
-    with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+    moscow = {"plans": (TWO_A_DAY,), "timezone": "Europe/Moscow"}
+    with run_chat_api(tmp_path, **moscow) as (site, _):
         with chat_client(site) as client:
             assert ask(client, QUESTION).status_code == 200
             assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
@@ -285,6 +289,10 @@ def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_
         assert 0 < int(response.headers["retry-after"]) <= 24 * 3600
         assert response.headers["x-should-retry"] == "false"
         assert count_questions_by_state(site) == {"charged": 2}
+        with site.key_client(ANNA) as program:
+            usage = program.get("/api/user/usage").json()["formats"]["text"]
+        resets = datetime.fromisoformat(usage["resets_at"])
+        assert resets.astimezone(zone_of("Europe/Moscow")).hour == 0
         with package_client(site) as client, pytest.raises(openai.RateLimitError):
             client.chat.completions.create(**chat_request(QUESTION))
         site.add_user(BORIS)
