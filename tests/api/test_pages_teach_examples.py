@@ -7,9 +7,11 @@ from itertools import count
 import pytest
 
 from merlin.account.users import Roles
+from merlin.app.verdicts import view_notice
 from merlin.core.permissions import Role
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposals import Draft, Proposals
+from merlin.db.notices import Notices
 from tests.api.running_api import BORIS, VERA, check_page
 from tests.api.staff_api import page_text, run_daemon_api
 
@@ -224,7 +226,6 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     )
 
 
-# What authors are told: tests/app/test_ratings.py; a reason: tests/browser/test_course_teacher.py.
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
     rows = Proposals(site.db)
     drafts = [
@@ -271,7 +272,10 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
         status=409,
     )
     site.lab.tick("changes", "fetch", "proposals")
-    rows.decline(other)
+    why = {**form, "row": [other], "reason": ["Лифта нет."], "decline": other}
+    assert vera.post(PROPOSALS, data=why).status_code == 303
+    (notice, *_) = Notices(site.db).list_newest(str(BOT + 2), 5)
+    assert view_notice(site.db, notice).text("ru").endswith("Причина: Лифта нет.")
 
 
 def read_texts(page):

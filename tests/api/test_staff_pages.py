@@ -19,7 +19,7 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
 from merlin.db.processes import Heartbeats
-from merlin.db.requests import Requests
+from merlin.db.requests import RequestKind, Requests
 from tests.api.running_api import check_page
 from tests.browser.staff_browser import (
     ANNA,
@@ -194,7 +194,7 @@ def test_form_of_another_site_changes_nothing(staff, headers, vera):
     assert read_state(staff) == before
 
 
-def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
+def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff, vera):
     data = {
         **FORM,
         "once": secrets.token_hex(16),
@@ -211,6 +211,12 @@ def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
         other = client.post(path, data={**data, "once": secrets.token_hex(16)})
     assert len(places) == 1
     assert other.headers["location"] not in places
+    form = {"once": secrets.token_hex(16)}
+    cancel = f"/admin/jobs/{staff.job_id}/cancel"
+    places = {vera.post(cancel, data=form).headers["location"] for _ in range(3)}
+    made = Requests(staff.db).list_of_author(f"user:{VERA}")
+    cancelled = [each for each in made if each.kind == RequestKind.CANCEL]
+    assert len(places) == len(cancelled) == 1
 
 
 def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
