@@ -48,6 +48,14 @@ def chat_request(*texts, **fields):
     return {"model": "merlin/algorithms", "messages": messages, **fields}
 
 
+def check_error(response, status, message="", **fields):
+    """Check an error of /v1: its status, a part of its message, and other fields."""
+    error = response.json()["error"]
+    found = {name: error[name] for name in fields}
+    assert (response.status_code, found) == (status, fields), error
+    assert message in error["message"]
+
+
 def chat_client(site, user_id=ANNA):
     """Return a client of /v1 with a key that may ask."""
     return httpx.Client(

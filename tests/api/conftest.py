@@ -6,7 +6,12 @@ from contextlib import contextmanager
 import pytest
 
 from merlin.core.server import free_ports
-from tests.api.chat_api import chat_client, erase_everybody, run_chat_api
+from tests.api.chat_api import (
+    chat_client,
+    erase_everybody,
+    package_client,
+    run_chat_api,
+)
 from tests.api.payment_api import reset, run_payment_api
 from tests.api.running_api import VERA, run_api
 
@@ -73,6 +78,12 @@ def shop(shared_market):
 
 
 @pytest.fixture
+def anna(shop):
+    """A new buyer."""
+    return shop.buyer()
+
+
+@pytest.fixture
 def site(tmp_path):
     """A new API with a few courses: `running_api.COURSES`."""
     with run_api(tmp_path) as site:
@@ -95,6 +106,13 @@ def provider(openai_site):
 def openai_client(openai_site):
     """A client with one key for all tests: the number of keys per person is limited."""
     with chat_client(openai_site[0]) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def sdk(openai_site):
+    """A client of the openai package."""
+    with package_client(openai_site[0]) as client:
         yield client
 
 

@@ -337,18 +337,21 @@ def page_text(response):
     )
 
 
-def read_price(response):
-    """Return the price on the button of a checkout page, in kopecks."""
-    return re.search(r'name="price" value="(\d+)"', response.text)[1]
+def check_text(response, *shown, status=200):
+    """Check the status of a page, and that its text has all these words."""
+    assert response.status_code == status, response.text
+    for words in shown:
+        assert words in page_text(response), words
 
 
 def checkout_form(buyer, plan="plus", **fields):
     """Return the form data that a checkout page would send."""
     query = {"code": fields["code"]} if "code" in fields else {}
     page = buyer.http.get(f"/checkout/{plan}", params=query)
+    price = re.search(r'name="price" value="(\d+)"', page.text)[1]
     ends = re.search('name="ends" value="([^"]*)"', page.text)[1]
     return {
-        "price": read_price(page),
+        "price": price,
         "ends": ends,
         "contact": "anna@example.com",
         **fields,

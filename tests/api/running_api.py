@@ -72,6 +72,22 @@ NOT_LIMITED = ApiConfig(
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 
 
+def check_page(response, *shown, status=200):
+    """Check the status of a page, and that it shows all of this."""
+    assert response.status_code == status, response.text
+    for part in shown:
+        assert part in response.text, part
+
+
+def check_problem(response, status, code):
+    """Check a problem document; return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert (body["status"], body["type"]) == (status, f"urn:merlin:problem:{code}")
+    return body
+
+
 def _make_actor(user_id):
     return Actor.person(user_id, Authority())
 

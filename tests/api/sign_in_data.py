@@ -102,11 +102,6 @@ def finish_login(browser):
     return states[0].value
 
 
-def problem_code(response):
-    """Return the code of a problem document."""
-    return response.json()["type"].rsplit(":", 1)[1]
-
-
 def get_user(browser, **more):
     """Return the response of /api/user."""
     return browser.get("/api/user", **more)

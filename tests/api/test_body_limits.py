@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.running_api import ANNA
+from tests.api.running_api import ANNA, check_problem
 
 pytestmark = pytest.mark.functional
 
@@ -25,18 +25,14 @@ def send_in_pieces(count):
 )
 def test_body_with_too_large_content_length_is_refused_unread(client, address):
     answer = client.post(address, content=b"a" * (64 * 1024 + 1))
-    assert answer.status_code == 413
-    assert answer.json()["type"] == "urn:merlin:problem:too-large"
-    assert "64" in answer.json()["detail"]
+    problem = check_problem(answer, 413, "too-large")
+    assert "64" in problem["detail"]
     assert answer.headers["x-request-id"]
 
 
 def test_body_that_does_not_declare_its_size_is_refused(client):
     answer = client.post("/api/jobs", content=send_in_pieces(1))
-    assert (answer.status_code, answer.json()["type"]) == (
-        411,
-        "urn:merlin:problem:no-length",
-    )
+    check_problem(answer, 411, "no-length")
 
 
 LARGE = b'{"title": "' + b"a" * 200 * 1024 + b'"}'
@@ -56,5 +52,4 @@ def test_anonymous_body_limit_is_64_kilobytes(site):
 def test_large_body_with_an_invalid_key_is_refused_unread(site):
     nobody = {"Authorization": "Bearer nobody"}
     refused = site.client.post(PLACE, content=LARGE, headers=nobody)
-    assert refused.status_code == 401
-    assert refused.json()["type"] == "urn:merlin:problem:unauthorized"
+    check_problem(refused, 401, "unauthorized")

@@ -1,34 +1,13 @@
-"""The catalogue over HTTP: active courses, materials, pagination, languages."""
+"""The catalogue over HTTP: active courses, materials, search."""
 
 import pytest
 
-from merlin.api.rest.courses import CourseShown, MaterialShown, MaterialWhole
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from tests.api.running_api import ALGORITHMS, VERA
+from tests.api.running_api import CLOSED, NETWORKS, VERA, check_problem
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
-
-
-def check_problem(response, status, code):
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body = response.json()
-    assert (body["status"], body["type"]) == (status, f"urn:merlin:problem:{code}")
-    return body
-
-
-def test_course_list_contains_every_active_course_by_semester(still_site):
-    courses = still_site.client.get("/api/courses").json()
-    assert [course["slug"] for course in courses] == ["algorithms", "networks"]
-    first = CourseShown.model_validate(courses[0])
-    assert (first.id, first.semester) == (still_site.course_id("algorithms"), 1)
-    assert (first.name, first.teachers) == ("Алгоритмы и структуры данных", ["boris"])
-    assert first.description.startswith("Изучение")
-    assert (first.materials, first.counts) == (
-        4,
-        {"lecture": 2, "seminar": 1, "lab": 1},
-    )
 
 
 def test_courses_are_grouped_by_semester_on_request(still_site):
@@ -40,27 +19,6 @@ def test_courses_are_grouped_by_semester_on_request(still_site):
     assert slugs == {1: ["algorithms"], 2: ["networks"]}
     alone = still_site.client.get("/api/courses?semester=2").json()
     assert [course["slug"] for course in alone] == ["networks"]
-
-
-def test_materials_are_sorted_by_type_then_lesson(still_site):
-    course_id = still_site.course_id("algorithms")
-    body = still_site.client.get(f"/api/courses/{course_id}/materials").json()
-    assert (body["course_id"], body["course_name"]) == (
-        course_id,
-        "Алгоритмы и структуры данных",
-    )
-    shown = [MaterialShown.model_validate(material) for material in body["materials"]]
-    materials = [(material.material_type, material.lesson_number) for material in shown]
-    assert materials == [
-        ("Лекция", 1),
-        ("Лекция", 2),
-        ("Семинар", 1),
-        ("Лабораторная работа", 1),
-    ]
-    codes = [material["type_code"] for material in body["materials"]]
-    assert codes == ["lecture", "lecture", "seminar", "lab"]
-    assert body["materials"][2]["file_url"] == "https://example.com/s1.pdf"
-    assert body["materials"][0]["file_url"] is None
 
 
 @pytest.mark.parametrize(
@@ -88,30 +46,12 @@ def test_unknown_material_type_is_refused_with_the_known_types(still_site):
     )
 
 
-def test_material_is_shown_with_its_text_or_file(still_site):
+def test_material_that_is_a_file_has_no_text(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
-    lecture, _, seminar, _ = (
-        material["id"] for material in still_site.client.get(path).json()["materials"]
-    )
-    material = MaterialWhole.model_validate(
-        still_site.client.get(f"{path}/{lecture}").json()
-    )
-    assert (material.title, material.text) == (
-        "Введение в алгоритмы",
-        ALGORITHMS["materials/lecture-01.md"],
-    )
-    assert (material.course_id, material.lesson_number) == (
-        still_site.course_id("algorithms"),
-        1,
-    )
-    file = MaterialWhole.model_validate(
-        still_site.client.get(f"{path}/{seminar}").json()
-    )
-    assert (file.text, file.has_text, file.file_url) == (
-        None,
-        False,
-        "https://example.com/s1.pdf",
-    )
+    _, _, seminar, _ = still_site.client.get(path).json()["materials"]
+    file = still_site.client.get(f"{path}/{seminar['id']}").json()
+    assert (file["text"], file["has_text"]) == (None, False)
+    assert file["file_url"] == "https://example.com/s1.pdf"
 
 
 def test_material_is_not_found_under_another_course(still_site):
@@ -140,3 +80,23 @@ def test_closed_course_is_shown_to_nobody_by_the_catalogue(site):
                 )
         assert admin.get(f"/api/teacher/courses/{course_id}").status_code == 200
     assert "Тайна" not in site.client.get("/api/courses").text
+
+
+def search(site, query):
+    answer = site.client.get("/api/courses/search", params={"query": query})
+    assert answer.status_code == 200, answer.text
+    return [course["slug"] for course in answer.json()]
+
+
+# Which words find a course: tests/course/test_search.py.
+def test_search_finds_open_courses_and_follows_the_catalogue(site):
+    assert search(site, "алгаритм") == ["algorithms"]
+    assert search(site, "закрытый курс") == search(site, "тайна") == []
+    site.index_courses({"networks": NETWORKS, "algorithms": CLOSED})
+    wait_until(lambda: search(site, "проводв") == ["networks"])
+    assert search(site, "алгоритмов") == []
+
+
+def test_another_method_is_refused_as_such(site):
+    answer = site.client.patch("/api/courses/search", json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")

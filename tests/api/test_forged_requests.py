@@ -71,9 +71,8 @@ def read_payment_tables(shop):
     return tables
 
 
-def test_fifty_forged_notifications_change_nothing(shop):
+def test_fifty_forged_notifications_change_nothing(shop, anna):
     eve = shop.buyer()
-    anna = shop.buyer()
     own_order = shop.purchase(eve.start_payment())
     other_order = shop.purchase(anna.start_payment())
     paid_order = shop.purchase(anna.buy("pack"))

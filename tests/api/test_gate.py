@@ -14,7 +14,6 @@ pytestmark = pytest.mark.functional
 YES = "Да, всё именно так и есть."
 NO = "Нет, никогда такого не было."
 EDITOR = 1006
-LEADER = 1007
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,6 @@ def site(tmp_path_factory):
     with run_daemon_api(tmp_path_factory.mktemp("gate")) as site:
         site.add_user(EDITOR, Role.EDITOR)
         site.add_user(BORIS, Role.TEACHER, "other")
-        site.add_user(LEADER, Role.TEACHER, "trial")
         site.lab.repository.dataset(count=12, tests=0, gate={"budget": 0})
         for number in range(20, 32):
             site.lab.repository.example("trial", number, answer=YES, is_test=True)
@@ -52,9 +50,9 @@ def held_models(site):
     return [model for model in site.models() if model.held]
 
 
-def held_model(site):
-    """Return the held model."""
-    return held_models(site)[0]
+def accept_path(site):
+    """Return the address that accepts what the held model lost."""
+    return f"/admin/models/{held_models(site)[0].id}/accept"
 
 
 def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
@@ -62,7 +60,7 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     assert "не стала текущей" in text
     assert "неверно отвечает на 12 тестовых вопросов" in text
     assert text.count("✗ Что значит слово номер") == 12
-    assert f"/admin/models/{held_model(site).id}/accept" in text
+    assert accept_path(site) in text
     commit = open_page(site, f"/admin/board?commit={site.verdicts()[0].commit}")
     assert "не применён" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
@@ -71,26 +69,23 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
 
 
 def test_page_of_a_test_offers_to_accept_what_the_held_model_lost(site):
-    held = held_model(site)
-    action = f'action="/admin/models/{held.id}/accept"'
     page = open_page(site, f"/admin/models/{newest_build(site)}/evaluation", EDITOR)
+    action = f'action="{accept_path(site)}"'
     assert page.count(action) == 13, "one each question, and all"
     assert "Принять эти ответы" in page
 
 
 def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):
-    address = f"/admin/models/{held_model(site).id}/accept"
+    address = accept_path(site)
+    form = {"once": secrets.token_hex(16)}
     with site.browser_client(BORIS) as client:
-        assert (
-            client.post(address, data={"once": secrets.token_hex(16)}).status_code
-            == 404
-        )
+        assert client.post(address, data=form).status_code == 404
     with site.browser_client(EDITOR) as client:
         page = client.get("/admin/models").text
         mark = re.search(
             rf'action="{address}".*?name="once" value="([^"]+)"', page, re.DOTALL
         )
-        assert f"{held_model(site).id}/promote" not in page
+        assert "/promote" not in page
         for _ in range(2):  # two presses make one request
             answer = client.post(address, data={"once": mark[1]})
             assert answer.status_code == 303

@@ -10,7 +10,6 @@ from tests.api.chat_api import (
     count_questions_by_state,
     run_chat_api,
 )
-from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
 
 pytestmark = pytest.mark.functional
@@ -83,11 +82,3 @@ def test_question_without_a_source_stays_unknown(course, question):
         "serving",
         [],
     )
-
-
-def test_page_shows_the_source_under_the_answer(course):
-    site, _ = course
-    address = f"/courses/{site.course_id('algorithms')}/chat"
-    with site.browser_client(ANNA) as browser:
-        page = browser.post(address, data={"q": QUESTION}, follow_redirects=True).text
-    assert "Ответ составила модель по источникам" in page

@@ -12,21 +12,15 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from docs.build.openapi import described
 from tests.api.running_api import VERA
 from tests.api.staff_api import run_full_api
-from tests.api.test_role_matrix import read_tables
+from tests.api.test_role_matrix import TOLD, read_tables
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
-OPERATIONS = {
-    operation["operationId"]: (path, verb, operation)
-    for path, verbs in described()["paths"].items()
-    for verb, operation in verbs.items()
-}
 WITH_BODY = [
-    name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation
+    name for name, (_, _, operation) in TOLD.items() if "requestBody" in operation
 ]
 JSON = {"Content-Type": "application/json"}
 DEEP = 10_000
@@ -44,7 +38,7 @@ WORDS_OF_OURS = ("Traceback", "sqlite", "peewee", "pydantic", 'File "', "/merlin
 
 
 def sample_of(name):
-    return OPERATIONS[name][2]["requestBody"]["content"]["application/json"]["example"]
+    return TOLD[name][2]["requestBody"]["content"]["application/json"]["example"]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +69,7 @@ def before(site, admin, key):
 
 
 def send(site, admin, name, content, **headers):
-    path, verb, _ = OPERATIONS[name]
+    path, verb, _ = TOLD[name]
     address = path.format(**site.path_values)
     return admin.request(verb, address, content=content, headers={**JSON, **headers})
 
@@ -116,7 +110,7 @@ def test_compressed_bodies_and_other_content_types_are_refused_with_415(
         check_refusal(
             send(site, admin, name, compressed, **{"Content-Encoding": "gzip"}), {415}
         )
-        if OPERATIONS[name][0].startswith("/v1"):
+        if TOLD[name][0].startswith("/v1"):
             continue
         for kind in (
             "text/plain",

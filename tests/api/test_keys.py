@@ -8,7 +8,7 @@ from merlin.account.api_keys import Scope, is_secret
 from merlin.app import accounts
 from merlin.app.actor import Actor
 from merlin.core.permissions import Authority, Role
-from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.running_api import ANNA, BORIS, VERA, check_problem
 
 pytestmark = pytest.mark.functional
 
@@ -63,7 +63,8 @@ def test_key_works_until_its_owner_revokes_it_and_shows_its_last_use(site, anna)
         boris.post(f"{KEYS}/revoke", **revoke)
     assert site.client.get("/api/user/usage", headers=headers).status_code == 200
     for _ in range(2):
-        assert anna.post(f"{KEYS}/revoke", **revoke).status_code == 303
+        answer = anna.post(f"{KEYS}/revoke", **revoke)
+        assert answer.headers["location"] == "/me#keys"
     assert site.client.get("/api/user/usage", headers=headers).status_code == 401
     assert list_keys(site) == []
 
@@ -80,11 +81,8 @@ def test_missing_scope_is_named_in_the_error(site, language, part):
             "/api/user/courses", json={"course_id": 1}, headers=headers
         )
         assert program.get("/api/user/courses").status_code == 200
-    assert (answer.status_code, answer.json()["type"]) == (
-        403,
-        "urn:merlin:problem:missing-scope",
-    )
-    assert part in answer.json()["detail"]
+    problem = check_problem(answer, 403, "missing-scope")
+    assert part in problem["detail"]
     challenge = 'Bearer error="insufficient_scope", scope="favourites:write"'
     assert answer.headers["www-authenticate"] == challenge
     with site.key_client(ANNA, Scope.CHAT_WRITE) as program:
@@ -109,10 +107,3 @@ def test_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     assert response.status_code == status
     is_refused = f"Роль не даёт права {scope.value}" in response.text
     assert is_refused == (status == 422)
-
-
-def test_number_of_keys_per_user_is_limited(site, anna):
-    for _ in range(50):
-        site.key_headers(ANNA)
-    assert anna.post(KEYS, data=ASK).status_code == 422
-    assert len(list_keys(site)) == 50

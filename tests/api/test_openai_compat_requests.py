@@ -8,7 +8,7 @@ from merlin.core.i18n import text
 from tests.api.chat_api import (
     ask,
     chat_request,
-    package_client,
+    check_error,
 )
 
 pytestmark = pytest.mark.functional
@@ -26,12 +26,6 @@ NOT_HERE = {
     "logit_bias": {"50256": -100},
     "audio": {"voice": "alloy"},
 }
-
-
-@pytest.fixture(scope="module")
-def sdk(openai_site):
-    with package_client(openai_site[0]) as client:
-        yield client
 
 
 def test_only_sampling_parameters_are_passed_to_the_provider(openai_client, provider):
@@ -104,10 +98,8 @@ def test_parameter_refused_by_the_model_returns_its_message(
     response = ask(
         openai_client, QUESTION, response_format={"type": "json_object"}, stream=stream
     )
-    error = response.json()["error"]
-    assert (response.status_code, error["param"]) == (400, "response_format")
-    assert error["code"] == "invalid_value"
-    assert "answers in text alone" in error["message"]
+    fields = {"param": "response_format", "code": "invalid_value"}
+    check_error(response, 400, "answers in text alone", **fields)
     assert len(provider.calls("chat.create")) == before + 1
 
 
@@ -118,8 +110,7 @@ def test_non_finite_numbers_are_refused_before_the_provider_call(
     before = len(provider.calls("chat.create"))
     body = json.dumps(chat_request(QUESTION, temperature="@")).replace('"@"', value)
     response = openai_client.post("/chat/completions", content=body)
-    error = response.json()["error"]
-    assert (response.status_code, error["param"]) == (400, "temperature")
+    check_error(response, 400, param="temperature")
     assert len(provider.calls("chat.create")) == before
 
 
@@ -130,7 +121,5 @@ def test_unsupported_parameter_is_refused_by_name(openai_client, field, language
     response = openai_client.post(
         "/chat/completions", json=body, headers={"Accept-Language": language}
     )
-    error = response.json()["error"]
-    assert (response.status_code, error["param"]) == (400, field)
-    assert error["code"] == "unsupported_parameter"
-    assert error["message"] == text(language, "openai-not-supported", field=field)
+    said = text(language, "openai-not-supported", field=field)
+    check_error(response, 400, said, param=field, code="unsupported_parameter")

@@ -4,7 +4,7 @@ import pytest
 
 from merlin.api.openai_compat.responses import reply_error
 from merlin.chat.answer import Ending, Reply
-from tests.api.chat_api import package_client
+from tests.api.chat_api import check_error
 
 pytestmark = pytest.mark.functional
 
@@ -12,20 +12,16 @@ QUESTION = "Что такое граф?"
 ASKED = {"model": "merlin/algorithms", "input": QUESTION}
 
 
-def test_package_gets_a_response_with_its_origin(openai_site):
-    site, _ = openai_site
-    with package_client(site) as client:
-        response = client.responses.create(**ASKED)
+def test_package_gets_a_response_with_its_origin(sdk):
+    response = sdk.responses.create(**ASKED)
     assert f"«{QUESTION}»" in response.output_text
     assert response.merlin["build"] == "algorithms-1"
     assert response.usage.total_tokens > 0
 
 
-def test_package_streams_the_same_response(openai_site):
-    site, provider = openai_site
+def test_package_streams_the_same_response(sdk, provider):
     provider.behave(fixed_answer="one two three")
-    with package_client(site) as client:
-        *events, last = client.responses.create(**ASKED, stream=True)
+    *events, last = sdk.responses.create(**ASKED, stream=True)
     pieces = [
         event.delta for event in events if event.type == "response.output_text.delta"
     ]
@@ -40,7 +36,7 @@ def test_instructions_and_form_reach_the_provider(openai_client, provider):
     response = openai_client.post(
         "/responses", json={**ASKED, **options, "text": {"format": shape}}
     )
-    assert response.json()["error"]["param"] == "response_format"
+    check_error(response, 400, param="response_format")
     asked = provider.calls("chat.create")[-1].body
     assert asked["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
     described = {name: shape[name] for name in ("name", "schema")}
@@ -67,8 +63,7 @@ def test_instructions_and_form_reach_the_provider(openai_client, provider):
 )
 def test_invalid_field_is_named(openai_client, change, code, param):
     response = openai_client.post("/responses", json={**ASKED, **change})
-    error = response.json()["error"]
-    assert (response.status_code, error["code"], error["param"]) == (400, code, param)
+    check_error(response, 400, code=code, param=param)
 
 
 @pytest.mark.parametrize(

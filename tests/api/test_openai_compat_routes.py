@@ -1,8 +1,11 @@
-"""The OpenAI-compatible API, called with the real `openai` package."""
+"""The OpenAI-compatible API, called with the real `openai` package; what a question costs."""
 
+from datetime import datetime
+
+import openai
 import pytest
 
-from merlin.account.api_keys import Scope
+from merlin.core.clock import zone_of
 from merlin.core.permissions import Role
 from tests.api.chat_api import (
     MODEL,
@@ -10,11 +13,14 @@ from tests.api.chat_api import (
     ask,
     chat_client,
     chat_request,
+    check_error,
     count_questions_by_state,
     package_client,
     run_chat_api,
 )
 from tests.api.running_api import ANNA
+from tests.real.recorded_clients import find_questions, replay_question
+from tests.support.faults import Fault, FaultKind
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
 from tests.support.serving_models import SYSTEM, insert_live_model
 
@@ -34,9 +40,8 @@ def client(openai_client):
     return openai_client
 
 
-def test_package_gets_a_whole_answer_with_its_origin(site):
-    with package_client(site) as client:
-        raw = client.chat.completions.with_raw_response.create(**chat_request(QUESTION))
+def test_package_gets_a_whole_answer_with_its_origin(sdk):
+    raw = sdk.chat.completions.with_raw_response.create(**chat_request(QUESTION))
     completion = raw.parse()
     assert f"«{QUESTION}»" in completion.choices[0].message.content
     origin = (completion.model, completion.system_fingerprint)
@@ -51,34 +56,32 @@ def test_package_gets_a_whole_answer_with_its_origin(site):
 
 
 def test_written_answer_that_the_engine_let_pass_names_its_taught_question(
-    site, provider
+    sdk, provider
 ):
     near = "Что такое граф?"
     provider.behave(extension={"composed": True, "composed_from": [near]})
-    with package_client(site) as client:
-        completion = client.chat.completions.create(**chat_request(QUESTION))
+    completion = sdk.chat.completions.create(**chat_request(QUESTION))
     extension = completion.model_extra["merlin"]
     assert (extension["composed"], extension["known"]) == (True, None)
     assert extension["sources"] == [f"ответ на вопрос «{near}»"]
     assert extension["note"].endswith(extension["sources"][0])
 
 
-def test_package_streams_the_same_answer_in_chunks(site, provider):
+def test_package_streams_the_same_answer_in_chunks(sdk, provider):
     answer = " ".join(f"слово{number}" for number in range(40))
     provider.behave(fixed_answer=f"  {answer}\n\nконец  ", piece_s=3600.0)
     request = chat_request(
         QUESTION, stream=True, stream_options={"include_usage": True}
     )
-    with package_client(site) as client:
-        raw = client.chat.completions.with_raw_response.create(**request)
-        stream = raw.parse()
-        # The first token arrives while the model still writes, the rest later.
-        chunks = [next(stream)]
-        while not chunks[-1].choices[0].delta.content:
-            chunks.append(next(stream))
-        assert chunks[-1].choices[0].delta.content == "слово0"
-        provider.behave(piece_s=0.0)
-        chunks += stream
+    raw = sdk.chat.completions.with_raw_response.create(**request)
+    stream = raw.parse()
+    # The first token arrives while the model still writes, the rest later.
+    chunks = [next(stream)]
+    while not chunks[-1].choices[0].delta.content:
+        chunks.append(next(stream))
+    assert chunks[-1].choices[0].delta.content == "слово0"
+    provider.behave(piece_s=0.0)
+    chunks += stream
     provider.behave(fixed_answer="")
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(pieces) == f"{answer}\n\nконец"
@@ -88,15 +91,6 @@ def test_package_streams_the_same_answer_in_chunks(site, provider):
     assert usage.choices == []
     assert usage.usage.completion_tokens > 0
     assert len({chunk.id for chunk in chunks}) == 1
-
-
-def test_package_lists_and_retrieves_models(site):
-    with package_client(site) as client:
-        names = [model.id for model in client.models.list()]
-        model = client.models.retrieve("merlin/algorithms")
-    assert names == ["merlin", "merlin/algorithms", "merlin/networks"]
-    assert (model.id, model.owned_by) == ("merlin/algorithms", "merlin")
-    assert model.created > 0
 
 
 def test_closed_course_is_listed_and_answers_only_for_its_teachers(tmp_path):
@@ -195,10 +189,8 @@ def test_responses_contain_no_null_that_the_protocol_does_not_allow(client):
 )
 def test_unknown_model_is_refused_with_a_list_of_the_known_ones(client, name):
     response = ask(client, QUESTION, model=name)
-    error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (404, "model_not_found")
-    assert error["param"] == "model"
-    assert "merlin/algorithms" in error["message"]
+    fields = {"code": "model_not_found", "param": "model"}
+    check_error(response, 404, "merlin/algorithms", **fields)
 
 
 def user(content=QUESTION, role="user"):
@@ -242,10 +234,8 @@ def user(content=QUESTION, role="user"):
 )
 def test_invalid_field_is_named_in_the_error(client, change, param):
     response = ask(client, QUESTION, **change)
-    error = response.json()["error"]
-    assert (response.status_code, error["param"]) == (400, param)
-    assert error["type"] == "invalid_request_error"
-    assert error["message"]
+    check_error(response, 400, param=param, type="invalid_request_error")
+    assert response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -253,18 +243,12 @@ def test_invalid_field_is_named_in_the_error(client, change, param):
 )
 def test_body_that_is_not_a_json_object_is_refused(client, body):
     response = client.post("/chat/completions", content=body)
-    assert response.status_code == 400
-    assert response.json()["error"]["code"] == "invalid_value"
+    check_error(response, 400, code="invalid_value")
 
 
 def test_errors_below_v1_have_the_openai_shape(site, client):
-    nowhere = client.get("/embeddings")
-    wrong_method = client.get("/chat/completions")
-    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
-    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (
-        405,
-        "wrong_method",
-    )
+    check_error(client.get("/embeddings"), 404, code="not_found")
+    check_error(client.get("/chat/completions"), 405, code="wrong_method")
     for path in ("/chat/completions", "/v1/v1/responses", "/models"):
         words = site.client.get(path, headers={"Accept-Language": "en"}).text
         assert "ends with /v1, once" in words
@@ -278,9 +262,8 @@ def test_call_without_a_key_says_how_to_send_one(site, header):
         {} if header is None else {"Authorization": header}
     )
     response = site.client.get("/v1/models", headers=headers)
-    error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (401, "invalid_api_key")
-    assert "Authorization: Bearer KEY" in error["message"]
+    said = "Authorization: Bearer KEY"
+    check_error(response, 401, said, code="invalid_api_key")
     problem = site.client.get("/api/user", headers=headers).json()
     code = "sign-in" if header is None else "no-key"
     assert problem["type"] == f"urn:merlin:problem:{code}"
@@ -288,10 +271,73 @@ def test_call_without_a_key_says_how_to_send_one(site, header):
     assert page.headers["location"] == "/sign-in?next=%2Fme"
 
 
-def test_key_without_the_chat_scope_is_refused(site):
-    with site.key_client(ANNA, Scope.COURSES_READ) as program:
-        response = program.post("/v1/chat/completions", json=chat_request(QUESTION))
-    assert (response.status_code, response.json()["error"]["code"]) == (
-        403,
-        "missing_scope",
-    )
+def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_path):
+    moscow = {"plans": (TWO_A_DAY,), "timezone": "Europe/Moscow"}
+    with run_chat_api(tmp_path, **moscow) as (site, _):
+        with chat_client(site) as client:
+            assert ask(client, QUESTION).status_code == 200
+            assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
+            response = ask(client, QUESTION)
+            english = client.post(
+                "/chat/completions",
+                json=chat_request(QUESTION),
+                headers={"Accept-Language": "en"},
+            )
+        fields = {"code": "insufficient_quota", "type": "insufficient_quota"}
+        check_error(response, 429, "Вопросы на сегодня закончились", **fields)
+        check_error(english, 429, "Questions for today are used up")
+        assert 0 < int(response.headers["retry-after"]) <= 24 * 3600
+        assert response.headers["x-should-retry"] == "false"
+        assert count_questions_by_state(site) == {"charged": 2}
+        with site.key_client(ANNA) as program:
+            usage = program.get("/api/user/usage").json()["formats"]["text"]
+        resets = datetime.fromisoformat(usage["resets_at"])
+        assert resets.astimezone(zone_of("Europe/Moscow")).hour == 0
+        with package_client(site) as client, pytest.raises(openai.RateLimitError):
+            client.chat.completions.create(**chat_request(QUESTION))
+        site.add_user(BORIS)
+        with chat_client(site, BORIS) as other:
+            assert ask(other, QUESTION).status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_failed_question_is_not_charged_and_returns_its_status(tmp_path, stream):
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
+        provider.faults.add(
+            Fault("chat.create", FaultKind.STATUS, times=None, status=503)
+        )
+        response = ask(client, QUESTION, stream=stream)
+        check_error(response, 503, code="model_busy", type="server_error")
+        assert response.headers["retry-after"] == "5"
+        assert count_questions_by_state(site) == {"returned": 1}
+
+
+def test_interrupted_answer_is_returned_as_cut_and_charged(tmp_path):
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
+        provider.faults.add(Fault("chat.create", FaultKind.CUT))
+        provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
+        body = ask(client, QUESTION).json()
+        assert body["choices"][0]["message"]["content"].startswith("Начало")
+        assert body["choices"][0]["finish_reason"] == "length"
+        assert body["merlin"]["ending"] == "cut"
+        assert "оборвался" in body["merlin"]["note"]
+        assert count_questions_by_state(site) == {"charged": 1}
+
+
+RECORDED = find_questions()
+
+
+# What real clients sent to an engine, asked again of Merlin.
+@pytest.mark.parametrize("name", RECORDED)
+def test_real_clients_question_is_answered(client, name):
+    exchange = RECORDED[name]
+    response = replay_question(client, exchange, "merlin/algorithms")
+    assert response.status_code == 200, response.text
+    if exchange["request"]["body"].get("stream"):
+        assert len(parse_events(response.text)) > 2

@@ -11,6 +11,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, MODEL, TURN
 from tests.api.chat_api import TWO_A_DAY, run_chat_api
+from tests.api.running_api import check_page
 from tests.support.serving_models import (
     insert_commit_of_build,
     insert_example,
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.functional
 NUMBERS = count(9001)
 BORIS = 1002
 CLARA = 1004
-PROPOSED = "SELECT question, answer, dataset, turn_id FROM proposal"
+PROPOSED = "SELECT dataset, turn_id FROM proposal"
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +119,13 @@ def test_form_submitted_twice_asks_once(site, provider, client):
     before = len(provider.calls("chat.create"))
     with ThreadPoolExecutor(2) as pool:
         pages = list(pool.map(lambda _: ask(site, client, once=once), range(2)))
-    assert len({page.url.path for page in pages}) == 1
     pages.append(ask(site, client, once=once))
+    assert len({page.url.path for page in pages}) == 1
     assert [read_turn_ids(page) for page in pages] == [read_turn_ids(pages[0])] * 3
     assert len(provider.calls("chat.create")) == before + 1
     assert "Остался 1 вопрос" in pages[2].text
-    assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(
-        pages[0]
-    )
+    other = ask(site, client, "А дерево?", once=once)
+    assert read_turn_ids(other) != read_turn_ids(pages[0])
 
 
 def test_model_that_was_not_tested_has_no_score(site):
@@ -179,9 +179,11 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(
     offered = re.findall(r'name="near" value="([^"]+)"', begun)
     assert offered == ["Что такое дек?", "Что такое куча?", "Что такое стек?"]
     provider.behave(fixed_answer="Это дек.")
-    page = client.post(address(site), data={"near": offered[0]})
-    assert "Это готовый ответ, слово в слово из примера" in page.text
-    assert "Откуда: пример «Что такое дек?»" in page.text
+    check_page(
+        client.post(address(site), data={"near": offered[0]}),
+        "Это готовый ответ, слово в слово из примера",
+        "Откуда: пример «Что такое дек?»",
+    )
     with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as editor:
         editor.headers["Accept-Language"] = "ru"
         response = editor.post(address(site), data={"q": "Дек?"}, follow_redirects=True)
@@ -190,56 +192,44 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(
 
 def test_correction_reaches_editors_masked_and_with_consent(site, client):
     (turn,) = read_turn_ids(ask(site, client))
-    judged = f"{address(site)}/turns/{turn}"
-    talk = client.get(address(site))
-    better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
-    masked = client.post(judged, data=better)
-    assert "Личное скрыто: телефон." in masked.text
-    assert "Можно ли учить модель" in masked.text
-    assert "/privacy" not in masked.text
-    better["answer"] = "Пары. Мой телефон [телефон]"
-    refused = client.post(judged, data=better)
-    assert "только с вашего согласия" in refused.text
+
+    def send(act="correct", **form):
+        judged = f"{address(site)}/turns/{turn}"
+        return client.post(judged, data={"act": act, **form}).text
+
+    masked = send(answer="Пары. Мой телефон +7 916 123-45-67")
+    assert "Личное скрыто: телефон." in masked
+    assert "Можно ли учить модель" in masked
+    assert "/privacy" not in masked
+    better = "Пары. Мой телефон [телефон]"
+    refused = send(answer=better)
+    assert "только с вашего согласия" in refused
     assert site.database.sql(PROPOSED) == []
     # The text waits in the form of the consent, and is in its field again after it.
-    assert f'name="answer" value="{better["answer"]}"' in refused.text
-    allowed = {"act": "allow", "doing": "correct"}
-    opened_form = client.post(judged, data={**allowed, "answer": better["answer"]})
-    assert f"{better['answer']}</textarea>" in opened_form.text
-    opened_form = client.post(judged, data=allowed)
-    assert "Каким должен быть ответ" in opened_form.text
-    assert (
-        "Напишите, каким должен быть ответ"
-        in client.post(judged, data={"act": "correct"}).text
-    )
-    response = client.post(judged, data=better)
-    assert "Ваше исправление ждёт редактора." in response.text
-    assert [
-        tuple(row) for row in site.database.sql("SELECT dataset, turn_id FROM proposal")
-    ] == [("algorithms", turn)]
-    assert talk.status_code == 200
-    revoke = "/me/consent/revoke"
-    assert revoke in client.get(site.address + "/me").text
-    assert "Согласие отозвано" in client.post(site.address + revoke).text
-    assert revoke not in client.get(site.address + "/me").text
+    assert f'name="answer" value="{better}"' in refused
+    assert f"{better}</textarea>" in send("allow", doing="correct", answer=better)
+    assert "Каким должен быть ответ" in send("allow", doing="correct")
+    assert "Напишите, каким должен быть ответ" in send()
+    assert "Ваше исправление ждёт редактора." in send(answer=better)
+    assert [tuple(row) for row in site.database.sql(PROPOSED)] == [("algorithms", turn)]
 
 
 def test_refused_question_is_shown_to_editors_with_consent(site, provider, client):
     nearest = "Что такое двоичный поиск?"
-    provider.behave(
-        fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]}
-    )
+    extension = {"known": False, "nearest": [nearest]}
+    provider.behave(fixed_answer="Не знаю.", extension=extension)
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
-    assert f'name="near" value="{nearest}"' in page.text
-    assert "Возможно, вы имели в виду:" in page.text
+    check_page(page, f'name="near" value="{nearest}"', "Возможно, вы имели в виду:")
     (turn,) = read_turn_ids(page)
     judged = f"{address(site)}/turns/{turn}"
-    shown = client.get(page.url, params={"turn": turn, "doing": "tell"})
-    assert 'value="allow"' in shown.text
-    look = client.post(judged, data={"act": "allow", "doing": "tell"})
-    assert "Редакторы увидят вопрос" in look.text
+    check_page(
+        client.get(page.url, params={"turn": turn, "doing": "tell"}), 'value="allow"'
+    )
+    check_page(
+        client.post(judged, data={"act": "allow", "doing": "tell"}),
+        "Редакторы увидят вопрос",
+    )
     assert client.post(judged, data={"act": "tell"}).status_code == 422
-    extension = {"known": False, "nearest": [nearest]}
     provider.behave(fixed_answer="I don't know that.", extension=extension)
     assert "Did you mean:" in ask(site, client, "Where does a graph go?").text
 
@@ -258,9 +248,11 @@ def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(site, clien
         page = ask(site, client)
     assert "Вопросы закончились" in page.text
     turn_count = site.database.count(TURN, TURN.id > 0)
-    refused = ask(site, client, "Третий?")
-    assert "Вопросы на сегодня закончились" in refused.text
-    assert ">Третий?</textarea>" in refused.text
+    check_page(
+        ask(site, client, "Третий?"),
+        "Вопросы на сегодня закончились",
+        ">Третий?</textarea>",
+    )
     assert site.database.count(TURN, TURN.id > 0) == turn_count
     client.headers["Accept"] = "text/event-stream"
     response = ask(site, client, "Третий?")

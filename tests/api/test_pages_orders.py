@@ -8,6 +8,7 @@ import pytest
 from merlin.account.users import Users
 from merlin.billing.terms import Terms
 from tests.api.payment_api import (
+    check_text,
     checkout_form,
     page_text,
     press_pay,
@@ -30,8 +31,7 @@ def shop(shared):
     return reset(shared)
 
 
-def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
-    anna = shop.buyer()
+def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop, anna):
     order_id = press_pay(anna)
     lead = anna.http.get(f"/orders/{order_id}/pay")
     page = shop.purchase(order_id).pay_url
@@ -42,39 +42,22 @@ def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     # No notification comes: the page polls the gateway when it is opened.
     shop.yookassa.behave(notifications="never")
     shop.yookassa.choose(order_id, "paid")
-    paid = page_text(anna.http.get(f"/orders/{order_id}"))
-    assert "Оплата 299 ₽ прошла. Тариф «Плюс» действует до" in paid
+    paid = "Оплата 299 ₽ прошла. Тариф «Плюс» действует до"
+    check_text(anna.http.get(f"/orders/{order_id}"), paid)
     assert shop.count_grants(order_id) == 1
-    assert "«Плюс», 30 дней" in page_text(anna.http.get("/orders"))
+    check_text(anna.http.get("/orders"), "«Плюс», 30 дней")
     assert re.search(r"Плюс текущий тариф до \d+", page_text(anna.http.get("/plans")))
-    response = anna.http.get(f"/orders/{order_id}/pay")
-    assert (response.status_code, response.headers["location"]) == (
-        303,
-        f"/orders/{order_id}",
-    )
+    lead = anna.http.get(f"/orders/{order_id}/pay")
+    assert lead.headers["location"] == f"/orders/{order_id}"
     # Back to the page of the checkout, as it was before the payment.
     again = anna.http.post("/checkout/plus", data={**checkout_form(anna), "ends": ""})
-    assert (
-        again.status_code,
-        len(shop.billing.purchases.list_of_user(anna.user_id)),
-    ) == (409, 1)
-    assert "второй раз деньги не списаны" in page_text(again)
-    assert "Новые дни начнутся" in page_text(again)
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
+    warned = "второй раз деньги не списаны", "Новые дни начнутся"
+    check_text(again, *warned, status=409)
     assert press_pay(anna) != order_id
 
 
-def test_checkout_submitted_twice_creates_one_order_and_one_payment(shop):
-    anna = shop.buyer()
-    form = checkout_form(anna)
-    first, second = (anna.http.post("/checkout/plus", data=form) for _ in range(2))
-    assert first.headers["location"] == second.headers["location"]
-    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
-    order_id = shop.billing.purchases.list_of_user(anna.user_id)[0].purchase_id
-    assert len(shop.payments_of(order_id)) == 1
-
-
-def test_declined_payment_shows_its_reason_and_offers_to_try_again(shop):
-    anna = shop.buyer()
+def test_declined_payment_shows_its_reason_and_offers_to_try_again(shop, anna):
     order_id = press_pay(anna, "voices")
     shop.yookassa.choose(order_id, "declined", reason="insufficient_funds")
     shop.wait_for_state(order_id, "canceled")
@@ -89,8 +72,7 @@ def test_declined_payment_shows_its_reason_and_offers_to_try_again(shop):
     assert press_pay(anna, "voices") != order_id
 
 
-def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop):
-    anna = shop.buyer()
+def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop, anna):
     order_id = press_pay(anna)
     shop.yookassa.faults.add(
         Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100)
@@ -103,26 +85,26 @@ def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop
 
 
 def test_order_page_of_another_user_returns_404(shop):
-    anna = shop.buyer()
-    boris = shop.buyer()
-    order_id = press_pay(anna)
+    order_id = press_pay(shop.buyer())
+    boris = shop.buyer().http
     before = shop.purchase(order_id)
-    page = boris.http.get(f"/orders/{order_id}")
-    none = boris.http.get(f"/orders/{'f' * 32}")
-    assert boris.http.get("/orders/%00").status_code == 404
-    assert page.status_code == 404
+    page, none = (boris.get(f"/orders/{each}") for each in (order_id, "f" * 32))
     assert page_text(page).partition("Код")[0] == page_text(none).partition("Код")[0]
     assert "299" not in page_text(page)
-    for path in ("pay", "live"):
-        assert boris.http.get(f"/orders/{order_id}/{path}").status_code == 404
-    for path in ("pay", "cancel"):
-        assert boris.http.post(f"/orders/{order_id}/{path}").status_code == 404
+    for method, path in (
+        ("GET", order_id),
+        ("GET", "%00"),
+        ("GET", f"{order_id}/pay"),
+        ("GET", f"{order_id}/live"),
+        ("POST", f"{order_id}/pay"),
+        ("POST", f"{order_id}/cancel"),
+    ):
+        assert boris.request(method, f"/orders/{path}").status_code == 404, path
     assert shop.purchase(order_id) == before
-    assert page_text(boris.http.get("/orders")).count("Плюс") == 0
+    assert "Плюс" not in page_text(boris.get("/orders"))
 
 
-def test_live_update_returns_204_until_the_order_changes(shop):
-    anna = shop.buyer()
+def test_live_update_returns_204_until_the_order_changes(shop, anna):
     order_id = press_pay(anna)
     page = anna.http.get(f"/orders/{order_id}").text
     live = re.search('hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
@@ -138,8 +120,7 @@ def test_live_update_returns_204_until_the_order_changes(shop):
 @pytest.mark.parametrize(
     "address", ["javascript:alert(1)", "http://evil\n.example", "//evil", ""]
 )
-def test_invalid_payment_page_url_is_not_followed(shop, address):
-    anna = shop.buyer()
+def test_invalid_payment_page_url_is_not_followed(shop, address, anna):
     order_id = press_pay(anna, "voices")
     shop.sql("UPDATE purchase SET pay_url = ? WHERE id = ?", address, order_id)
     answer = anna.http.get(f"/orders/{order_id}/pay")
@@ -148,47 +129,42 @@ def test_invalid_payment_page_url_is_not_followed(shop, address):
 
 
 def test_plans_page_shows_contents_and_prices(shop):
-    def plans(language):
-        return page_text(
-            shop.site.client.get("/plans", headers={"Accept-Language": language})
-        )
+    shown = {
+        "ru": (
+            "20 текстовых вопросов в день",
+            "20 голосовых вопросов в день, не больше 300 в месяц",
+            "31 вопрос с фотографией в месяц",
+            "2 вопроса с документом в день",
+            "299 ₽ или 200 звёзд Telegram",
+            "1 499,90 ₽",
+            "Вопросы любого вида без ограничений",
+            "Модели: big-…",
+        ),
+        "en": ("2 questions with a document a day", "₽299 or 200 Telegram Stars"),
+    }
+    for language, words in shown.items():
+        chosen = {"Accept-Language": language}
+        check_text(shop.site.client.get("/plans", headers=chosen), *words)
 
-    page = plans("ru")
-    assert "20 текстовых вопросов в день" in page
-    assert "20 голосовых вопросов в день, не больше 300 в месяц" in page
-    assert "31 вопрос с фотографией в месяц" in page
-    assert "2 вопроса с документом в день" in page
-    assert "299 ₽ или 200 звёзд Telegram" in page
-    assert "1 499,90 ₽" in page
-    assert "Вопросы любого вида без ограничений" in page
-    assert "Модели: big-…" in page
-    text = plans("en")
-    assert "2 questions with a document a day" in text
-    assert "₽299 or 200 Telegram Stars" in text
 
-
-def test_page_of_the_account_names_other_plans_and_what_is_left_of_packs(shop):
-    anna = shop.buyer()
+def test_page_of_the_account_names_other_plans_and_what_is_left_of_packs(shop, anna):
     given = Terms(shop.db)
     given.add(anna.user_id, "plus", 30, "gift:plus", "cli:vera")
     given.add(anna.user_id, "max", 30, "gift:max", "cli:vera")
     order_id = press_pay(anna, "voices")
     shop.yookassa.choose(order_id, "paid")
     shop.wait_for_state(order_id, "paid")
-    page = page_text(anna.http.get("/me"))
-    assert "Ещё есть тариф «Плюс»: до" in page
-    assert "20 голосовых вопросов" in page
+    left = "Ещё есть тариф «Плюс»: до", "20 голосовых вопросов"
+    check_text(anna.http.get("/me"), *left)
 
 
-def test_plan_without_an_end_says_so_on_the_page_of_plans(shop):
-    anna = shop.buyer()
+def test_plan_without_an_end_says_so_on_the_page_of_plans(shop, anna):
     Users(shop.db).set_plan(anna.user_id, "max", "cli:vera")
-    page = page_text(anna.http.get("/plans"))
-    assert "Безграничный текущий тариф без срока" in page
+    endless = "Безграничный текущий тариф без срока"
+    check_text(anna.http.get("/plans"), endless)
 
 
-def test_nothing_is_sold_for_roubles_inside_telegram(shop):
-    anna = shop.buyer()
+def test_nothing_is_sold_for_roubles_inside_telegram(shop, anna):
     order_id = press_pay(anna, "voices")
     form = checkout_form(anna)
     anna.http.cookies.set("merlin_within", "telegram")
@@ -218,26 +194,19 @@ def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):
     ],
 )
 def test_missing_or_invalid_receipt_contact_is_asked_for_again(
-    shop, contact, error_text
+    shop, contact, error_text, anna
 ):
-    anna = shop.buyer()
     answer = anna.http.post("/checkout/plus", data=checkout_form(anna, contact=contact))
-    assert answer.status_code == 422
-    assert error_text in page_text(answer)
+    check_text(answer, error_text, status=422)
     assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
-def test_changed_price_is_shown_and_not_charged(shop):
-    anna = shop.buyer()
+def test_changed_price_is_shown_and_not_charged(shop, anna):
     for price in ("100", "29901", "0"):
-        answer = anna.http.post(
-            "/checkout/plus", data={**checkout_form(anna), "price": price}
-        )
-        assert answer.status_code == 409
-        assert "Цена изменилась. Деньги не списаны, ниже новая сумма" in page_text(
-            answer
-        )
-        assert "Оплатить 299 ₽" in page_text(answer)
+        form = {**checkout_form(anna), "price": price}
+        warned = "Цена изменилась. Деньги не списаны, ниже новая сумма"
+        answer = anna.http.post("/checkout/plus", data=form)
+        check_text(answer, warned, "Оплатить 299 ₽", status=409)
     assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 

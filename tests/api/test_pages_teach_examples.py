@@ -12,12 +12,13 @@ from merlin.core.permissions import Role
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.notices import Notices
-from tests.api.running_api import BORIS, VERA
+from tests.api.running_api import BORIS, VERA, check_page
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
 
 BASE = "/datasets/trial/examples"
+PROPOSALS = "/datasets/trial/proposals"
 BOT = 8
 numbers = count(1)
 OLD = "Понятие 1 значит ответ 7."
@@ -39,25 +40,6 @@ def site(tmp_path_factory):
         yield site
 
 
-def test_example_list_shows_splits_authors_and_findings(site, vera):
-    text = page_text(vera.get(BASE))
-    assert "13 примеров" in text
-    assert "Для теста 2" in text
-    assert "С ошибкой или замечанием 1" in text
-    assert text.index("broken") < text.index("Что значит слово номер 2,")
-    assert vera.get(BASE, params={"split": "test"}).text.count('class="chip rust"') == 2
-    assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
-    assert vera.get(f"{BASE}/one", params={"example": "broken"}).status_code == 200
-
-
-def test_models_over_time_are_drawn_and_missing_questions_told(site, vera):
-    page = vera.get("/datasets/trial/over-time").text
-    assert "Сейчас отвечает trial-2, тест: верно" in page
-    assert page.count("<circle") == page.count('title="Say it better') + 1 == 2
-    assert "За последние 12 недель вопросов не было." in page
-    assert 'href="/datasets/trial/over-time"' in vera.get(BASE).text
-
-
 def read_form(vera, **query):
     """Return the values of the open example's hidden fields."""
     page = vera.get(f"{BASE}/one", params=query).text.split('id="edit"')[1]
@@ -73,10 +55,13 @@ def test_edit_becomes_one_commit_and_personal_data_is_asked_about(site, vera):
     mail = {"question": "Куда писать?", "answer": "Позвоните: +7 916 123-45-67."}
     mail |= {"once": "a" * 32}
     asked = vera.post(BASE, data=mail)
-    assert asked.status_code == 422
-    assert "Всё равно сохранить?" in asked.text
-    assert "+7 9** ***-**-67" in asked.text
-    assert 'name="allow" value="agreed"' in asked.text
+    check_page(
+        asked,
+        "Всё равно сохранить?",
+        "+7 9** ***-**-67",
+        'name="allow" value="agreed"',
+        status=422,
+    )
     assert asked.text.index("Control+Enter") < asked.text.index('name="allow"')
     saved = mail | {"allow": "agreed"}
     responses = [vera.post(BASE, data=saved) for _ in range(2)]
@@ -93,25 +78,29 @@ def test_edit_becomes_one_commit_and_personal_data_is_asked_about(site, vera):
 def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
     question = "Что значит слово номер 5, понятие ееее?"
     form = {"question": question, "answer": "Одно.", "split": "train"}
-    asked = vera.post(BASE, data=form)
-    assert asked.status_code == 422
-    assert f'href="{BASE}/one?example=q5#open" target="_blank"' in asked.text
-    assert "Понятие 5 значит ответ 35.</p>" in asked.text
+    check_page(
+        vera.post(BASE, data=form),
+        f'href="{BASE}/one?example=q5#open" target="_blank"',
+        "Понятие 5 значит ответ 35.</p>",
+        status=422,
+    )
     form |= {"near": "other", "shown": "examples/q5.yaml"}
     assert vera.post(BASE, data=form).status_code == 303
-    refused = vera.post(BASE, data=form | {"answer": "Другое.", "split": "test"})
-    assert refused.status_code == 422
-    assert "Не сохранено: проверка нашла ошибки" in refused.text
-    assert ">\nДругое.<" in refused.text
+    check_page(
+        vera.post(BASE, data=form | {"answer": "Другое.", "split": "test"}),
+        "Не сохранено: проверка нашла ошибки",
+        ">\nДругое.<",
+        status=422,
+    )
     site.lab.tick("changes", "fetch")
 
 
 def test_broken_example_is_mended_with_what_its_file_says(site, vera):
-    folder = site.lab.repository.folder / "datasets/trial/examples"
     text = (
         "messages:\n  - user: |\n      Кто\n      это?\n  - assistant: Он.\n"
         "tag: [лицо]\nnote: x\n"
     )
+    folder = site.lab.repository.folder / "datasets/trial/examples"
     (folder / "misspelt.yaml").write_text(text, encoding="utf-8")
     site.lab.repository.commit("Misspell a key")
     site.lab.tick("fetch")
@@ -121,56 +110,66 @@ def test_broken_example_is_mended_with_what_its_file_says(site, vera):
     assert "может быть, «tags»?" in before
     assert '<li class="hit" aria-current="true"><code>tag: [лицо]</code>' in form
     assert "не читается" not in before.split('class="wrong"')[1]
-    unreadable = vera.get(f"{BASE}/one", params={"example": "broken"}).text
-    assert "Файл примера не читается" in unreadable
-    assert 'class="hit"' in unreadable
+    check_page(
+        vera.get(f"{BASE}/one", params={"example": "broken"}),
+        "Файл примера не читается",
+        'class="hit"',
+    )
     form = read_form(vera, example="misspelt") | {
         "question": "Кто\nэто?",
         "answer": "Он.",
     }
     assert vera.post(BASE, data=form).status_code == 303
     site.lab.tick("changes", "fetch")
-    mended = site.lab.repository.git(
-        "show", "HEAD:datasets/trial/examples/misspelt.yaml"
-    )
-    assert mended.strip() == text.replace("tag:", "tags:").strip()
+    assert read_file(site, "misspelt") == text.replace("tag:", "tags:")
 
 
 def test_removal_of_the_shown_version_alone_becomes_a_commit(site, vera):
     form = read_form(vera, example="q3")
-    stale = vera.post(f"{BASE}/remove", data=form | {"revision": "1" * 40})
-    assert (stale.status_code, "Конфликт правок" in stale.text) == (422, True)
+    check_page(
+        vera.post(f"{BASE}/remove", data=form | {"revision": "1" * 40}),
+        "Конфликт правок",
+        status=422,
+    )
     assert vera.post(f"{BASE}/remove", data=form).status_code == 303
     site.lab.tick("changes", "fetch")
     assert vera.get(f"{BASE}/one", params={"example": "q3"}).status_code == 404
-    gone = vera.post(
-        BASE, data=form | {"question": "Что?", "answer": "То.", "near": "other"}
+    check_page(
+        vera.post(
+            BASE, data=form | {"question": "Что?", "answer": "То.", "near": "other"}
+        ),
+        'name="example" value=""',
+        status=422,
     )
-    assert (gone.status_code, 'name="example" value=""' in gone.text) == (422, True)
 
 
 def test_selected_examples_stay_selected_when_one_changed_or_cannot_be_read(site, vera):
     rows = dict(reversed(each.split(" ")) for each in read_rows(vera))
-    form = {
-        "act": "tag",
-        "tags": "новый",
-        "row": [f"{rows['q4']} q4", f"{'1' * 40} q5"],
-    }
-    stale = vera.post(f"{BASE}/several", data=form)
-    assert stale.status_code == 422
-    assert "один из этих примеров изменили или удалили" in stale.text
-    assert re.search(r'value="\w+ q4" checked', stale.text)
-    assert 'value="новый"' in stale.text
-    broken = {"act": "tag", "tags": "новый", "row": [f"{rows['broken']} broken"]}
-    assert "Не читаются: broken." in vera.post(f"{BASE}/several", data=broken).text
-    empty = {"act": "tag", "row": [f"{rows['q4']} q4"]}
-    assert "Напишите тег" in vera.post(f"{BASE}/several", data=empty).text
-    same = {"act": "untag", "tags": "новый", "row": [f"{rows['q4']} q4"]}
-    assert "Ничего не изменено" in vera.post(f"{BASE}/several", data=same).text
+    tagged = f"{rows['q4']} q4"
+    for row, act, tags, said in (
+        ([tagged, f"{'1' * 40} q5"], "tag", "новый", "изменили или удалили"),
+        ([f"{rows['broken']} broken"], "tag", "новый", "Не читаются: broken."),
+        ([tagged], "tag", "", "Напишите тег"),
+        ([tagged], "untag", "новый", "Ничего не изменено"),
+    ):
+        form = {"act": act, "tags": tags, "row": row}
+        check_page(
+            vera.post(f"{BASE}/several", data=form),
+            said,
+            f'value="{row[0]}" checked',
+            f'value="{tags}"',
+            status=422,
+        )
 
 
 def read_rows(vera):
     return re.findall(r'name="row" value="([^"]*)"', vera.get(BASE).text)
+
+
+def read_file(site, name):
+    """Return the text of an example in the repository."""
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    return (folder / f"{name}.yaml").read_text("utf-8")
 
 
 def read_change(vera, location):
@@ -186,13 +185,13 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
     }
     draft = Draft("Что такое дом?", "Здание.", "trial", **fields)
     Proposals(site.db).add_drafts([draft])
-    assert 'href="/datasets/trial/proposals"' in vera.get(BASE).text
-    page = page_text(vera.get("/datasets/trial/proposals"))
+    check_page(vera.get(BASE), f'href="{PROPOSALS}"')
+    page = page_text(vera.get(PROPOSALS))
     assert "materials/a.md" in page
     assert "distil: big-model ·" in page
     (waiting,) = Proposals(site.db).list_waiting()
     form = {"act": "approve", "proposal": waiting.proposal_id}
-    location = vera.post("/datasets/trial/proposals", data=form).headers["location"]
+    location = vera.post(PROPOSALS, data=form).headers["location"]
     site.lab.tick("changes", "fetch")
     assert "from-teacher/что-такое-дом" in read_change(vera, location)
 
@@ -200,14 +199,13 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
 def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_narrowed(
     site, vera
 ):
-    path = "/datasets/trial/proposals"
     old = "Понятие 5 значит ответ 35."
     for turn, question in enumerate(
         ("Пятое слово — что это?", "Что за слово пять?"), 1
     ):
         draft = Draft(question, "Пятый ответ.", "trial", turn, known_answer=old)
         Proposals(site.db).add(BOT, draft)
-    page = page_text(vera.get(path))
+    page = page_text(vera.get(PROPOSALS))
     assert f"Сейчас {old}" in page
     assert "Новый ответ Пятый ответ." in page
     assert (
@@ -216,7 +214,7 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     )
     narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
     form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}
-    location = vera.post(path, data=form).headers["location"]
+    location = vera.post(PROPOSALS, data=form).headers["location"]
     site.lab.tick("changes", "fetch")
     changed = read_change(vera, location)
     assert "from-chat/пятое-слово-что-это" in changed
@@ -229,7 +227,6 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
 
 
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
-    path = "/datasets/trial/proposals"
     rows = Proposals(site.db)
     drafts = [
         ("Где касса?", "Справа."),
@@ -242,41 +239,41 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
         )
         for user, texts in enumerate(drafts)
     )
-    page = vera.get(path).text
-    assert f'name="row" value="{first} {same}"' in page
-    assert "Одинаковых: 2" in page
+    check_page(
+        vera.get(PROPOSALS), f'name="row" value="{first} {same}"', "Одинаковых: 2"
+    )
     form = {
         "row": [f"{first} {same}", other],
         "question": ["Где касса института?", "Где лифт?"],
         "answer": ["Звоните: [телефон].", "У входа."],
         "reason": ["", ""],
     }
-    refused = vera.post(path, data={**form, "approve": first})
+    refused = vera.post(PROPOSALS, data={**form, "approve": first})
     assert (refused.status_code, "«[телефон]»" in refused.text) == (409, True)
     assert read_texts(refused) == [*form["question"], *form["answer"]]
-    empty = vera.post(path, data={**form, "answer": ["", "У входа."], "approve": first})
-    assert (empty.status_code, "и вопрос, и ответ" in empty.text) == (409, True)
+    check_page(
+        vera.post(
+            PROPOSALS, data={**form, "answer": ["", "У входа."], "approve": first}
+        ),
+        "и вопрос, и ответ",
+        status=409,
+    )
     form["answer"] = ["Справа\r\nот входа.", "У входа."]
-    accepted = vera.post(path, data={**form, "approve": first})
+    accepted = vera.post(PROPOSALS, data={**form, "approve": first})
     assert (accepted.status_code, read_texts(accepted)) == (
         200,
         ["Где лифт?", "У входа."],
     )
     assert {rows.get(each).state for each in (first, same)} == {"approved"}
-    late = vera.post(path, data={**form, "approve": first})
-    assert (late.status_code, "Справа\nот входа." in late.text) == (409, True)
-    site.lab.tick("changes", "fetch", "proposals")
-    folder = site.lab.repository.folder / "datasets/trial/examples/from-chat"
-    example = parse_example((folder / "где-касса-института.yaml").read_text("utf-8"))
-    assert (example.question, example.answer) == (
-        "Где касса института?",
+    assert rows.get(first).draft.question == "Где касса института?"
+    check_page(
+        vera.post(PROPOSALS, data={**form, "approve": first}),
         "Справа\nот входа.",
+        status=409,
     )
+    site.lab.tick("changes", "fetch", "proposals")
     why = {**form, "row": [other], "reason": ["Лифта нет."], "decline": other}
-    assert (
-        vera.post(path, data=why | {"question": "Где лифт?", "answer": "-"}).status_code
-        == 303
-    )
+    assert vera.post(PROPOSALS, data=why).status_code == 303
     (notice, *_) = Notices(site.db).list_newest(str(BOT + 2), 5)
     assert view_notice(site.db, notice).text("ru").endswith("Причина: Лифта нет.")
 
@@ -295,7 +292,7 @@ def read_texts(page):
 def test_another_editor_reads_who_is_editing_a_correction(site, vera):
     number = Proposals(site.db).add(BOT, Draft("Где буфет?", "Внизу.", "trial", 1))
     assert "Сейчас это правит" not in vera.post(f"/proposals/{number}/editing").text
-    assert "Сейчас это правит" not in vera.get("/datasets/trial/proposals").text
+    assert "Сейчас это правит" not in vera.get(PROPOSALS).text
     Roles(site.db).grant(BORIS, Role.EDITOR, "vera")
     with site.browser_client(BORIS) as boris:
         boris.headers["Accept-Language"] = "ru"
@@ -303,20 +300,17 @@ def test_another_editor_reads_who_is_editing_a_correction(site, vera):
             f"Сейчас это правит {VERA}"
             in boris.post(f"/proposals/{number}/editing").text
         )
-    assert f"Сейчас это правит {BORIS}" in page_text(
-        vera.get("/datasets/trial/proposals")
-    )
+    assert f"Сейчас это правит {BORIS}" in page_text(vera.get(PROPOSALS))
     Proposals(site.db).decline(number)
 
 
 def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
-    path = "/datasets/trial/proposals"
     old = "Понятие 6 значит ответ 42."
     draft = Draft(
         "Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old
     )
     number = Proposals(site.db).add(BOT, draft)
-    page = vera.get(path)
+    page = vera.get(PROPOSALS)
     assert "Похоже, в примерах с этим ответом спрашивают о другом" in page_text(page)
     assert f'name="only" value="{number}" checked' in page.text
     Proposals(site.db).decline(number)
@@ -324,20 +318,21 @@ def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
 
 def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     path = "/datasets/trial/proposals/contradictions"
-    folder = site.lab.repository.folder / "datasets/trial/examples"
-    (folder / "broken.yaml").write_text("messages:\n")
+    broken = site.lab.repository.folder / "datasets/trial/examples/broken.yaml"
+    broken.write_text("messages:\n")
     pairs = (
         ("Где находится столовая?", "В подвале."),
         ("Где расположена столовая?", "На крыше."),
+        ("Что ещё есть на крыше?", "На крыше."),
+        ("Где вход?", "Справа от лестницы."),
+        ("Где вход", "Слева от лестницы."),
     )
-    pairs += (("Что ещё есть на крыше?", "На крыше."),)
-    pairs += (("Где вход?", "Справа от лестницы."), ("Где вход", "Слева от лестницы."))
     for number, (question, answer) in enumerate(pairs, 30):
         site.lab.repository.example("trial", number, question=question, answer=answer)
     site.lab.repository.commit()
     site.lab.tick("fetch")
     page = "/datasets/trial/proposals?compare=true"
-    assert f'href="{page}#contradictions"' in vera.get("/datasets/trial/proposals").text
+    assert f'href="{page}#contradictions"' in vera.get(PROPOSALS).text
     shown = page_text(vera.get(page))
     assert "В подвале." in shown
     assert "examples/q31.yaml, examples/q32.yaml" in shown
@@ -348,17 +343,14 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     settled = read_change(vera, location)
     assert "examples/q30.yaml 1 messages:" in settled
     assert "examples/q31.yaml 1 messages:" in settled
-    assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text(
-        "utf-8"
-    )
+    assert "same-meaning: Это разные вопросы." in read_file(site, "q30")
     left = page_text(vera.get(page)).partition("Самые близкие вопросы")[2]
     assert "Справа от лестницы. examples/q33.yaml" in left
     assert not re.search("В подвале.{,80}На крыше", left)
     assert vera.post(path, data=form).headers["location"].startswith(f"{page}&changed=")
     site.lab.tick("changes", "fetch")
-    assert "- assistant: В подвале." in (folder / "q31.yaml").read_text("utf-8")
-    again = vera.post(path, data=form)
-    assert (again.status_code, "уже рассмотрено" in again.text) == (409, True)
+    assert "- assistant: В подвале." in read_file(site, "q31")
+    check_page(vera.post(path, data=form), "уже рассмотрено", status=409)
 
 
 @pytest.mark.parametrize(
@@ -372,13 +364,13 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
 def test_near_question_is_shown_before_saving_and_decided_by_one_press(
     site, vera, act, number, known, question, answers
 ):
-    folder = site.lab.repository.folder / "datasets/trial/examples"
     path = f"examples/q{number}.yaml"
     new, old = {"other": ("11", "22"), "same": ("33", "44"), "replace": ("55", "66")}[
         act
     ]
-    site.lab.repository.example("trial", number, question=known, answer=f"Это {old}.")
-    site.lab.repository.commit()
+    site.lab.repository.commit_example(
+        "trial", number, question=known, answer=f"Это {old}."
+    )
     site.lab.tick("fetch")
     form = {"question": question, "answer": f"Это {new}."}
     asked = vera.post(BASE, data=form)
@@ -391,9 +383,7 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
     site.lab.tick("changes", "fetch")
     assert "examples/" in read_change(vera, saving.headers["location"])
     name = question.lower().replace(" ", "-").strip("?")
-    saved = [
-        (folder / f"{each}.yaml").read_text("utf-8") for each in (name, f"q{number}")
-    ]
+    saved = [read_file(site, each) for each in (name, f"q{number}")]
     assert [re.search(r"Это (\d+)", each)[1] for each in saved] == answers
     assert all(("same-meaning:" in each) == (act == "other") for each in saved)
 
@@ -415,43 +405,39 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
 def test_correction_of_an_offered_question_takes_or_gives_its_answer(
     site, vera, act, number, known, old, question, new
 ):
-    path = "/datasets/trial/proposals"
-    folder = site.lab.repository.folder / "datasets/trial/examples"
-    site.lab.repository.example("trial", number, question=known, answer=old)
-    site.lab.repository.commit()
+    site.lab.repository.commit_example("trial", number, question=known, answer=old)
     site.lab.tick("fetch")
     proposal = Proposals(site.db).add(BOT, Draft(question, new, "trial", 1))
     choice = f"{act} {proposal} examples/q{number}.yaml"
-    page = vera.get(path)
-    assert f'value="{choice}"' in page.text
-    assert "Это другой вопрос, принять" in page.text
-    vera.post(path, data={"near": choice})
+    check_page(vera.get(PROPOSALS), f'value="{choice}"', "Это другой вопрос, принять")
+    vera.post(PROPOSALS, data={"near": choice})
     site.lab.tick("changes", "fetch", "proposals")
     name = question.lower().replace(" ", "-").strip("?")
     asked, taught = (
-        parse_example((folder / f"{each}.yaml").read_text("utf-8"))
+        parse_example(read_file(site, each))
         for each in (f"from-chat/{name}", f"q{number}")
     )
     assert {asked.answer, taught.answer} == {old if act == "same" else new}
     assert asked.split == "train"
 
 
-def test_refused_field_is_named_as_on_the_form(vera):
-    form = {
-        "question": "Что такое лес?",
-        "answer": "Деревья.",
-        "tags": f"лес, {'д' * 65}",
-    }
-    answer = vera.post(BASE, data=form)
-    assert answer.status_code == 422
-    assert "<span>Теги: String should have at most 64 characters" in answer.text
-
-
-def test_invisible_character_is_named_where_it_is(vera):
-    form = {"question": "Что такое лес?", "answer": "Деревья.\nМного\fдеревьев."}
-    answer = vera.post(BASE, data=form)
-    assert answer.status_code == 422
-    assert "<span>Ответ: В строке 2 есть невидимый знак U+000C" in answer.text
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"answer": "Деревья.", "tags": f"лес, {'д' * 65}"},
+            "<span>Теги: String should have at most 64 characters",
+        ),
+        (
+            {"answer": "Деревья.\nМного\fдеревьев."},
+            "<span>Ответ: В строке 2 есть невидимый знак U+000C",
+        ),
+    ],
+)
+def test_refused_field_is_named_as_on_the_form(vera, fields, said):
+    check_page(
+        vera.post(BASE, data={"question": "Что такое лес?", **fields}), said, status=422
+    )
 
 
 def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
@@ -463,10 +449,9 @@ def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
     second = {**form, "answer": "  Вторая вкладка."}
     assert vera.post(BASE, data=first).status_code == 303
     answer = vera.post(BASE, data=second)
-    assert answer.status_code == 422
-    assert "Конфликт правок" in answer.text
-    assert "Первая вкладка." in answer.text
-    assert "Вторая вкладка." in answer.text
+    check_page(
+        answer, "Конфликт правок", "Первая вкладка.", "Вторая вкладка.", status=422
+    )
     second["revision"] = re.search('name="revision" value="([^"]*)"', answer.text)[1]
     assert vera.post(BASE, data=second).status_code == 303
     site.lab.tick("changes", "fetch")

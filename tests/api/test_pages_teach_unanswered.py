@@ -20,9 +20,8 @@ from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import RATING, TURN
-from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.running_api import ANNA, BORIS, VERA, check_page
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -107,26 +106,14 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     add_question(site, "Что отвечено, то отвечено?", BORIS, is_known=True)
     text = page_text(vera.get(PAGE))
     assert text.index("когда зачёт?") < text.index(ASKED)
-    assert "Ёлкин" not in text
-    assert "не ответила 2 раза" in text
-    assert "1 плохая оценка" in text
-    assert "секрет" not in text
-    assert "отвечено" not in text
-    assert "Ещё 1 вопрос задали люди, которые не разрешили" in text
-    assert count_groups(site) == 2
-
-
-def test_disliked_answer_that_was_corrected_waits_among_the_corrections_alone(
-    site, vera
-):
-    turn = add_question(site, ASKED, is_known=True, rating=Rating.DOWN)
-    add_question(site, OTHER, is_known=True, rating=Rating.DOWN)
-    assert count_groups(site) == 2
-    proposal = Proposals(site.database).add(
-        ANNA, Draft(ASKED, "Дерево поиска.", "trial", turn)
-    )
-    assert count_groups(site) == 1
-    vera.post("/datasets/trial/proposals", data={"decline": proposal})
+    for shown in (
+        "не ответила 2 раза",
+        "1 плохая оценка",
+        "Ещё 1 вопрос задали люди, которые не разрешили",
+    ):
+        assert shown in text
+    for hidden in ("Ёлкин", "секрет", "отвечено"):
+        assert hidden not in text
     assert count_groups(site) == 2
 
 
@@ -167,17 +154,11 @@ def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_
     assert count_groups(site) == 0
 
 
-@pytest.mark.parametrize("case", ["another person", "not known", "whole question"])
-def test_turn_before_is_left_out_of(site, vera, case):
-    before = add_question(
-        site, "Сколько стоит велосипед?", is_known=case != "not known"
-    )
-    asked = "Где купить трамвай?" if case == "whole question" else "а трамвай?"
-    add_question(site, asked)
-    if case == "another person":
-        site.database.change(TURN.update(user_id=BORIS).where(TURN.id == before))
+def test_whole_question_is_listed_without_the_turn_before(site, vera):
+    add_question(site, "Сколько стоит велосипед?", is_known=True)
+    add_question(site, "Где купить трамвай?")
     page = vera.get(PAGE)
-    assert asked in page_text(page)
+    assert "Где купить трамвай?" in page_text(page)
     assert "before_question" not in page.text
 
 
@@ -203,11 +184,10 @@ def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn
 
 def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, vera):
     add_question(site, ASKED)
-    form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)
     answer = "Дерево с двумя цветами.\n```python\nroot = None\n```"
     draft = {"question": "Что такое красно-чёрные деревья?", "answer": answer}
-    draft["at"] = re.search(r'name="at" value="(\w+)"', vera.get(PAGE).text)[1]
-    location = vera.post(form[1], data=draft).headers["location"]
+    draft["at"] = hidden_value(vera.get(PAGE), "at")
+    location = vera.post(DRAFTS, data=draft).headers["location"]
     assert location.startswith(f"{PAGE}?changed=")
     page = page_text(vera.get(location))
     assert "сохраняется" in page
@@ -248,8 +228,10 @@ def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab
     assert f"{waiting} вопроса без ответа Проба" in page
     assert f"Без ответа {waiting} , ждёт вас: {waiting}" in page_text(vera.get(PAGE))
     # The poll of the board brings the header's count along.
-    moved = vera.get("/teach", params={"seen": "other"}).text
-    assert '<span id="waiting-teach" hx-swap-oob="true"> <span class="count"' in moved
+    check_page(
+        vera.get("/teach", params={"seen": "other"}),
+        '<span id="waiting-teach" hx-swap-oob="true"> <span class="count"',
+    )
 
 
 def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
@@ -265,24 +247,19 @@ def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
     assert "100 оценённых ответов ещё не учила ни одна модель" in text
 
 
-def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site):
+def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site, vera):
     add_question(site, "Сколько спутников у Юпитера?")
     newest = add_question(site, "Какая погода?")
-    assert count_groups(site) == 2
-    with site.browser_client(BORIS) as client:
-        assert client.post(PAGE, data={"turn": newest}).status_code == 404
-    with site.browser_client(VERA) as client:
-        off = client.post(PAGE, data={"turn": newest}).headers["location"]
-        assert "Убрано из списка: «Какая погода?»" in page_text(client.get(off))
-        page = page_text(client.get(PAGE))
-        assert ("погода" in page, count_groups(site)) == (False, 1)
-        again = {"turn": newest, "act": "restore"}
-        assert client.post(PAGE, data=again).headers["location"] == PAGE
-        assert count_groups(site) == 2
-        assert "Убрано" not in page_text(client.get(off))
-        client.post(PAGE, data={"turn": newest})
-    with site.browser_client(BORIS) as client:
-        assert client.post(PAGE, data=again).status_code == 404
+    forms = [{"turn": newest}, {"turn": newest, "act": "restore"}]
+    with site.browser_client(BORIS) as boris:
+        assert [boris.post(PAGE, data=each).status_code for each in forms] == [404, 404]
+    off = vera.post(PAGE, data=forms[0]).headers["location"]
+    assert "Убрано из списка: «Какая погода?»" in page_text(vera.get(off))
+    assert "погода" not in page_text(vera.get(PAGE))
     assert count_groups(site) == 1
+    assert vera.post(PAGE, data=forms[1]).headers["location"] == PAGE
+    assert count_groups(site) == 2
+    assert "Убрано" not in page_text(vera.get(off))
+    vera.post(PAGE, data=forms[0])
     add_question(site, "Какая погода?")
     assert count_groups(site) == 2

@@ -1,4 +1,4 @@
-"""Payments for admins: lists, refunds, sums."""
+"""Orders that cannot be paid, and refunds at a YooKassa stand-in."""
 
 import re
 from functools import partial
@@ -8,8 +8,10 @@ import pytest
 from merlin.app import payments
 from merlin.app.actor import Actor
 from merlin.billing.refunds import RefundState
+from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Role
 from merlin.providers.base import ENDLESS_LIST
+from tests.api.payment_api import NOT_OPEN
 from tests.api.running_api import VERA, run_api
 from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import wait_until
@@ -94,8 +96,7 @@ def test_pending_refund_is_polled_until_it_succeeds(shop):
     assert stored.outside_id == pending["id"]
 
 
-def test_refused_refund_notifies_admins_and_can_be_repeated(shop):
-    anna = shop.buyer()
+def test_refused_refund_notifies_admins_and_can_be_repeated(shop, anna):
     order_id = anna.buy()
     shop.yookassa.behave(refund="insufficient_funds")
     request_refund(shop, order_id)
@@ -118,3 +119,16 @@ def test_api_without_a_shop_sells_nothing_and_lists_no_orders(tmp_path):
                 anna.post("/checkout/plus", data={"price": "29900"}).status_code == 404
             )
             assert not re.search("/orders/[0-9a-f]{32}", anna.get("/orders").text)
+
+
+def test_plan_that_is_sold_for_stars_alone_cannot_be_ordered_for_roubles(shop):
+    with pytest.raises(Refused):
+        shop.buyer().order("starry")
+
+
+def test_order_of_a_plan_that_exists_no_more_cannot_be_paid(shop, anna):
+    order_id = anna.order()
+    sql = """UPDATE purchase SET promise = REPLACE(promise, '"plus"', '"gone"') WHERE id = ?"""
+    shop.sql(sql, order_id)
+    assert anna.pay(order_id) == NOT_OPEN
+    assert shop.payments_of(order_id) == []

@@ -107,85 +107,60 @@ def add_rows(site, numbers):
     trial = {"dataset": lambda _: "trial"}
     person = "user:5{:04}".format
     known = {row.id for row in db.rows(t.VERDICT.select())}
-    add_people(site, numbers)
-    clone(db, t.AUDIT, numbers, target=person, by_whom=person)
-    clone(db, t.BUILD, numbers, id=ids, number=ids, digest=str)
-    clone(db, t.JOB, numbers, id=ids, launch_key=str, build_id=ids)
-    clone(db, t.JOB_EVENT, numbers, job_id=ids)
-    clone(db, t.MODEL, numbers, build_id=ids, job_id=ids, model_id="ft:{}".format)
-    clone(db, t.PROMOTION, numbers, to_model="ft:{}".format)
-    clone(db, t.COMMIT, numbers, sha="{:040}".format, position=ids)
-    clone(db, t.VERDICT, numbers, commit_sha="{:040}".format, position=ids, job_id=ids)
-    errors = {
-        "line": 1,
-        "col": 1,
-        "rule": "no-answer",
-        "severity": "error",
-        "arguments": "{}",
-    }
-    verdicts = [row.id for row in db.rows(t.VERDICT.select()) if row.id not in known]
-    db.add_many(
-        t.FINDING,
-        (
-            {**errors, "verdict_id": each, "path": "examples/0.yaml"}
-            for each in verdicts
-        ),
-    )
-    clone(db, t.SESSION, numbers, id=ids, user_id=lambda _: VERA, chat_id=ids)
+    of_vera = {"user_id": lambda _: VERA}
+    others = partial(int.__add__, 60_000)
     # Alike: each group of questions is searched for among the examples.
     asked = {
         "known": lambda _: 0,
         "asked_at": lambda _: now,
         "is_dismissed": lambda _: 0,
     }
-    clone(db, t.TURN, numbers, id=ids, session_id=ids, update_id=ids, **asked)
-    talked = {"session_id": lambda _: site.talk, "user_id": lambda _: VERA}
-    others = partial(int.__add__, 60_000)
-    clone(db, t.TURN, numbers, id=others, update_id=others, **talked)
-    clone(db, t.COURSE, numbers, id=ids, slug="course{}".format)
+    talked = {"session_id": lambda _: site.talk, **of_vera}
+    example = {"path": "examples/{}.yaml".format, **trial}
+    found = {"kind": lambda _: "example", "name": str}
+    add_people(site, numbers)
+    for table, values in (
+        (t.AUDIT, {"target": person, "by_whom": person}),
+        (t.BUILD, {"id": ids, "number": ids, "digest": str}),
+        (t.JOB, {"id": ids, "launch_key": str, "build_id": ids}),
+        (t.JOB_EVENT, {"job_id": ids}),
+        (t.MODEL, {"build_id": ids, "job_id": ids, "model_id": "ft:{}".format}),
+        (t.PROMOTION, {"to_model": "ft:{}".format}),
+        (t.COMMIT, {"sha": "{:040}".format, "position": ids}),
+        (
+            t.VERDICT,
+            {"commit_sha": "{:040}".format, "position": ids, "job_id": ids},
+        ),
+        (t.SESSION, {"id": ids, "chat_id": ids, **of_vera}),
+        (t.TURN, {"id": ids, "session_id": ids, "update_id": ids, **asked}),
+        (t.TURN, {"id": others, "update_id": others, **talked}),
+        (t.COURSE, {"id": ids, "slug": "course{}".format}),
+        (t.FAVOURITE, {"user_id": lambda _: ANNA, "course_id": ids}),
+        (t.FAVOURITE, {"course_id": ids, **of_vera}),
+        (t.SIGN_IN, {"token_hash": str, "source": lambda _: None, **of_vera}),
+        (
+            t.CHANGE,
+            {"change_id": str, "batch": str, "state": lambda _: "waiting", **trial},
+        ),
+        (t.DATASET_FILE, example),
+        (t.SEARCH_ENTRY, {**found, **example}),
+        (t.PURCHASE, {"id": "p{}".format, "user_id": ids, "outside_id": str}),
+        (t.LEDGER, {"key": str, "purchase_id": "p{}".format}),
+        (t.PURCHASE, {"id": "v{}".format, "outside_id": "v{}".format, **of_vera}),
+        (t.JOB_EVENT, {"event_id": "more{}".format}),
+    ):
+        clone(db, table, numbers, **values)
+    errors = {
+        "line": 1,
+        "col": 1,
+        "rule": "no-answer",
+        "severity": "error",
+        "arguments": "{}",
+        "path": "examples/0.yaml",
+    }
+    verdicts = [row.id for row in db.rows(t.VERDICT.select()) if row.id not in known]
+    db.add_many(t.FINDING, ({**errors, "verdict_id": each} for each in verdicts))
     mark_catalogue_changed(db)
-    for person in (ANNA, VERA):
-        clone(
-            db, t.FAVOURITE, numbers, user_id=lambda _, who=person: who, course_id=ids
-        )
-    clone(
-        db,
-        t.SIGN_IN,
-        numbers,
-        token_hash=str,
-        source=lambda _: None,
-        user_id=lambda _: VERA,
-    )
-    clone(
-        db,
-        t.CHANGE,
-        numbers,
-        change_id=str,
-        batch=str,
-        state=lambda _: "waiting",
-        **trial,
-    )
-    clone(db, t.DATASET_FILE, numbers, path="examples/{}.yaml".format, **trial)
-    clone(
-        db,
-        t.SEARCH_ENTRY,
-        numbers,
-        kind=lambda _: "example",
-        path="examples/{}.yaml".format,
-        name=str,
-        **trial,
-    )
-    clone(db, t.PURCHASE, numbers, id="p{}".format, user_id=ids, outside_id=str)
-    clone(db, t.LEDGER, numbers, key=str, purchase_id="p{}".format)
-    clone(
-        db,
-        t.PURCHASE,
-        numbers,
-        id="v{}".format,
-        user_id=lambda _: VERA,
-        outside_id="v{}".format,
-    )
-    clone(db, t.JOB_EVENT, numbers, event_id="more{}".format)
     for number in numbers:
         Proposals(db).add(VERA, Draft(f"Что такое {number * 7919}?", "Ответ.", "trial"))
 

@@ -21,6 +21,7 @@ from tests.api.chat_api import (
     ask,
     chat_client,
     chat_request,
+    check_error,
     count_questions_by_state,
     run_chat_api,
     send_raw_question,
@@ -148,9 +149,7 @@ def test_reached_spending_limit_and_a_plan_without_questions_refuse_a_question(
         with run_chat_api(folder, **settings) as (site, _), chat_client(site) as client:
             ask(client, QUESTION)
             refused = ask(client, QUESTION)
-        error = refused.json()["error"]
-        assert (refused.status_code, error["code"]) == (429, "insufficient_quota")
-        assert said in error["message"]
+        check_error(refused, 429, said, code="insufficient_quota")
 
 
 def replace_clock(**ahead):

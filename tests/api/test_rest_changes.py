@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
 from merlin.app.examples import view_of
 from merlin.core.clock import utc_now
@@ -14,10 +13,9 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.dataset.changes import Changes, ChangeState, intent_key
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents
-from merlin.db.notices import ADMINS, Notices
-from tests.api.running_api import ANNA, BORIS, COURSES
+from merlin.db.notices import Notices
+from tests.api.running_api import ANNA, BORIS, COURSES, check_page
 from tests.api.staff_api import Committer
 from tests.support.dataset_tree import make_good_files
 from tests.support.waiting import longest
@@ -175,26 +173,19 @@ def undo(browser, change_id):
     )
 
 
+# When a commit can be undone: tests/dataset/test_changes_pending.py.
 def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
     before = files_in_git(site)[ONE]
     change_id = edit(site, browser, "Моё")
-    assert undo(browser, change_id).status_code == 409
+    address = f"/changes/{change_id}"
     committer.commit(is_seen=False)
     site.set_commit_wait(0.2)
-    refused = undo(browser, change_id)
-    assert (refused.status_code, "последний коммит" in refused.text) == (409, True), (
-        refused.text
-    )
+    check_page(undo(browser, change_id), "последний коммит", status=409)
     site.set_commit_wait(longest())
     site.index_courses(committer.files)
-    answer = undo(browser, change_id)
-    assert answer.status_code == 303
-    assert (
-        teacher.get(f"/api{answer.headers['location']}")
-        .json()["subject"]
-        .startswith("Отмена — ")
-    )
-    address = f"/changes/{change_id}"
+    undone = undo(browser, change_id).headers["location"]
+    document = teacher.get(f"/api{undone}").json()
+    assert document["subject"].startswith("Отмена — ")
     for made in ("", "Коммит 0000000"):
         again = undo(browser, change_id)
         assert (again.status_code, again.headers["location"]) == (303, address)
@@ -203,9 +194,7 @@ def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
         assert f'action="{address}/undo"' not in page
         committer.commit()
     assert files_in_git(site)[ONE] == before
-    assert (
-        undo(browser, answer.headers["location"].rpartition("/")[2]).status_code == 303
-    )
+    assert undo(browser, undone.rpartition("/")[2]).status_code == 303
     assert f'action="{address}/undo"' in browser.get(address).text
 
 
@@ -220,48 +209,23 @@ def test_edit_waits_until_the_previous_commit_is_indexed(site, browser, committe
     assert committer.commit().commit
 
 
-def test_commit_whose_file_was_edited_since_is_not_undone(
-    site, teacher, browser, committer
-):
-    address = f"/api/courses/{site.course_id('algorithms')}/materials"
-    body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
-    change = teacher.post(address, json=body).json()
-    committer.commit()
-    (path,) = (file["path"] for file in change["files"] if file["path"].endswith(".md"))
-    committer.files["algorithms"][path] = "Правлено позже.\n"
-    site.index_courses(committer.files)
-    page = undo(browser, change["id"])
-    assert (page.status_code, path in page.text) == (409, True)
-
-
-def test_student_proposal_needs_consent_and_notifies_editors(site, committer):
-    site.add_user(ANNA)
+# What is masked, kept and told to admins: tests/app/test_proposals.py.
+def test_student_proposal_needs_consent_and_notifies_the_teachers_once(site, committer):
+    for user_id, role in ((ANNA, Role.STUDENT), (BORIS, Role.TEACHER)):
+        site.add_user(user_id, role, "algorithms")
     body = {"question": "Мой телефон +7 999 123-45-67?", "answer": "Так."}
     with site.key_client(ANNA) as student:
         assert student.post(EXAMPLES, json=body).status_code == 409
         Consents(site.db).give(ANNA, "2026-11-22")
-        answer = student.post(EXAMPLES, json=body)
-        assert answer.status_code == 202, answer.json()
-        assert "999" not in answer.json()["question"]
-        elsewhere = student.post("/api/datasets/closed/examples", json=body)
-        nowhere = student.post("/api/datasets/none/examples", json=body)
-        assert (elsewhere.status_code, nowhere.status_code) == (404, 404)
+        for _ in range(2):
+            answer = student.post(EXAMPLES, json=body)
+            assert answer.status_code == 202, answer.json()
+            assert "999" not in answer.json()["question"]
+        for dataset in ("closed", "none"):
+            refused = student.post(f"/api/datasets/{dataset}/examples", json=body)
+            assert refused.status_code == 404
         for wrong in ({}, {"question": "Кто?"}, {"question": " ", "answer": "Так."}):
             assert student.post(EXAMPLES, json=wrong).status_code == 422
-    with site.key_client(ANNA, Scope.COURSES_READ) as poor:
-        assert poor.post(EXAMPLES, json=body).status_code == 403
-    (waiting,) = Proposals(site.db).list_waiting()
-    assert "999" not in waiting.draft.question
-    assert [notice.key for notice in Notices(site.db).list_newest(ADMINS, 5)] == [
-        "notice-proposal"
-    ]
-    Proposals(site.db).decline(waiting.proposal_id)
-    site.add_user(BORIS, Role.TEACHER, "algorithms")
-    with site.key_client(ANNA) as student:
-        for _ in range(2):
-            assert student.post(EXAMPLES, json=body).is_success
-    (told,) = Notices(site.db).list_newest(
-        str(BORIS), 5
-    )  # the second waits with the first
+    (told,) = Notices(site.db).list_newest(str(BORIS), 5)
     assert told.arguments["dataset"] == "algorithms"
     assert Changes(site.db).list_pending("algorithms") == []

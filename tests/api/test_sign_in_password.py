@@ -26,33 +26,42 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-def test_password_sign_in_ignores_the_case_of_the_name(site):
+@pytest.fixture
+def site(site):
+    """An API with boris, who has PASSWORD; no time passes for its throttle."""
+    freeze_login_throttle(site)
     set_password(site, site.add_user(BORIS), "boris")
-    with signed_out_browser(site) as browser:
-        assert sign_in_by_password(browser, " Boris ", PASSWORD).status_code == 303
-        account = get_user(browser).json()
-        assert (account["name"], account["has_password"]) == ("boris", True)
-    entries = Audit(site.db).list_newest()
-    assert [(entry.by, entry.action) for entry in entries][:1] == [
-        ("user:1002", "sign-in.password")
-    ]
+    return site
+
+
+@pytest.fixture
+def browser(site):
+    """A browser that is not signed in and of no known person."""
+    with signed_out_browser(site) as client:
+        yield client
+
+
+def test_password_sign_in_ignores_the_case_of_the_name(site, browser):
+    assert sign_in_by_password(browser, " Boris ", PASSWORD).status_code == 303
+    account = get_user(browser).json()
+    assert (account["name"], account["has_password"]) == ("boris", True)
+    entry = Audit(site.db).list_newest()[0]
+    assert (entry.by, entry.action) == ("user:1002", "sign-in.password")
 
 
 @pytest.mark.parametrize("name", ["boris", "nobody-here"])
-def test_password_guesses_are_throttled_equally_for_unknown_names(site, name):
-    freeze_login_throttle(site)
-    set_password(site, site.add_user(BORIS), "boris")
-    with signed_out_browser(site) as browser:
-        answers = [sign_in_by_password(browser, name) for _ in range(6)]
+def test_password_guesses_are_throttled_equally_for_unknown_names(site, name, browser):
+    answers = [sign_in_by_password(browser, name) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     assert all("Логин или пароль не подошёл" in answer.text for answer in answers[:5])
     assert "Слишком много запросов" in answers[-1].text
 
 
-def test_sign_in_attempts_are_logged_with_the_user_and_without_the_password(site):
-    set_password(site, site.add_user(BORIS), "boris")
+def test_sign_in_attempts_are_logged_with_the_user_and_without_the_password(
+    site, browser
+):
     answered = "request answered"
-    with signed_out_browser(site) as browser, capture_logs() as logs:
+    with capture_logs() as logs:
         sign_in_by_password(browser, "boris", "не тот пароль")
         sign_in_by_password(browser, "boris", PASSWORD)
         get_user(browser)
@@ -76,27 +85,18 @@ def test_sign_in_attempts_are_logged_with_the_user_and_without_the_password(site
     assert PASSWORD not in str(logs)
 
 
-def test_concurrent_password_guesses_are_all_counted(site):
-    freeze_login_throttle(site)
-    set_password(site, site.add_user(BORIS), "boris")
-    with signed_out_browser(site) as browser, ThreadPoolExecutor(10) as pool:
-        statuses = [
-            response.status_code
-            for response in pool.map(
-                lambda _: sign_in_by_password(browser, "boris"), range(10)
-            )
-        ]
-    assert statuses.count(401) == 5
-    assert statuses.count(429) == 5
+def test_concurrent_password_guesses_are_all_counted(site, browser):
+    with ThreadPoolExecutor(10) as pool:
+        answers = pool.map(lambda _: sign_in_by_password(browser, "boris"), range(10))
+        statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [401] * 5 + [429] * 5
 
 
-def test_guesses_from_one_address_are_throttled_across_names(site):
-    freeze_login_throttle(site)
-    with signed_out_browser(site) as browser:
-        statuses = [
-            sign_in_by_password(browser, f"name{number}").status_code
-            for number in range(31)
-        ]
+def test_guesses_from_one_address_are_throttled_across_names(site, browser):
+    statuses = [
+        sign_in_by_password(browser, f"name{number}").status_code
+        for number in range(31)
+    ]
     assert statuses == [401] * 30 + [429]
 
 
@@ -143,8 +143,6 @@ def guess_until_refused(site, name, right=PASSWORD):
 @pytest.fixture
 def owner(site):
     """Return boris's browser, in which he has signed in by his password and out again."""
-    freeze_login_throttle(site)
-    set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser:
         assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 303
         browser.post("/sign-out")
@@ -157,32 +155,25 @@ def use_cookie(browser, token):
     browser.cookies.set(KNOWN_BROWSER, token)
 
 
-def test_guesses_of_strangers_do_not_keep_the_owner_out_of_a_known_browser(site, owner):
-    guess_until_refused(site, "boris")
-    assert sign_in_by_password(owner, "boris", PASSWORD).status_code == 303
-
-
-def test_guesses_from_the_same_address_do_not_keep_the_owner_out_of_a_known_browser(
-    site, owner
+@pytest.mark.parametrize(
+    "names", [["boris"] * 6, [f"name{number}" for number in range(31)]]
+)
+def test_guesses_of_strangers_do_not_keep_the_owner_out_of_a_known_browser(
+    owner, browser, names
 ):
-    with signed_out_browser(site) as stranger:
-        for number in range(31):
-            answer = sign_in_by_password(stranger, f"name{number}")
-    assert answer.status_code == 429
+    answers = [sign_in_by_password(browser, name) for name in names]
+    assert answers[-1].status_code == 429
     assert sign_in_by_password(owner, "boris", PASSWORD).status_code == 303
 
 
 def test_known_browsers_have_five_guesses_each_apart_from_those_of_strangers(
-    site, owner
+    site, owner, browser
 ):
-    with signed_out_browser(site) as second:
-        assert sign_in_by_password(second, "boris", PASSWORD).status_code == 303
-        for browser in (owner, second):
-            answers = [
-                sign_in_by_password(browser, "boris").status_code for _ in range(6)
-            ]
-            assert answers == [401] * 5 + [429]
-            assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 429
+    assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 303
+    for known in (owner, browser):
+        answers = [sign_in_by_password(known, "boris").status_code for _ in range(6)]
+        assert answers == [401] * 5 + [429]
+        assert sign_in_by_password(known, "boris", PASSWORD).status_code == 429
     guess_until_refused(site, "boris")
 
 
@@ -227,31 +218,29 @@ def test_browser_is_known_for_half_a_year_after_its_last_sign_in(
     assert sign_in_by_password(owner, "boris", PASSWORD).status_code == status
 
 
-def test_new_password_ends_every_known_browser_but_the_one_that_set_it(site, owner):
+def test_new_password_ends_every_known_browser_but_the_one_that_set_it(
+    site, owner, browser
+):
     new = "восемь синих слонов"
-    with signed_out_browser(site) as second:
-        sign_in_by_password(second, "boris", PASSWORD)
-        words = {"name": "boris", "current": PASSWORD, "password": new}
-        assert second.post("/me/password", data=words).status_code == 303
-        guess_until_refused(site, "boris", new)
-        assert sign_in_by_password(owner, "boris", new).status_code == 429
-        assert sign_in_by_password(second, "boris", new).status_code == 303
+    sign_in_by_password(browser, "boris", PASSWORD)
+    words = {"name": "boris", "current": PASSWORD, "password": new}
+    assert browser.post("/me/password", data=words).status_code == 303
+    guess_until_refused(site, "boris", new)
+    assert sign_in_by_password(owner, "boris", new).status_code == 429
+    assert sign_in_by_password(browser, "boris", new).status_code == 303
 
 
-def test_cookie_signed_without_a_password_is_of_no_known_browser(site):
+def test_cookie_signed_without_a_password_is_of_no_known_browser(site, browser):
     """Anybody could sign it, and learn by its count that the account exists."""
-    freeze_login_throttle(site)
-    Accounts(site.db).set_name(site.add_user(BORIS), "boris", "cli:vera")
-    with signed_out_browser(site) as browser:
-        use_cookie(browser, sign_known_browser(Account(BORIS, "boris", ""), utc_now()))
-        for _ in range(5):
-            sign_in_by_password(browser, "boris")
-        browser.cookies.clear()
-        assert sign_in_by_password(browser, "boris").status_code == 429
+    Accounts(site.db).set_name(site.add_user(VERA), "vera", "cli:vera")
+    use_cookie(browser, sign_known_browser(Account(VERA, "vera", ""), utc_now()))
+    for _ in range(5):
+        sign_in_by_password(browser, "vera")
+    browser.cookies.clear()
+    assert sign_in_by_password(browser, "vera").status_code == 429
 
 
-def test_account_without_a_password_cannot_sign_in_by_password(site):
-    Accounts(site.db).set_name(site.add_user(BORIS), "boris", "cli:vera")
-    with signed_out_browser(site) as browser:
-        assert sign_in_by_password(browser, "boris", "любой пароль").status_code == 401
-        assert sign_in_by_password(browser, "boris", "").status_code == 422
+def test_account_without_a_password_cannot_sign_in_by_password(site, browser):
+    Accounts(site.db).set_name(site.add_user(VERA), "vera", "cli:vera")
+    assert sign_in_by_password(browser, "vera", "любой пароль").status_code == 401
+    assert sign_in_by_password(browser, "vera", "").status_code == 422

@@ -20,7 +20,7 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import DATASET_FILE
+from tests.api.running_api import check_page
 from tests.browser.staff_browser import (
     ANNA,
     BORIS,
@@ -51,6 +51,12 @@ def staff(tmp_path_factory):
         )
         site.change = propose_change(site, "materials/rights.md", None, "# Право\n")
         yield site
+
+
+@pytest.fixture
+def vera(staff):
+    with staff.browser_client(VERA) as client:
+        yield client
 
 
 def routes(topics=STAFF):
@@ -151,20 +157,14 @@ def test_staff_page_redirects_anonymous_users_to_sign_in(staff):
         assert answer.headers["location"].startswith("/sign-in?next="), path
 
 
-def test_address_of_administration_leads_to_the_board(staff):
-    with staff.browser_client(VERA) as client:
-        assert client.get("/admin").headers["location"] == "/admin/board"
-
-
-def test_times_are_in_the_browsers_zone(staff):
+def test_times_are_in_the_browsers_zone(staff, vera):
     def times(zone):
-        client.cookies.set("merlin_zone", zone)
-        return re.findall(r"\d\d:\d\d", client.get("/admin/jobs").text)
+        vera.cookies.set("merlin_zone", zone)
+        return re.findall(r"\d\d:\d\d", vera.get("/admin/jobs").text)
 
-    with staff.browser_client(VERA) as client:
-        in_utc = times("")
-        in_tokyo = times("Asia/Tokyo")
-        assert times("/x") == in_utc
+    in_utc = times("")
+    in_tokyo = times("Asia/Tokyo")
+    assert times("/x") == in_utc
     late = [f"{(int(at[:2]) + 9) % 24:02}{at[2:]}" for at in in_utc]
     assert in_tokyo == late != []
 
@@ -183,21 +183,18 @@ def test_api_key_cannot_open_staff_pages(staff):
         {},
     ],
 )
-def test_form_of_another_site_changes_nothing(staff, headers):
+def test_form_of_another_site_changes_nothing(staff, headers, vera):
     before = read_state(staff)
     forms = [path for method, path in routes((*TOPICS, *STAFF)) if method == "POST"]
-    with staff.browser_client(VERA) as client:
-        client.headers.pop("Origin")
-        client.headers.update(headers)
-        for path in forms:
-            assert (
-                send(client, "POST", re.sub("{.*?}", "1", path)).status_code == 403
-            ), path
-        assert client.get("/me").status_code == 200
+    vera.headers.pop("Origin")
+    vera.headers.update(headers)
+    for path in forms:
+        assert send(vera, "POST", re.sub("{.*?}", "1", path)).status_code == 403, path
+    assert vera.get("/me").status_code == 200
     assert read_state(staff) == before
 
 
-def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
+def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff, vera):
     data = {
         **FORM,
         "once": secrets.token_hex(16),
@@ -214,73 +211,60 @@ def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
         other = client.post(path, data={**data, "once": secrets.token_hex(16)})
     assert len(places) == 1
     assert other.headers["location"] not in places
-    with staff.browser_client(VERA) as client:
-        form = {"once": secrets.token_hex(16)}
-        path = f"/admin/jobs/{staff.job_id}/cancel"
-        places = {client.post(path, data=form).headers["location"] for _ in range(3)}
-    requests = [
-        request
-        for request in Requests(staff.db).list_of_author(f"user:{VERA}")
-        if request.kind == RequestKind.CANCEL
-    ]
-    assert len(places) == len(requests) == 1
+    form = {"once": secrets.token_hex(16)}
+    cancel = f"/admin/jobs/{staff.job_id}/cancel"
+    places = {vera.post(cancel, data=form).headers["location"] for _ in range(3)}
+    made = Requests(staff.db).list_of_author(f"user:{VERA}")
+    cancelled = [each for each in made if each.kind == RequestKind.CANCEL]
+    assert len(places) == len(cancelled) == 1
 
 
 def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
     path = "/datasets/algorithms/proposals"
     fields = {"origin": "distil", "model_id": XSS, "note": XSS}
     questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
-    drafts = [
-        Draft(question, "Структура данных.", "algorithms", **fields)
-        for question in questions
-    ]
-    Proposals(staff.db).add_drafts(drafts)
-    first, second, third = (
-        proposal.proposal_id for proposal in Proposals(staff.db).list_waiting()
+    rows = Proposals(staff.db)
+    rows.add_drafts(
+        [
+            Draft(question, "Структура данных.", "algorithms", **fields)
+            for question in questions
+        ]
     )
+    first, second, third = (each.proposal_id for each in rows.list_waiting())
     with staff.browser_client(BORIS) as client:
         page = client.get(path).text
         assert questions[0] in page
         assert XSS not in page
-        none = client.post(path, data={"act": "approve"})
-        assert (none.status_code, "хотя бы одно" in none.text) == (409, True)
-        response = client.post(
-            path, data={"act": "approve", "proposal": [first, second]}
+        check_page(
+            client.post(path, data={"act": "approve"}), "хотя бы одно", status=409
         )
-        assert response.headers["location"].startswith(f"{path}?changed=")
-        again = client.post(path, data={"act": "approve", "proposal": [first, second]})
-        assert again.status_code == 409
-        assert (
-            client.post(path, data={"act": "decline", "proposal": [2**70]}).status_code
-            == 422
-        )
+        unknown = client.post(path, data={"act": "decline", "proposal": [2**70]})
+        assert unknown.status_code == 422
+        form = {"act": "approve", "proposal": [first, second]}
+        location = client.post(path, data=form).headers["location"]
+        assert client.post(path, data=form).status_code == 409
         client.post(path, data={"decline": third})
         assert questions[0] not in client.get(path).text
-    batch = Changes(staff.db).list_of_batch(
-        response.headers["location"].partition("=")[2]
-    )
-    assert len(batch) == 2
-    states = [
-        Proposals(staff.db).get(number).state for number in (first, second, third)
-    ]
+    change = location.removeprefix(f"{path}?changed=")
+    assert len(Changes(staff.db).list_of_batch(change)) == 2
+    states = [rows.get(each).state for each in (first, second, third)]
     assert states == ["approved", "approved", "declined"]
 
 
-def test_form_without_a_valid_once_mark_is_refused(staff):
-    with staff.browser_client(VERA) as client:
-        for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
-            assert (
-                client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code
-                == 422
-            )
-        for address in (
-            "/admin/jobs/0",
-            f"/admin/jobs/{2**60}",
-            "/admin/jobs/x",
-            "/changes/zz",
-        ):
-            assert client.get(address).status_code == 404, address
-        assert client.get("/admin/jobs?cursor=%00").status_code == 422
+def test_form_without_a_valid_once_mark_is_refused(staff, vera):
+    for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
+        assert (
+            vera.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code
+            == 422
+        )
+    for address in (
+        "/admin/jobs/0",
+        f"/admin/jobs/{2**60}",
+        "/admin/jobs/x",
+        "/changes/zz",
+    ):
+        assert vera.get(address).status_code == 404, address
+    assert vera.get("/admin/jobs?cursor=%00").status_code == 422
 
 
 def test_user_supplied_text_is_escaped(staff):
@@ -290,7 +274,6 @@ def test_user_supplied_text_is_escaped(staff):
         (VERA, "/admin/jobs"),
         (VERA, f"/admin/jobs/{staff.job_id}"),
         (VERA, f"/admin/jobs/{staff.job_id - 1}"),
-        (VERA, f"/admin/board?commit={staff.rejected}"),
         (VERA, "/admin/users"),
         (VERA, f"/admin/users/{ANNA}"),
         (BORIS, "/datasets/algorithms/examples"),
@@ -307,77 +290,57 @@ def test_user_supplied_text_is_escaped(staff):
 @pytest.mark.parametrize(
     "path", ["/admin/jobs/{job_id}", "/admin/board", "/courses/{course_id}/board"]
 )
-def test_poll_without_changes_returns_204(staff, path):
-    with staff.browser_client(VERA) as client:
-        page = client.get(fill_path(staff, path)).text
-        live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
-        assert client.get(live).status_code == 204
-        assert client.get(live.partition("?")[0]).status_code == 200
+def test_poll_without_changes_returns_204(staff, path, vera):
+    page = vera.get(fill_path(staff, path)).text
+    live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert vera.get(live).status_code == 204
+    assert vera.get(live.partition("?")[0]).status_code == 200
 
 
-def test_board_says_at_once_that_telegram_cannot_be_reached(staff):
-    with staff.browser_client(VERA) as client:
-        page = client.get("/admin/board").text
-        assert "Telegram сейчас недоступен" not in page
-        now = utc_now()
-        staff.rows.db.transact(
-            lambda: Heartbeats(staff.rows.db).beat(
-                Heartbeat("bot", "here", 1, now, now, TELEGRAM_DOWN)
-            )
+def test_board_says_at_once_that_telegram_cannot_be_reached(staff, vera):
+    page = vera.get("/admin/board").text
+    assert "Telegram сейчас недоступен" not in page
+    now = utc_now()
+    staff.rows.db.transact(
+        lambda: Heartbeats(staff.rows.db).beat(
+            Heartbeat("bot", "here", 1, now, now, TELEGRAM_DOWN)
         )
-        live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
-        assert "Telegram сейчас недоступен" in client.get(live).text
+    )
+    live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert "Telegram сейчас недоступен" in vera.get(live).text
 
 
-def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
-    """No green check and no "unchanged"; the board leads to the example that needs fixing."""
+# That it leads to its example, and what came after: tests/browser/test_clicks.py.
+def test_commit_that_is_left_out_says_so_and_has_no_green_check(staff, vera):
     outcome = staff.rows.outcome(make_spec(), make_examples(12), [make_finding()])
-    values = {"count": 1, "place": "examples/x.yaml:3:1"}
-    words = "1 пример не учтён: смотрите examples/x.yaml:3:1"
     left_out = {
         "status": VerdictStatus.LEFT_OUT,
         "reason": "verdict-left-out",
-        "arguments": values,
+        "arguments": {"count": 1, "place": "examples/x.yaml:3:1"},
     }
     commit = make_commit(9)
     staff.rows.record(commit, [replace(outcome, **left_out)], staff.rows.clock())
-    with staff.browser_client(VERA) as client:
-        newest = list_verdicts(staff, "neurotypology")[0]
-        assert (newest.status, newest.why("ru")) == ("left_out", words)
-        page = client.get("/admin/board", params={"commit": commit.sha}).text
-        assert "не учтён" in page
-        assert "examples/x.yaml, строка 3" in page
-        assert "Этого примера больше нет" in page
-        file = {"dataset": "neurotypology", "path": "examples/x.yaml", "blob": "b"}
-        staff.rows.db.add_new(DATASET_FILE, file)
-        page = client.get("/admin/board", params={"commit": commit.sha}).text
-        assert "/datasets/neurotypology/examples/one?example=x#open" in page
-        assert '#error"/></svg><b>Проверен</b>' in page
-        right = staff.rows.push(10, make_examples(13))
-        page = client.get("/admin/board", params={"commit": commit.sha}).text
-        assert f">Коммит {right[:7]}</a>" in page
-        assert "исправлен</span>" in page
-        assert "Посмотреть, каким он стал" in page
+    shown = verdicts.list_mainline(staff.services, Actor.operator(), "neurotypology")
+    assert shown[0].status == "left_out"
+    assert shown[0].why("ru") == "1 пример не учтён: смотрите examples/x.yaml:3:1"
+    check_page(
+        vera.get("/admin/board", params={"commit": commit.sha}),
+        "examples/x.yaml, строка 3",
+        '#error"/></svg><b>Проверен</b>',
+    )
 
 
-def list_verdicts(staff, dataset=""):
-    return verdicts.list_mainline(staff.services, Actor.operator(), dataset)
-
-
-def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff):
+def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff, vera):
     rows = staff.rows
     rows.serve(31, make_examples(31))
     rows.promotions.pin("neurotypology", is_pinned=True)
     job = rows.start(32, make_examples(32))
     rows.finish(job)
     rows.prove_and_promote()
-    with staff.browser_client(VERA) as client:
-        page = client.get("/admin/board", params={"commit": make_commit(32).sha}).text
-        action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
-        fields = dict(re.findall(r'name="(once|back)" value="([^"]+)"', page))
-        answer = client.post(action, data=fields)
-        story = (
-            rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
-        )
-        assert re.fullmatch(story, answer.headers["location"])
+    page = vera.get("/admin/board", params={"commit": make_commit(32).sha}).text
+    action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
+    fields = dict(re.findall(r'name="(once|back)" value="([^"]+)"', page))
+    answer = vera.post(action, data=fields)
+    story = rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
+    assert re.fullmatch(story, answer.headers["location"])
     rows.promotions.pin("neurotypology", is_pinned=False)

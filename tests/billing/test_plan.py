@@ -74,7 +74,7 @@ def test_allowance_is_told_with_each_of_its_limits(allowance, shown):
 
 
 def test_plan_that_is_gone_is_called_by_its_name():
-    plans = make_plans({"free": FREE})
+    plans = make_plans({"free": {**FREE, "title": {"ru": "Даром", "en": "Free"}}})
     assert [plan_title(plans, name, "en") for name in ("free", "gone")] == [
         "Free",
         "gone",

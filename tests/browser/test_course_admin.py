@@ -1,13 +1,19 @@
-"""The admin pages: live training, and actions by mouse, by keyboard and without JavaScript."""
+"""The admin pages: live training, actions by mouse and by keyboard, and the charts over time."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from merlin.app.over_time import MODELS
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
-from tests.browser.axe_and_screenshots import require_no_faults
+from tests.browser.axe_and_screenshots import (
+    OUT_OF_PANEL,
+    TOO_WIDE,
+    require_no_faults,
+)
+from tests.browser.course_browser import PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses
 from tests.db.pipeline_rows import make_examples, make_spec
 
@@ -139,7 +145,7 @@ def test_axe_finds_no_violation_on_admin_pages(staff_visitor, staff_site, langua
     require_no_faults(staff_visitor, pages, language)
 
 
-# The tests below add datasets to the site, which the ones above do not expect.
+# The tests below add datasets and models to the site, which the ones above do not expect.
 
 
 def test_list_of_trainings_follows_what_was_started(staff_visitor, staff_site):
@@ -160,3 +166,24 @@ def test_list_of_trainings_follows_what_was_started(staff_visitor, staff_site):
     staff_site.rows.finish(job)
     expect(page.locator("[aria-labelledby=over]")).to_contain_text("started-1")
     expect(page.get_by_role("link", name="started-1")).to_be_focused()
+
+
+def test_points_lead_to_their_commits_and_nothing_scrolls_sideways(
+    staff_visitor, staff_site
+):
+    rows = staff_site.rows
+    rows.finish(rows.jobs.get(staff_site.job_id))
+    for position in range(10, 10 + MODELS):
+        rows.serve(position, make_examples(10 + position), spec=make_spec("algorithms"))
+    page = staff_visitor.open("/datasets/algorithms/over-time", VERA, **PHONE)
+    for fold in page.locator(".trend details").all():
+        fold.locator("summary").click()
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.evaluate(OUT_OF_PANEL) == []
+    points = page.get_by_role("list", name="Верные ответы на тесте").get_by_role("link")
+    expect(points).to_have_count(MODELS)
+    points.first.scroll_into_view_if_needed()
+    drawn = page.locator(".plot circle").first.bounding_box()
+    page.mouse.click(drawn["x"] + drawn["width"] / 2, drawn["y"] + drawn["height"] / 2)
+    commit = rows.verdict(10).commit
+    expect(page.locator("#story-algorithms")).to_contain_text(commit[:7])

@@ -28,6 +28,11 @@ def find_field(page):
     return page.get_by_role("textbox", name="Вопрос")
 
 
+def send(page, question):
+    find_field(page).fill(question)
+    page.keyboard.press("Enter")
+
+
 def find_answers(page):
     return page.locator(".msg:not(.me)")
 
@@ -70,8 +75,7 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     page.get_by_role("button", name="Ещё раз").click()
     expect(page.locator("#left")).to_contain_text("Вопросы закончились")
     expect(page.locator(".turn")).to_have_count(1)
-    find_field(page).fill("Ещё один")
-    page.keyboard.press("Enter")
+    send(page, "Ещё один")
     expect(page.get_by_role("alert")).to_contain_text("Вопросы на сегодня закончились")
     page.get_by_role("link", name="Новый разговор").first.click()
     expect(page.locator(".turn")).to_have_count(0)
@@ -101,8 +105,7 @@ def test_slow_answer_is_stopped_by_escape(visitor, course_site):
 def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     page = open_chat(visitor, visitor.add_user())
     page.route("**/chat", lambda route: route.abort(), times=1)
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
+    send(page, "Что такое граф?")
     expect(page.get_by_role("alert")).to_contain_text("Ответ не пришёл: нет связи.")
     page.get_by_role("button", name="Повторить").click()
     expect(find_answers(page).locator(".text")).not_to_be_empty()
@@ -110,16 +113,14 @@ def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     expect(page.get_by_role("alert")).to_have_count(0)
     # The answer came, and its turn does not: the page stays until it does.
     page.route("**/chat/*", lambda route: route.abort(), times=2)
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
+    send(page, "Что такое граф?")
     page.get_by_role("button", name="Повторить").click()
     page.get_by_role("button", name="Повторить").click()
     expect(find_answers(page).locator(".version")).to_have_count(2)
     expect(page.get_by_role("alert")).to_have_count(0)
     # Nothing answers: what is shown stays, and two questions are not asked at once.
     page.route("**/chat", lambda route: route.abort(), times=1)
-    find_field(page).fill("Что такое дерево?")
-    page.keyboard.press("Enter")
+    send(page, "Что такое дерево?")
     expect(page.get_by_role("alert")).to_be_visible()
     held = []
 
@@ -146,13 +147,11 @@ def test_question_whose_answer_was_lost_is_not_asked_twice(visitor):
         route.abort()
 
     page.route("**/chat", lose_answer, times=1)
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
+    send(page, "Что такое граф?")
     page.get_by_role("button", name="Повторить").click()
     expect(page.locator(".turn")).to_have_count(1)
     expect(page.get_by_text("Остался 1 вопрос")).to_be_visible()
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
+    send(page, "Что такое граф?")
     expect(page.locator(".turn")).to_have_count(2)
 
 

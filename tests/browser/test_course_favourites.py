@@ -75,11 +75,19 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sidebar_without_reloading(
     wait_for_address(page, f"/courses/{course_id}")
 
 
-def test_u15_u16_minus_removes_a_course_and_undo_restores_it(visitor, course_site):
+def test_u15_u16_u17_favourites_are_requested_and_minus_removes_and_undo_restores_one(
+    visitor, course_site
+):
     anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
         course_site.add_favourite(anna, course_site.course_id(slug))
-    page = stop_timers(wait_until_loaded(visitor.open("/", anna, is_new=True)))
+    page = visitor.page(anna, is_new=True)
+    with page.expect_response("**/api/user/courses") as response:
+        page.goto(course_site.address + "/")
+    assert (response.value.request.method, response.value.status) == ("GET", 200)
+    stop_timers(wait_until_loaded(page))
+    expect(find_sidebar(page).get_by_role("link")).to_have_count(2)
+    expect(find_star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
     calls = record_calls(page)
     with page.expect_response(re.compile("/api/user/courses/")) as response:
         find_sidebar(page).get_by_role("button", name=f"Убрать «{NETWORKS}»").click()
@@ -99,20 +107,6 @@ def test_u15_u16_minus_removes_a_course_and_undo_restores_it(visitor, course_sit
         page.get_by_role("button", name="Вернуть").click()
     expect(find_sidebar(page).get_by_role("link")).to_have_count(2)
     assert course_id in course_site.favourite_ids(anna)
-
-
-def test_u17_favourites_are_requested_on_page_load(visitor, course_site):
-    anna = visitor.add_user()
-    course_site.add_favourite(anna, course_site.course_id("algorithms"))
-    page = visitor.page(anna)
-    with page.expect_response("**/api/user/courses") as response:
-        page.goto(course_site.address + "/")
-    assert (response.value.request.method, response.value.status) == ("GET", 200)
-    wait_until_loaded(page)
-    expect(find_sidebar(page).get_by_role("link")).to_have_text(
-        ["Алгоритмы и структуры данных"]
-    )
-    expect(find_star(page, "Алгоритмы")).to_have_attribute("aria-pressed", "true")
 
 
 def test_failed_favourite_is_reverted_with_a_message(visitor, course_site):

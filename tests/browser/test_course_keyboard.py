@@ -1,4 +1,4 @@
-"""U1–U17 by keyboard alone."""
+"""U1–U17 by keyboard alone; U2, U4–U7 and U11 without JavaScript."""
 
 import pytest
 from playwright.sync_api import expect
@@ -47,11 +47,6 @@ def test_catalogue_and_materials_are_reachable_by_keyboard(visitor, course_site)
         *("Мой кабинет: Анна", "Найти курс"),
         "ВСЕ КУРСЫ\n7",
     ]
-    tab_to(page, "Базы данных")
-    about = find_cards(page).filter(has_text="Базы данных").locator(".mini")
-    expect(about).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(about).to_be_hidden()
     tab_and_press(page, "Добавить «Базы данных»", "Space")
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("добавлен в «Мои курсы»")
@@ -81,3 +76,26 @@ def test_menu_of_a_phone_holds_language_and_theme(visitor):
     page.keyboard.press("Escape")
     expect(dark).to_be_hidden()
     expect(page.get_by_role("button", name="Меню")).to_be_focused()
+
+
+def test_courses_are_opened_searched_and_lead_to_materials(visitor):
+    page = visitor.open("/", java_script_enabled=False)
+    expect(find_cards(page)).to_have_count(7)
+    page.locator(".sem > summary").first.click()
+    expect(find_cards(page).first).to_be_hidden()
+    page.get_by_role("searchbox").fill("алгоритмов")
+    page.get_by_role("searchbox").press("Enter")
+    # The course, and one whose lecture says so.
+    expect(find_cards(page)).to_have_count(2)
+    expect(page.locator("mark").first).to_have_text("Алгоритмы")
+    find_cards(page).first.get_by_role("link").first.click()
+    page.get_by_role("link", name="Лекции").click()
+    expect(page.locator(".rows > li")).to_have_count(4)
+    page.get_by_role("link", name="Введение в алгоритмы").click()
+    expect(page.get_by_role("article")).to_contain_text(
+        "Алгоритм — это конечное описание"
+    )
+    page.get_by_role("link", name="Назад", exact=True).click()
+    expect(page.locator(".rows > li")).to_have_count(9)
+    page.get_by_role("link", name="Все курсы", exact=True).click()
+    expect(find_cards(page)).to_have_count(7)

@@ -27,7 +27,9 @@ def find_titles(page):
     return page.locator(".rows > li > a")
 
 
-def test_u5_click_on_a_course_opens_its_materials(visitor, course_site):
+def test_u5_u6_u11_course_opens_its_materials_and_a_material_leads_back(
+    visitor, course_site
+):
     page = visitor.open("/")
     find_cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role(
         "link"
@@ -43,6 +45,15 @@ def test_u5_click_on_a_course_opens_its_materials(visitor, course_site):
     expect(page.locator(".rows > li").first).to_contain_text(
         re.compile(r"Введение в алгоритмы.*Лекция\s1 · Текст", re.DOTALL)
     )
+    find_titles(page).filter(has_text="Введение в алгоритмы").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Введение в алгоритмы")
+    article = page.get_by_role("article")
+    expect(article.get_by_role("heading", name="Что такое алгоритм")).to_be_visible()
+    expect(article.locator("pre").first).to_contain_text("def find(values, x):")
+    expect(article.get_by_role("table")).to_be_visible()
+    page.get_by_role("link", name="Назад", exact=True).click()
+    expect(find_titles(page)).to_have_count(9)
+    wait_for_address(page, course_path(course_site))
 
 
 def test_u7_materials_are_filtered_by_type_with_counts_and_a_url(visitor, course_site):
@@ -67,21 +78,6 @@ def test_u7_materials_are_filtered_by_type_with_counts_and_a_url(visitor, course
     expect(find_titles(page)).to_have_count(9)
     page.goto(f"{course_site.address}{course_path(course_site)}?type=seminar")
     expect(find_titles(page)).to_have_count(2)
-
-
-def test_u6_u11_click_on_a_material_opens_it_and_back_returns_to_the_list(
-    visitor, course_site
-):
-    page = visitor.open(course_path(course_site))
-    find_titles(page).filter(has_text="Введение в алгоритмы").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Введение в алгоритмы")
-    article = page.get_by_role("article")
-    expect(article.get_by_role("heading", name="Что такое алгоритм")).to_be_visible()
-    expect(article.locator("pre").first).to_contain_text("def find(values, x):")
-    expect(article.get_by_role("table")).to_be_visible()
-    page.get_by_role("link", name="Назад", exact=True).click()
-    expect(find_titles(page)).to_have_count(9)
-    wait_for_address(page, course_path(course_site))
 
 
 def test_code_is_copied(visitor, course_site):

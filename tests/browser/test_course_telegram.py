@@ -97,19 +97,17 @@ def test_what_is_kept_while_signing_in_is_stored_before_the_sidebar_is_asked(vis
     assert asked == ["POST", 201, "GET", 200]
 
 
-def test_page_is_dark_as_telegram_is_and_hides_its_header(visitor):
-    page = open_mini_app(visitor)
+def test_page_is_dark_as_telegram_is_and_its_back_button_takes_the_place_of_the_header(
+    visitor, course_site
+):
+    course_id = course_site.course_id("algorithms")
+    page = open_mini_app(visitor, f"/courses/{course_id}")
     expect(page.get_by_role("banner")).to_be_hidden()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     (header,) = wait_for_events(page, "web_app_set_header_color")
     channels = [int(header["color"][place : place + 2], 16) for place in (1, 3, 5)]
     assert f"rgb({', '.join(map(str, channels))})" == ground
-
-
-def test_back_button_returns(visitor, course_site):
-    course_id = course_site.course_id("algorithms")
-    page = open_mini_app(visitor, f"/courses/{course_id}")
     assert wait_for_events(page, "web_app_setup_back_button") == [{"is_visible": True}]
     page.get_by_role("link", name="Спросить по курсу").click()
     page.wait_for_url(f"**/courses/{course_id}/chat")
