@@ -13,7 +13,7 @@ QUICK = ("demo", "recall")
 NAMES = (
     *QUICK,
     *("backup", "changes", "contract", "gate", "idle", "judge", "killpoints"),
-    *("operations", "proof", "replicas", "switch", "upgrade"),
+    *("doubled", "operations", "proof", "replicas", "switch", "upgrade"),
 )
 WITH_ARGUMENTS = (
     *("chat", "dataset", "house", "scale", "simulation", "soak"),

@@ -67,6 +67,7 @@ _RUSSIAN_PHONE_LENGTH = 11
 # Words of a text that are compared place by place, which takes the square of their number. A longer
 # one is right only with the same words in the same order.
 MOST_COMPARED = 1_000
+MOST_ORDERED = 300  # sentences, each of which is compared with each other one
 SHORT = 2  # words of a taught answer that may stand in a sentence: «Столица Франции — Париж»
 
 # A number, the unit after it, and the side that it bounds: «до 5 дней» is ("5", "день…", "до…").
@@ -194,8 +195,11 @@ def _compare(said: Sequence[str], taught: Sequence[str]) -> list[str]:
 def _order_like(said: Sequence[str], taught: Sequence[str]) -> list[str]:
     """Return sentences in the order of the taught ones with which they share most words.
 
-    One without words stays with the sentence before it («Терапевт: 1500»).
+    One without words stays with the sentence before it («Терапевт: 1500»), and more than
+    MOST_ORDERED stay where they are.
     """
+    if max(len(said), len(taught)) > MOST_ORDERED:
+        return [*said]
     known = [set(list_content(sentence)) for sentence in taught]
     place = 0
     places = list[int]()

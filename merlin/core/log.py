@@ -20,7 +20,7 @@ from merlin.core.formatted_text import escape_controls
 
 # Telegram tokens, OpenAI-like keys, Merlin's own keys, bearer headers, passwords in URLs.
 _SECRETS = re.compile(
-    r"\d{6,}:[A-Za-z0-9_-]{30,}"
+    r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}"
     r"|\bsk-[A-Za-z0-9_-]{12,}"
     r"|\bmrl_[A-Za-z0-9_-]{12,}"
     r"|(?<=Bearer )[^\s\"']+"

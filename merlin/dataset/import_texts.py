@@ -43,16 +43,23 @@ def decode_any(content: bytes) -> tuple[str | Finding, str]:
     return content.decode(name, "replace"), name
 
 
-# Tags, in this order, and what people see in their place.
+# Tags, in this order, and what people see in their place. None is searched for beyond the beginning
+# of the next one: the time would be the square of the length.
 _HTML = (
-    (r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->", ""),
-    (r"(?i)</?code\b[^>]*>", "`"),
-    (r"(?is)<a\b[^>]*?\bhref\s*=\s*[\"']?([^\"'\s>]+)[^>]*>(.*?)</a\s*>", r"[\2](\1)"),
-    (r"(?i)<img\b[^>]*?\bsrc\s*=\s*[\"']?([^\"'\s>]+)[^>]*>", r"![](\1)"),
-    (r"(?i)\s*<br\s*/?>\s*", "\n"),
-    (r"(?i)\s*<li\b[^>]*>\s*", "\n- "),
     (
-        r"(?i)\s*</?(?:p|div|tr|table|ul|ol|d[ltd]|h[1-6]|blockquote|section)\b[^>]*>\s*",
+        r"(?is)<(script|style|head)\b(?:(?!<\1\b).)*?</\1\s*>|<!--(?:(?!<!--).)*?-->",
+        "",
+    ),
+    (r"(?i)</?code\b[^<>]*>", "`"),
+    (
+        r"(?is)<a\b[^<>]*?\bhref\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>((?:(?!<a\b).)*?)</a\s*>",
+        r"[\2](\1)",
+    ),
+    (r"(?i)<img\b[^<>]*?\bsrc\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>", r"![](\1)"),
+    (r"(?i)\s*<br\s*/?>\s*", "\n"),
+    (r"(?i)\s*<li\b[^<>]*>\s*", "\n- "),
+    (
+        r"(?i)\s*</?(?:p|div|tr|table|ul|ol|d[ltd]|h[1-6]|blockquote|section)\b[^<>]*>\s*",
         "\n\n",
     ),
     (r"(?i)</?[a-z][\w-]*(?:\s[^<>]*)?/?>", ""),

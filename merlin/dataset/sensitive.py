@@ -181,9 +181,8 @@ def _find_personal(words: str, before: str) -> Iterator[tuple[str, list[str]]]:
 
 def mask_digits(text: str) -> str:
     """Return the text, shortened, with all digits but the first and last two as `*`."""
-    masked_indices = [
-        index for index, character in enumerate(text) if character.isdigit()
-    ][2:-2]
+    digits = [index for index, character in enumerate(text) if character.isdigit()]
+    masked_indices = {*digits[2:-2]}
     masked = "".join(
         "*" if index in masked_indices else character
         for index, character in enumerate(text)

@@ -1,0 +1,71 @@
+"""Processor time of what reads people's texts, for a text and for one twice as long.
+
+Each text repeats a mark that a pattern could begin at. What takes more than 2.5 times as long for
+twice the length takes the square of it: 60 KB of such a text once stopped every page for 30 s.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from merlin.api.pages.markdown import render_markdown
+from merlin.core import facts, small_talk
+from merlin.core.formatted_text import escape_controls
+from merlin.core.log import redact
+from merlin.dataset import import_texts, leftovers, near_questions, sensitive
+from merlin.dataset.lint import is_refusal
+from merlin.dataset.passages import split_passages
+from merlin.dataset.tokens import count_tokens
+from merlin.dataset.yaml_io import read_yaml
+
+MARKS = (
+    *("a", " ", "\n", "(", "[", "*", "_", "<", "&", "`", "1", "1.", "a@", "http://a"),
+    *("$", "|", "- ", ">", "#", "|a", "**a", "[a](", "<a ", "</", "&#", "{", "{{"),
+    *("%", "[[", "![", "~", "\\", "а ", "1,", "1 ", "12.", "+7 ", "@a", "a.", "a-"),
+    *("\t", "a\n", "1\n\n", "Q: ", "\n- ", "\n1. ", "\n> ", "|\n", "$$", "```\n"),
+    *("<think>", "8.8E+", "<<", "10:00 ", "12.12.", "не ", "\n|-"),
+)
+# A text shorter than this is read in less time than the clock tells apart from nothing.
+LEAST_S = 0.05
+LENGTH = 20_000
+MOST_TIMES = 2.5
+READERS: dict[str, Callable[[str], object]] = {
+    "facts changed": lambda text: facts.find_changed(text, f"12 мая. {text[::2]}"),
+    "facts added": lambda text: facts.adds_to(text, "12 мая."),
+    "leftovers": lambda text: [*leftovers.find_leftovers(text, "answer")],
+    "personal data": lambda text: [*sensitive.find_sensitive(text)],
+    "personal data masked": lambda text: sensitive.mask_personal_data(text, "ru"),
+    "near questions": lambda text: near_questions.are_nearly_equal(text, text[1:]),
+    "refusals": is_refusal,
+    "small talk": small_talk.find_small_talk,
+    "tokens": count_tokens,
+    "HTML": import_texts.html_text,
+    "GIFT": lambda text: [*import_texts.read_gift(text, Counter())],
+    "Markdown of a page": lambda text: render_markdown(text, "ru"),
+    "passages": lambda text: [*split_passages(text)],
+    "YAML": lambda text: read_yaml(text.encode()),
+    "controls": escape_controls,
+    "log": redact,
+}
+
+
+def _measure(read: Callable[[str], object], text: str) -> float:
+    start = time.process_time()
+    read(text)
+    return time.process_time() - start
+
+
+def run() -> None:
+    """Print for each reader the mark that costs most when it is doubled."""
+    for name, read in READERS.items():
+        read("12 мая")
+        worst = (0.0, "", 0.0)
+        for mark in MARKS:
+            text = (mark * LENGTH)[:LENGTH]
+            once = _measure(read, text)
+            if once > LEAST_S:
+                twice = _measure(read, (mark * LENGTH)[: 2 * LENGTH])
+                worst = max(worst, (twice / once, mark, once))
+        times, mark, once = worst
+        verdict = "MISSED" if times > MOST_TIMES else "ok"
+        print(f"{name:22} {times:.1f} times ({mark!r}, {once:.2f} s) {verdict}")
