@@ -250,7 +250,7 @@ def test_folder_of_an_ended_job_is_removed_at_the_next_start(repositories):
     ended, waiting = (repositories.get_work_folder(job.job_id) for job in jobs)
     for folder in (ended, waiting):
         folder.mkdir(parents=True)
-    repositories.remove_leftovers()
+    repositories.clean_up()
     assert (ended.exists(), waiting.exists()) == (False, True)
 
 
