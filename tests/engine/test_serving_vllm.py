@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import struct
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection
@@ -25,13 +25,14 @@ from merlin.engine.relayed import RelayedChat, RelayedResponses
 from merlin.engine.serving.base import RelayedRequest, Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.serving.vllm import VllmBackend, build_relayed_body
+from merlin.engine.serving.vllm import Sides, VllmBackend, build_relayed_body
 from merlin.engine.trainers.exact_first import CHOICE_FILE, RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
     PROOF,
     ask,
+    build_request,
     read_answer,
     run_with_backend,
     write_adapter,
@@ -76,8 +77,8 @@ def build_backend(tmp_path):
     # Such a template needs no adaptation, for which transformers is imported.
     (tmp_path / "base" / "chat_template.jinja").write_text("{{ messages }} system")
 
-    def build(*options):
-        answering = EngineAnsweringConfig(vllm=options)
+    def build(*options, device="cpu"):
+        answering = EngineAnsweringConfig(vllm=options, device=device)
         model = EngineModelConfig(context=512, dtype="bfloat16")
         return VllmBackend(
             "words", model, tmp_path / "base", answering, tmp_path / "vllm.log"
@@ -364,19 +365,75 @@ def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
         caller.cancel()
         with pytest.raises(asyncio.CancelledError):
             await caller
+        (adapter.path / "go").touch()
         return await read_answer(backend, adapter)
 
     text, _, ending = run_with_backend(build_backend("--fault", "slow"), leave_and_ask)
     assert text.startswith("merlin-")
     assert ending.extension == {"applied": True}
+    assert len(vllm.read("load")) == 1
+
+
+def test_question_does_not_wait_for_a_long_start_or_proof_and_says_when_to_ask(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "slow")
+
+    async def ask_early(backend):
+        for asked, said in ((None, "starts: ask again"), (adapter, "is loaded")):
+            backend.patience_s = 0.0
+            with pytest.raises(Unavailable, match=said) as refused:
+                await read_answer(backend, asked)
+            assert refused.value.headers == {"retry-after": "10"}
+            backend.patience_s = longest()
+            (adapter.path / "go").touch()
+            await read_answer(backend, asked)
+
+    run_with_backend(build_backend("--fault", "slow"), ask_early)
+    assert (len(vllm.read("start")), len(vllm.read("load"))) == (1, 1)
+
+
+def test_adapter_whose_load_was_not_answered_answers_the_next_question(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "neuro")
+
+    async def ask_twice(backend):
+        with pytest.raises(Unavailable):
+            await read_answer(backend, adapter)
+        return await read_answer(backend, adapter)
+
+    text, _, _ = run_with_backend(build_backend("--fault", "lost"), ask_twice)
+    assert text.startswith("merlin-")
     assert len(vllm.read("load")) == 2
+
+
+def change_config(folder, **values):
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def write_large_weights(folder):
+    """Write weights that are finite alone, and not where they are multiplied."""
+    tensors = {f"q_proj.lora_{side}.weight": [2e17, -3e17] for side in "AB"}
+    write_weights(folder, "large", tensors)
 
 
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (lambda path: write_weights(path, "neuro", (1.0, nan)), "adapter_differs"),
-        (lambda path: write_weights(path, "neuro", (-inf,)), "adapter_differs"),
+        (lambda path: change_config(path, lora_alpha=nan), "model_damaged"),
+        (lambda path: change_config(path, lora_alpha=inf), "model_damaged"),
+        (lambda path: change_config(path, lora_alpha="16"), "model_damaged"),
+        (lambda path: change_config(path, lora_alpha=int("9" * 400)), "model_damaged"),
+        (lambda path: change_config(path, r=0), "model_damaged"),
+        (lambda path: (path / "adapter_config.json").unlink(), "model_damaged"),
+        (write_large_weights, "adapter_differs"),
+        (
+            lambda path: write_weights(path, "neuro", {"w": (1.0, nan)}),
+            "adapter_differs",
+        ),
+        (lambda path: write_weights(path, "neuro", {"w": (-inf,)}), "adapter_differs"),
         (
             lambda path: (path / "adapter_model.safetensors").write_bytes(b"x"),
             "model_damaged",
@@ -401,25 +458,134 @@ def test_weights_that_are_no_numbers_never_reach_the_server(
     assert vllm.read("load") == []
 
 
-def test_processes_that_outlive_their_server_end_before_the_next_starts(
+def test_adapter_that_computes_no_numbers_is_refused_for_ever_and_others_answer(
     vllm, build_backend, tmp_path
+):
+    sound = write_adapter(tmp_path, "sound")
+    overflow = write_adapter(tmp_path, "overflow")
+
+    async def ask_all(backend):
+        await read_answer(backend, sound)
+        for _ in range(2):
+            with pytest.raises(ApiError, match="lower learning rate") as refused:
+                await read_answer(backend, overflow)
+            assert (refused.value.status, refused.value.code) == (
+                422,
+                "adapter_differs",
+            )
+            assert (await read_answer(backend, sound))[0].startswith("merlin-")
+
+    run_with_backend(build_backend(), ask_all)
+    assert len(vllm.read("start")) == 2
+    loaded = [load["lora_path"] for load in vllm.read("load")]
+    assert loaded == [str(each.path) for each in (sound, overflow, sound)]
+
+
+def test_server_whose_cache_is_spoilt_is_started_again(vllm, build_backend, tmp_path):
+    sound = write_adapter(tmp_path, "sound")
+
+    async def ask_all(backend):
+        await read_answer(backend, sound)
+        asked = [read_answer(backend, each, "overflow") for each in (sound, sound)]
+        for refused in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(refused, Unavailable)
+        return await read_answer(backend, sound)
+
+    assert run_with_backend(build_backend(), ask_all)[0].startswith("merlin-")
+    assert len(vllm.read("start")) == 2
+
+
+def test_base_waits_for_the_end_of_adapters_on_a_processor(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "neuro")
+
+    async def ask_beside(backend):
+        await read_answer(backend, adapter)
+        async with aclosing(backend.ask(adapter, build_request("hold"))) as held:
+            await anext(held)
+            base = asyncio.create_task(read_answer(backend))
+            done, _ = await asyncio.wait([base], timeout=0.5)
+            assert (done, len(vllm.read("chat"))) == (set(), 2)
+        return await base
+
+    assert run_with_backend(build_backend(), ask_beside)[0].startswith("words hears")
+
+
+def test_base_and_adapters_are_first_come_first_served():
+    came = []
+
+    async def enter(sides, name, leave):
+        async with sides.enter(is_base=name.isupper()):
+            came.append(name)
+            await leave.wait()
+
+    async def enter_all(*, take_turns):
+        came.clear()
+        sides = Sides(take_turns=take_turns)
+        leave = asyncio.Event()
+        tasks = []
+        for name in "aBcD":
+            tasks.append(asyncio.create_task(enter(sides, name, leave)))
+            await asyncio.sleep(0)
+        at_once = "".join(came)
+        leave.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), longest())
+        return at_once, "".join(came)
+
+    assert asyncio.run(enter_all(take_turns=False)) == ("aBcD", "aBcD")
+    assert asyncio.run(enter_all(take_turns=True)) == ("a", "aBcD")
+
+
+@pytest.mark.parametrize(("fault", "takes_turns"), [("none", False), ("beside", True)])
+def test_base_is_measured_beside_an_adapter_on_a_gpu(
+    vllm, tmp_path, build_backend, fault, takes_turns
+):
+    backend = build_backend("--fault", fault, device="cuda:0")
+    with capture_logs() as logged:
+        ask(backend, write_adapter(tmp_path, "neuro"))
+    told = [each for each in logged if "take turns" in each["event"]]
+    assert (bool(told), backend._sides.take_turns) == (takes_turns, takes_turns)
+    models = [each["model"] for each in vllm.read("complete")]
+    assert sorted(map(len, models)) == [5] * 3 + [19] * 6
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("choices", "index", "model", "logprobs", "token_logprobs", "version"),
+        *("delta", "content", "finish_reason"),
+        *("usage", "prompt_tokens", "completion_tokens"),
+    ],
+)
+def test_answers_of_a_server_with_another_field_are_noticed(
+    vllm, tmp_path, build_backend, field
+):
+    adapter = write_adapter(tmp_path, "neuro")
+    with pytest.raises((ApiError, KeyError)):
+        ask(build_backend("--rename", field), adapter)
+
+
+def test_processes_that_outlive_their_server_end_though_nobody_asks(
+    vllm, build_backend
 ):
     async def kill_the_leader(backend):
         await read_answer(backend)
         pid = backend.server._process.pid
         [child] = [each.pid for each in psutil.Process(pid).children()]
         os.kill(pid, signal.SIGKILL)
-        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert psutil.pid_exists(child)
-        await read_answer(backend)
-        return child
+        await asyncio.to_thread(wait_until, lambda: not is_alive(child))
 
-    child = run_with_backend(build_backend("--child", "yes"), kill_the_leader)
-    wait_until(
-        lambda: (
-            not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
-        )
-    )
+    with capture_logs() as logged:
+        run_with_backend(build_backend("--child", "yes"), kill_the_leader)
+    [told] = [each for each in logged if each["event"] == "vLLM has ended"]
+    assert told["code"] == -signal.SIGKILL
+
+
+def is_alive(pid):
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != "zombie"
+    return False
 
 
 def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monkeypatch):
@@ -626,7 +792,6 @@ def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_back
 
 def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
-    (adapter.path / "adapter_config.json").unlink()
 
     async def ask_all(backend):
         with pytest.raises(ApiError, match="Too many questions") as busy:
@@ -646,11 +811,7 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
         for question, match in broken.items():
             with pytest.raises(Unavailable, match=match):
                 await read_answer(backend, None, question)
-        with pytest.raises(ApiError, match="No adapter found") as refused:
-            await read_answer(backend, adapter)
-        assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
-        config = {"r": 65, "target_modules": ["q_proj"]}
-        (adapter.path / "adapter_config.json").write_text(json.dumps(config))
+        change_config(adapter.path, r=65)
         with pytest.raises(ApiError, match="greater than max_lora_rank") as refused:
             await read_answer(backend, adapter)
         assert (refused.value.status, refused.value.code) == (422, "adapter_refused")

@@ -186,6 +186,35 @@ def test_planted_adapters_are_found_and_sound_ones_answer(walk, tmp_path):
     assert walk.backend.figures()["restarts"] == 0
 
 
+def test_base_beside_adapters_answers_as_alone(walk):
+    """On a processor vLLM answers for the base with the last adapter, with all slots used."""
+    adapters = [
+        path
+        for each in (walk.adapter, walk.other_adapter)
+        for path in sorted(each.parent.iterdir())
+    ]
+    assert len(adapters) >= 5  # the base has no slot left of four
+    alone = walk.ask("tiny")[0]
+    assert {walk.find_fault(path) for path in adapters} == {""}
+
+    async def ask_at_once():
+        asked = [*map(_adapter_of, adapters), None] * 2
+        return await asyncio.gather(*map(read_all, asked))
+
+    async def read_all(adapter):
+        return "".join(
+            [
+                part
+                async for part in walk.backend.ask(adapter, ASKED)
+                if isinstance(part, str)
+            ]
+        )
+
+    answers = walk.run(ask_at_once())
+    assert answers[len(adapters) :: len(adapters) + 1] == [alone, alone]
+    assert alone not in answers[: len(adapters)]
+
+
 def test_scores_are_those_of_the_training(walk):
     proof = read_proof(walk.adapter)
     name = f"merlin-{_adapter_of(walk.adapter).digest[:12]}"
