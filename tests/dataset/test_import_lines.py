@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, seed, settings as budget, strategies as st
@@ -186,6 +188,19 @@ def test_record_that_breaks_its_format_is_reported_with_the_path_inside(
     assert [line.line for line in lines if line.example] == [1, 3]
 
 
+def nest(depth):
+    return b'{"a": ' * depth + b"1" + b"}" * depth
+
+
+def test_archive_of_json_that_is_nested_deep_is_damaged():
+    packed = BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("agent.json", nest(700))
+    (line,) = read_import_lines(packed.getvalue(), "agent.zip")
+    assert line.findings[0].rule == "import-unreadable"
+    assert line.findings[0].arguments == {"reason": "damaged"}
+
+
 @pytest.mark.parametrize(
     ("content", "line", "column", "rule"),
     [
@@ -198,6 +213,9 @@ def test_record_that_breaks_its_format_is_reported_with_the_path_inside(
         (b'[{"prompt": "a", "completion": "b"}', 1, 36, "import-json"),
         (b"[\n1]\n\n[", 2, 2, "import-json"),
         (b"[" * 100_000, 1, 2, "import-json"),
+        # Read as a whole, and too deep for who goes on with it.
+        *((nest(depth), 1, 1, "import-json") for depth in (985, 990, 995)),
+        (b'{"a": 1}\n' + nest(990), 2, 1, "import-json"),
     ],
 )
 def test_unreadable_text_is_reported_by_line_and_column(content, line, column, rule):
