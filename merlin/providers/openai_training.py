@@ -307,7 +307,7 @@ class OpenAIProvider(ProviderAccount):
                 extra_headers={"Idempotency-Key": key},
                 timeout=build_timeout(UPLOAD_S),
             )
-            return openai_objects.require_text(json_object(raw.content), "id")
+            return openai_objects.require_id(json_object(raw.content), "id")
 
     def _read_pages(self, ask: Callable[..., Any]) -> Iterator[list[Json]]:
         """Yield the pages of a listing call; `extra_query` is the cursor from the second page on.
@@ -456,7 +456,7 @@ class OpenAIProvider(ProviderAccount):
         with provider_errors():
             listed = json_object(self._client.models.with_raw_response.list().content)
             rows = openai_objects.read_rows(listed)
-            return [openai_objects.parse_model_card(row) for row in rows]
+            return openai_objects.parse_models(rows)
 
     def delete_model(self, model_id: str) -> None:
         """Remove a tuned model or a checkpoint; no error if it does not exist."""

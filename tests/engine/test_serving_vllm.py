@@ -807,6 +807,7 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
             "break": "Grammar error",
             "cut": "in the middle",
             "twice": "sent no answer",
+            "other": "sent no answer",
         }
         for question, match in broken.items():
             with pytest.raises(Unavailable, match=match):
@@ -817,6 +818,23 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
         assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
 
     run_with_backend(build_backend(), ask_all)
+
+
+def test_stream_without_an_end_is_left(vllm, build_backend):
+    said = [{"role": "user", "content": "drip"}]
+    body = {"messages": said, "stream": True}
+    relayed = RelayedRequest("mine", "/chat/completions", body, ApiError(400, ""))
+
+    async def ask_both(backend):
+        await read_answer(backend)
+        backend.answer_s = 0.2
+        with pytest.raises(Unavailable, match="too long"):
+            await read_answer(backend, None, "drip")
+        with pytest.raises(Unavailable, match="too long"):
+            async with aclosing(backend.relay(None, relayed)) as parts:
+                [_ async for _ in parts]
+
+    run_with_backend(build_backend(), ask_both)
 
 
 def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(

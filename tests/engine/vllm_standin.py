@@ -4,8 +4,9 @@ It says what a real one was recorded to say (tests/real/recorded/vllm.json, whic
 and refuses where that does: an adapter that is loaded, a folder without one, a rank that is too
 high. It ends by `prompt_logprobs` with an adapter. It has no model: an answer is the model's name
 and the question, one word per chunk; tokens are words. A question of one word makes it misbehave:
-"busy", "die", "break", "cut" and "twice" (a stream), "hold" (a stream without an end). The
-probability of a token after a prompt is that of the adapter's proof; with `--weights yes` that of
+"busy", "die", "break", "cut", "twice" and "other" (a stream), "hold" and "drip" (a stream without
+an end). The probability of a token after a prompt is that of the adapter's proof; with
+`--weights yes` that of
 the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
 serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
 has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
@@ -309,9 +310,14 @@ class VllmStandin:
                 fill(piece, word, "choices", 0, "delta", "content")
                 if text == "twice":
                     piece["choices"] *= 2
+                if text == "other":
+                    fill(piece, 7, "choices", 0, "index")
                 yield self._event(body, piece)
                 if text == "break":
                     yield f"data: {json.dumps(_copy('no-schema'))}\n\n"
+                while text == "drip":
+                    await asyncio.sleep(0.01)
+                    yield self._event(body, piece)
                 if text in ("break", "cut"):
                     is_over = True
                     return

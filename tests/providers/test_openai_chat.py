@@ -78,6 +78,17 @@ def test_answer_is_streamed_in_pieces_with_usage_at_the_end(server, reply):
     ]
 
 
+def test_pieces_of_another_answer_are_left_out(server, reply):
+    other = {"index": 7, "delta": {"content": "НЕТ"}, "finish_reason": "length"}
+    alone = make_event({"choices": [other]})
+    mixed = json.loads(make_chunk("редь").removeprefix(b"data: "))
+    mixed["choices"].insert(0, other)
+    server.will(reply([WHOLE[0], alone, make_event(mixed), WHOLE[2], DONE]))
+    pieces = read_pieces(server)
+    assert "".join(piece.text for piece in pieces) == "Очередь"
+    assert pieces[-1].finish_reason == "stop"
+
+
 def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     server.will(reply([*WHOLE, DONE]))
     read_pieces(server)

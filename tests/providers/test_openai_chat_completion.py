@@ -100,7 +100,20 @@ def test_empty_answer_keeps_its_finish_reason(server, asker):
     assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
 
 
-@pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
+@pytest.mark.parametrize("index", [{"index": 0}, {}])
+def test_first_of_several_answers_is_taken(server, asker, index):
+    others = [{"index": place, "message": {"content": "no"}} for place in (7, 1)]
+    first = {**index, "message": {"content": "yes"}, "finish_reason": "stop"}
+    server.will({"id": "c1", "choices": [others[0], first, others[1]]})
+    assert asker.ask("ft:x", QUESTION).text == "yes"
+
+
+_OTHERS = {"index": 7, "message": {"content": "no"}}
+
+
+@pytest.mark.parametrize(
+    "choices", [[], None, "x", [{}], [{"message": "x"}], [None], [_OTHERS]]
+)
 def test_completion_without_an_answer_is_an_error(server, asker, choices):
     server.will({"id": "c1", "choices": choices})
     with pytest.raises(ProviderBusy):

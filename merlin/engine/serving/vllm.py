@@ -58,8 +58,6 @@ log = get_logger(__name__)
 Json = dict[str, object]
 # The longest time without data: a long prompt behind a full queue.
 _SILENCE_S = 300.0
-# The longest time to a whole answer: of a long one, behind a full queue.
-_ANSWER_S = 1800.0
 _BUSY = (429, 503)
 _REFUSED = (400, 413, 422)
 # A rank above --max-lora-rank and unknown modules are a 500.
@@ -116,6 +114,8 @@ class VllmBackend:
     # The longest that a question waits for a start, a load and a proof, which go on without it:
     # clients give up after 30 or 60 seconds, and a proof takes a minute on a processor.
     patience_s = 20.0
+    # The longest time to a whole answer: of a long one, behind a full queue.
+    answer_s = 1800.0
 
     def __init__(
         self,
@@ -160,12 +160,12 @@ class VllmBackend:
             path = f"/v1{request.path}"
             body = {"model": model, **build_relayed_body(request)}
             if not body.get("stream"):
-                answer = await client.json(path, body, _ANSWER_S)
+                answer = await client.json(path, body, self.answer_s)
                 yield _rename(answer, model, request.model, extension)
                 return
             async with (
                 client.send(path, body, _SILENCE_S, _SILENCE_S) as response,
-                aclosing(read_events(response, _ANSWER_S)) as events,
+                aclosing(read_events(response, self.answer_s)) as events,
             ):
                 async for event in events:
                     yield _rename(event, model, request.model, extension)
@@ -243,7 +243,7 @@ class VllmBackend:
             client.send(
                 "/v1/chat/completions", body, _SILENCE_S, _SILENCE_S
             ) as response,
-            aclosing(read_events(response, _ANSWER_S)) as events,
+            aclosing(read_events(response, self.answer_s)) as events,
         ):
             async for event in events:
                 _check_model(event, model)
@@ -519,7 +519,7 @@ def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:
     match event.get("choices"):
         case []:
             return "", ""
-        case [{"delta": {**delta}, **choice}]:
+        case [{"index": 0, "delta": {**delta}, **choice}]:
             return str(delta.get("content") or ""), str(
                 choice.get("finish_reason") or ""
             )
