@@ -6,9 +6,8 @@ high. It ends by `prompt_logprobs` with an adapter. It has no model: an answer i
 and the question, one word per chunk; tokens are words. A question of one word makes it misbehave:
 "busy", "die", "break", "cut", "twice" and "other" (a stream), "hold" and "drip" (a stream without
 an end). The probability of a token after a prompt is that of the adapter's proof; with
-`--weights yes` that of
-the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
-serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
+`--weights yes` that of the base in the folder with the adapter, by torch. `--fault base` loads
+adapters, lists them and serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
 has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
 `--fault slow` loads an adapter once its folder has a file "go", `--fault lost` cuts the answer to a
 load, `--fault key` loads none with any key, `--fault mute` tells no probability, `--fault beside`

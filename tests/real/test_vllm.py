@@ -57,6 +57,7 @@ class Walker:
         self.folder = folder
         registry = client.app.state.engine.backends
         self.backend = registry.get_backend("tiny")._model
+        self.backend.patience_s = longest(240.0)
         self.server = self.backend.server
 
     def train(self, facts):
