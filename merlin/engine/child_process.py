@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -88,18 +88,6 @@ class ProcessGroup:
                 start_new_session=True,
             )
         self.pid = self._leader.pid
-
-    def watch(self, on_end: Callable[[int | None], object]) -> None:
-        """Kill the group as soon as the leader ends; call `on_end` with its code, in this loop."""
-        loop = asyncio.get_running_loop()
-        descriptor = os.pidfd_open(self.pid)
-
-        def end() -> None:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-            on_end(self.poll())
-
-        loop.add_reader(descriptor, end)
 
     def poll(self) -> int | None:
         """Return the exit code of the leader once it has ended; its group has then, too."""

@@ -380,7 +380,7 @@ def test_question_does_not_wait_for_a_long_start_or_proof_and_says_when_to_ask(
     adapter = write_adapter(tmp_path, "slow")
 
     async def ask_early(backend):
-        for asked, said in ((None, "starts: ask again"), (adapter, "is loaded")):
+        for asked, said in ((None, "starts: ask again"), (adapter, "loads and proves")):
             backend.patience_s = 0.0
             with pytest.raises(Unavailable, match=said) as refused:
                 await read_answer(backend, asked)

@@ -18,7 +18,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -135,8 +134,7 @@ class VllmBackend:
         self._loading = asyncio.Lock()
         # By the server's number and the name: a fault, or whether the proof decides that it is
         # applied.
-        self._proved: dict[tuple[int, str], ApiError | bool] = {}
-        self._proofs: dict[str, asyncio.Task[tuple[ProtocolClient, str, bool]]] = {}
+        self._proved: dict[tuple[int, str], asyncio.Task[ApiError | bool]] = {}
         self._ends: Counter[str] = Counter()
         # Refusals of adapters that no server computes with.
         self._refused: dict[str, ApiError] = {}
@@ -177,14 +175,14 @@ class VllmBackend:
         """Yield the client of a ready server, its name of the model, and the extension."""
         self._running += 1
         try:
-            with _convert_errors():
-                client, model, is_decided = await self._prepare(adapter)
+            client, model, is_decided = await self._prepare(adapter)
             try:
                 with _convert_errors():
                     async with self._sides.enter(is_base=adapter is None):
                         yield client, model, APPLIED if is_decided else {}
-            except NotANumber:
-                await self.server.restart(client)
+            except Unavailable as error:
+                if _NOT_A_NUMBER.search(str(error)):
+                    await self.server.restart(client)
                 raise
         finally:
             self._running -= 1
@@ -196,23 +194,20 @@ class VllmBackend:
 
         Raises Unavailable if that takes longer than a question waits; it goes on meanwhile.
         """
-        name = f"merlin-{adapter.digest[:12]}" if adapter else self._name
-        task = self._proofs.get(name)
-        if task is None:
-            task = asyncio.create_task(self._load(name, adapter))
-            self._proofs[name] = task
-            task.add_done_callback(partial(self._forget, name))
-        done, _ = await asyncio.wait([task], timeout=self.patience_s)
-        if not done:
-            does = "is loaded and proved" if self.server.is_ready else "starts"
+        waiting = asyncio.timeout(self.patience_s)
+        try:
+            with _convert_errors():
+                async with waiting:
+                    client = await self.server.get_client()
+                    if adapter is None:
+                        return client, self._name, False
+                    return client, *await self._load(client, adapter)
+        except Unavailable as error:
+            if not waiting.expired():
+                raise
+            does = "loads and proves a model" if self.server.is_ready else "starts"
             message = f"vLLM of {self._name} {does}: ask again in a while"
-            raise Unavailable(message, _ASK_AGAIN_S)
-        return task.result()
-
-    def _forget(self, name: str, task: asyncio.Task[object]) -> None:
-        del self._proofs[name]
-        if not task.cancelled():
-            task.exception()  # its callers may have left
+            raise Unavailable(message, _ASK_AGAIN_S) from error
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in vLLM."""
@@ -225,7 +220,7 @@ class VllmBackend:
 
     async def close(self) -> None:
         """Stop the server with its processes."""
-        for task in [*self._proofs.values()]:
+        for task in self._proved.values():
             task.cancel()
         await self.server.close()
 
@@ -258,28 +253,22 @@ class VllmBackend:
         why = "length" if reason == "length" else "stop"
         yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"], extension)
 
-    async def _load(
-        self, name: str, adapter: Adapter | None
-    ) -> tuple[ProtocolClient, str, bool]:
-        """Load and prove an adapter unless that was done.
+    async def _load(self, client: ProtocolClient, adapter: Adapter) -> tuple[str, bool]:
+        """Load and prove an adapter unless that was done, also if the caller leaves.
 
-        Return the client, the adapter's name, and whether the proof decides that it is applied.
+        Return the adapter's name, and whether the proof decides that it is applied.
         Raises ApiError for an adapter that is faulty, ProviderError.
         """
-        client = await self.server.get_client()
-        if adapter is None:
-            return client, name, False
+        name = f"merlin-{adapter.digest[:12]}"
         key = self.server.starts, name
-        if key not in self._proved:
-            async with self._loading:
-                client = await self.server.get_client()
-                key = self.server.starts, name
-                if key not in self._proved:
-                    self._proved[key] = await self._try(client, name, adapter)
-        proved = self._proved[key]
+        task = self._proved.get(key)
+        if task is None or (task.done() and task.exception()):
+            task = asyncio.create_task(self._try(client, name, adapter))
+            self._proved[key] = task
+        proved = await asyncio.shield(task)
         if isinstance(proved, ApiError):
             raise proved.with_traceback(None)
-        return client, name, proved
+        return name, proved
 
     async def _try(
         self, client: ProtocolClient, name: str, adapter: Adapter
@@ -287,12 +276,11 @@ class VllmBackend:
         """Return what `_prove` does, or the refusal of an adapter that ends the server."""
         if name in self._refused:
             return self._refused[name]
-        if self._ends[name] >= _MOST_ENDS:
-            return self._refusal()
         start = self.server.starts
         try:
-            with call_errors():
-                proved = await self._prove(client, name, adapter)
+            async with self._loading:
+                with call_errors():
+                    proved = await self._prove(client, name, adapter)
         except ProviderError as error:
             if _NOT_A_NUMBER.search(str(error)):
                 self._refused[name] = _overflow_error(error)
@@ -300,6 +288,8 @@ class VllmBackend:
                 return self._refused[name]
             if self.server.starts != start or await self.server.has_died():
                 self._ends[name] += 1
+                if self._ends[name] == _MOST_ENDS:
+                    self._refused[name] = self._refusal()
                 log.warning(
                     "vLLM ended while it proved an adapter",
                     model=name,
@@ -536,10 +526,6 @@ def _overflow_error(error: ProviderError) -> ApiError:
     return ApiError(422, message, code=DIFFERS, param="model")
 
 
-class NotANumber(Unavailable):
-    """vLLM computed NaN for this answer, from what another model left in its cache."""
-
-
 @contextmanager
 def _convert_errors() -> Iterator[None]:
     """Convert the errors of the calls into ApiError."""
@@ -551,10 +537,7 @@ def _convert_errors() -> Iterator[None]:
             raise busy_error(error.retry_after_s or 0.0) from error
         raise Unavailable(f"vLLM could not answer: {error}") from error
     except ProviderError as error:
-        if _NOT_A_NUMBER.search(str(error)):
-            message = f"vLLM starts again, for it computed no numbers: {error}"
-            raise NotANumber(message, _ASK_AGAIN_S) from error
-        if error.status not in _REFUSED:
+        if error.status not in _REFUSED or _NOT_A_NUMBER.search(str(error)):
             raise Unavailable(f"vLLM could not answer: {error}") from error
         if "context length" in str(error):
             code = "context_length_exceeded"

@@ -148,14 +148,16 @@ class VllmServer:
         self._process = ProcessGroup(
             arguments, build_other_environment(**own), self._log
         )
-        pid = self._process.pid
-        self._process.watch(
-            lambda code: log.info("vLLM has ended", base=self._name, pid=pid, code=code)
-        )
+        self._watching = asyncio.create_task(self._watch(self._process))
         self.is_ready = False
         self._started_at = time.monotonic()
         self.starts += 1
-        log.info("vLLM starts", base=self._name, pid=pid, port=port)
+        log.info("vLLM starts", base=self._name, pid=self._process.pid, port=port)
+
+    async def _watch(self, process: ProcessGroup) -> None:
+        """End what is left of the server as soon as it has ended, though nobody asks."""
+        await process.wait()
+        log.info("vLLM has ended", base=self._name, code=process.poll())
 
     def _find_command(self) -> str:
         """Return the program. Raises Unavailable that says how to install it."""
