@@ -49,41 +49,25 @@ MAX_SUGGESTIONS = 3
 MAX_SUGGESTION_LENGTH = 300
 
 
-def require_text(raw: Json, key: str) -> str:
+def require_text(raw: Json, key: str, *, is_in_address: bool = True) -> str:
     """Return a required name. Raises InvalidResponse as `_read_name`, and if there is none."""
-    if not (value := _read_name(raw, key)):
+    if not (value := _read_name(raw, key, is_in_address=is_in_address)):
         raise _missing_field(raw, key)
     return value
 
 
-def _read_name(raw: Json, key: str) -> str:
+def _read_name(raw: Json, key: str, *, is_in_address: bool = True) -> str:
     """Return a name, "" without one.
 
-    Raises InvalidResponse for one that is too long or has characters that nobody sees, such as
-    control characters and direction marks: changed, it would be another name.
+    Raises InvalidResponse for one that is too long, that has characters which nobody sees, such as
+    direction marks, or by which an address would be another one: changed, it is another name.
     """
     value = get_text(raw, key)
     if len(value) > _MAX_NAME_LENGTH:
         raise InvalidResponse(f"{key} has {len(value)} characters")
     if not value.isprintable():
         raise InvalidResponse(f"{key} has invisible characters: {value!a:.80}")
-    return value
-
-
-def require_id(raw: Json, key: str) -> str:
-    """Return a required name as `_read_id` does. Raises InvalidResponse without one too."""
-    if not (value := _read_id(raw, key)):
-        raise _missing_field(raw, key)
-    return value
-
-
-def _read_id(raw: Json, key: str) -> str:
-    """Return a name that becomes part of an address, "" without one.
-
-    Raises InvalidResponse as `_read_name`, and if the address would be another one by it.
-    """
-    value = _read_name(raw, key)
-    if {".", ".."} & {*value.split("/")}:
+    if is_in_address and {".", ".."} & {*value.split("/")}:
         raise InvalidResponse(f"{key} leads to another address: {value:.80}")
     return value
 
@@ -108,16 +92,16 @@ def parse_job(raw: Json) -> JobReport:
     method = get_object(raw, "method")
     own = get_object(method, get_text(method, "type"))
     return JobReport(
-        provider_job_id=require_id(raw, "id"),
+        provider_job_id=require_text(raw, "id"),
         status=require_text(raw, "status"),
-        model_id=_read_id(raw, "fine_tuned_model") or None,
+        model_id=_read_name(raw, "fine_tuned_model") or None,
         trained_tokens=_read_count(raw, "trained_tokens"),
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
         metadata=parse_metadata(raw),
         base_model=_read_name(raw, "model"),
-        train_file=_read_id(raw, "training_file"),
-        test_file=_read_id(raw, "validation_file"),
+        train_file=_read_name(raw, "training_file"),
+        test_file=_read_name(raw, "validation_file"),
         method=get_text(method, "type"),
         # What "auto" came to is in the block of the job, the only one that Nebius has.
         hyperparameters={
@@ -131,7 +115,7 @@ def parse_file(raw: Json) -> StoredFile:
     """Parse a stored file."""
     created_at = parse_timestamp(raw, "created_at")
     name = remove_controls(get_text(raw, "filename"))
-    return StoredFile(require_id(raw, "id"), name, created_at)
+    return StoredFile(require_text(raw, "id"), name, created_at)
 
 
 def parse_metadata(raw: Json) -> dict[str, str]:
@@ -155,7 +139,7 @@ def parse_checkpoint(raw: Json) -> Checkpoint:
     """Parse a checkpoint; metrics that are not numbers are dropped."""
     metrics = get_object(raw, "metrics")
     return Checkpoint(
-        model_id=require_id(raw, "fine_tuned_model_checkpoint"),
+        model_id=require_text(raw, "fine_tuned_model_checkpoint"),
         step=_read_count(raw, "step_number"),
         metrics={
             key: number
@@ -182,7 +166,10 @@ def parse_model_card(raw: Json) -> ModelCard:
         filter(None, (_read_count(raw, name) for name in _CONTEXT_FIELDS)), None
     )
     return ModelCard(
-        require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context
+        # llama.cpp names a model by its path.
+        require_text(raw, "id", is_in_address=False),
+        _parse_date(get_text(raw, "shutdown_date")),
+        context,
     )
 
 

@@ -307,7 +307,7 @@ class OpenAIProvider(ProviderAccount):
                 extra_headers={"Idempotency-Key": key},
                 timeout=build_timeout(UPLOAD_S),
             )
-            return openai_objects.require_id(json_object(raw.content), "id")
+            return openai_objects.require_text(json_object(raw.content), "id")
 
     def _read_pages(self, ask: Callable[..., Any]) -> Iterator[list[Json]]:
         """Yield the pages of a listing call; `extra_query` is the cursor from the second page on.
