@@ -99,7 +99,7 @@ def parse_job(raw: Json) -> JobReport:
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
         metadata=parse_metadata(raw),
-        base_model=_read_name(raw, "model"),
+        base_model=_read_name(raw, "model", is_in_address=False),
         train_file=_read_name(raw, "training_file"),
         test_file=_read_name(raw, "validation_file"),
         method=get_text(method, "type"),

@@ -13,6 +13,8 @@ from structlog.testing import capture_logs
 
 from merlin.config.engine import EngineSettings
 from merlin.core.errors import Unstartable
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
 from merlin.engine.context import Engine
 from merlin.engine.database import Database
 from merlin.engine.jobs import RUNNING, SUCCEEDED, Job
@@ -112,6 +114,17 @@ def cut_in_a_page(folder, _):
     os.truncate(folder / "engine.db", 5000)
 
 
+def cut_in_the_first_page(folder, _):
+    os.truncate(folder / "engine.db", 200)
+
+
+def copy_of_the_main_database(folder, _):
+    url = f"sqlite:///{folder.with_name('merlin.db')}"
+    with open_database(url) as database:
+        migrate(database)
+    shutil.copy(folder.with_name("merlin.db"), folder / "engine.db")
+
+
 def copy_old(folder, _):
     shutil.copy(folder.with_name("old.db"), folder / "engine.db")
 
@@ -145,6 +158,9 @@ REFUSED = [
     cut(0.5),
     cut(0.1),
     cut_in_a_page,
+    cut_in_the_first_page,
+    write(bytes(8192)),
+    copy_of_the_main_database,
 ]
 SET_ASIDE = [copy_old, copy_of_new_engine, copy_of_another_engine, forget_rows]
 

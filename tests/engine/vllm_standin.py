@@ -5,10 +5,10 @@ and refuses where that does: an adapter that is loaded, a folder without one, a 
 high. It ends by `prompt_logprobs` with an adapter. It has no model: an answer is the model's name
 and the question, one word per chunk; tokens are words. A question of one word makes it misbehave:
 "busy", "die", "break", "cut", "twice" and "other" (a stream), "hold" and "drip" (a stream without
-an end). The probability of a token after a prompt is that of the adapter's proof; with
-`--weights yes` that of the base in the folder with the adapter, by torch. `--fault base` loads
-adapters, lists them and serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
-has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
+an end). The probability of a token after a prompt is that of the adapter's proof; with `--weights
+yes` that of the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists
+them and serves the base, `--fault stale` serves each with the first one, `--fault name` says that
+the base has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
 `--fault slow` loads an adapter once its folder has a file "go", `--fault lost` cuts the answer to a
 load, `--fault key` loads none with any key, `--fault mute` tells no probability, `--fault beside`
 measures the base by the adapter that is asked with it. After a question to an adapter "overflow",
