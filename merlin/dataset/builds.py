@@ -374,10 +374,11 @@ def remove_folders(
     left = [
         folder
         for name, folder in folders.items()
-        if name not in {*known, *old} and folder.stat().st_mtime < before.timestamp()
+        if name not in old and folder.stat().st_mtime < before.timestamp()
     ]
-    here = {builds / name for name in known} - {builds / name for name in old}
-    return len(removed) + set_aside(builds.parent, left, here)
+    return len(removed) + set_aside(
+        builds.parent, left, {builds / name for name in known}
+    )
 
 
 def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:

@@ -99,6 +99,7 @@ def test_what_no_list_names_is_set_aside_for_a_week_and_comes_back(tmp_path):
     known = tmp_path / "models" / "a" / "step-1"
     known.parent.mkdir(parents=True)
     known.write_text("weights")
+    os.utime(known, (0, 0))
     (tmp_path / "models" / "a" / ".step-2.part").touch()
 
     def look(*listed):
@@ -112,6 +113,11 @@ def test_what_no_list_names_is_set_aside_for_a_week_and_comes_back(tmp_path):
         assert look(known) == 0
         assert known.read_text() == "weights"
     look()
+    known.parent.mkdir(exist_ok=True)
+    known.write_text("newer")
+    look(known)
+    assert known.read_text() == "newer"
+    known.unlink()
     os.utime(tmp_path / "aside" / "models" / "a", (0, 0))
     assert look() == look(known) == 0
     assert not known.exists()

@@ -280,7 +280,7 @@ def test_folders_of_old_builds_are_removed_and_unknown_ones_set_aside(tmp_path):
         (builds / name).mkdir(parents=True)
     (builds / "trial" / "note.txt").touch()
 
-    def remove_before(before, known=names[:2]):
+    def remove_before(before, known=names[1:2]):
         return remove_folders(builds, known, names[:1], before)
 
     assert remove_before(utc_now() - timedelta(days=1)) == 1
@@ -290,7 +290,7 @@ def test_folders_of_old_builds_are_removed_and_unknown_ones_set_aside(tmp_path):
     left = {path.name for path in (builds / "trial").iterdir()}
     assert left == {"2-kept", "note.txt"}
     assert (tmp_path / "aside/builds" / names[2]).is_dir()
-    assert remove_before(later, names) == 0  # the right database is there again
+    assert remove_before(later, names[1:]) == 0  # the right database is there again
     assert (builds / names[2]).is_dir()
 
 

@@ -228,9 +228,12 @@ def test_what_is_set_aside_stays_for_a_week(folder, days, stays):
     folder.mkdir()
     add_data(folder, RUNNING).close()
     forget_rows(folder, None)
+    for path in (folder / "files").iterdir():
+        os.utime(path, (0, 0))
     assert start(folder) == 3
     left = [*(folder / "aside").glob("*/*")]
     assert len(left) == 3
+    assert [*(folder / "models").iterdir()] == []
     for path in left:
         then = time.time() - days * 86_400
         os.utime(path, (then, then))
