@@ -297,6 +297,43 @@ def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
     assert len(vllm.read("start")) == 3
 
 
+def test_end_of_the_server_counts_against_the_adapter_alone_that_was_proved(
+    vllm, build_backend, tmp_path
+):
+    fatal = write_adapter(tmp_path, "fatal")
+    sound = write_adapter(tmp_path, "sound")
+
+    async def ask_both_at_once(backend):
+        backend.server.pauses_s = (0.0,)
+        await read_answer(backend)
+        for _ in range(3):
+            asked = (read_answer(backend, each) for each in (fatal, sound))
+            refused, answer = await asyncio.gather(*asked, return_exceptions=True)
+            assert isinstance(refused, ApiError)
+            assert answer[0].startswith(f"merlin-{sound.digest[:12]}")
+
+    run_with_backend(build_backend("--fault", "fatal"), ask_both_at_once)
+
+
+def test_proofs_under_way_end_with_the_backend_and_start_no_server(
+    vllm, build_backend, tmp_path
+):
+    slow, sound = (write_adapter(tmp_path, name) for name in ("slow", "sound"))
+
+    async def leave(backend):
+        await read_answer(backend)
+        backend.patience_s = 0.0
+        for adapter in (slow, sound):
+            with pytest.raises(Unavailable):
+                await read_answer(backend, adapter)
+        await asyncio.to_thread(wait_until, lambda: vllm.read("load"))
+        await backend.close()
+        await asyncio.gather(*backend._proved.values(), return_exceptions=True)
+
+    run_with_backend(build_backend("--fault", "slow"), leave)
+    assert len(vllm.read("start")) == 1
+
+
 def test_one_end_during_a_proof_is_forgiven_by_a_proof_that_ends_well(
     vllm, build_backend, tmp_path
 ):
@@ -487,8 +524,11 @@ def test_server_whose_cache_is_spoilt_is_started_again(vllm, build_backend, tmp_
     async def ask_all(backend):
         await read_answer(backend, sound)
         asked = [read_answer(backend, each, "overflow") for each in (sound, sound)]
+        spoilt = backend.server._client
         for refused in await asyncio.gather(*asked, return_exceptions=True):
             assert isinstance(refused, Unavailable)
+        await read_answer(backend, sound)
+        await backend.server.restart(spoilt)  # of a caller that comes late
         return await read_answer(backend, sound)
 
     assert run_with_backend(build_backend(), ask_all)[0].startswith("merlin-")

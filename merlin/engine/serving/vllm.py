@@ -201,7 +201,9 @@ class VllmBackend:
                     client = await self.server.get_client()
                     if adapter is None:
                         return client, self._name, False
-                    return client, *await self._load(client, adapter)
+                    name, is_decided = await self._load(adapter)
+                    # Another adapter may have ended the server meanwhile.
+                    return await self.server.get_client(), name, is_decided
         except Unavailable as error:
             if not waiting.expired():
                 raise
@@ -253,7 +255,7 @@ class VllmBackend:
         why = "length" if reason == "length" else "stop"
         yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"], extension)
 
-    async def _load(self, client: ProtocolClient, adapter: Adapter) -> tuple[str, bool]:
+    async def _load(self, adapter: Adapter) -> tuple[str, bool]:
         """Load and prove an adapter unless that was done, also if the caller leaves.
 
         Return the adapter's name, and whether the proof decides that it is applied.
@@ -263,39 +265,38 @@ class VllmBackend:
         key = self.server.starts, name
         task = self._proved.get(key)
         if task is None or (task.done() and task.exception()):
-            task = asyncio.create_task(self._try(client, name, adapter))
+            task = asyncio.create_task(self._try(name, adapter))
             self._proved[key] = task
         proved = await asyncio.shield(task)
         if isinstance(proved, ApiError):
             raise proved.with_traceback(None)
         return name, proved
 
-    async def _try(
-        self, client: ProtocolClient, name: str, adapter: Adapter
-    ) -> ApiError | bool:
+    async def _try(self, name: str, adapter: Adapter) -> ApiError | bool:
         """Return what `_prove` does, or the refusal of an adapter that ends the server."""
         if name in self._refused:
             return self._refused[name]
-        start = self.server.starts
-        try:
-            async with self._loading:
+        async with self._loading:  # else an end would count against each of them
+            client = await self.server.get_client()
+            start = self.server.starts
+            try:
                 with call_errors():
                     proved = await self._prove(client, name, adapter)
-        except ProviderError as error:
-            if _NOT_A_NUMBER.search(str(error)):
-                self._refused[name] = _overflow_error(error)
-                await self.server.restart(client)
-                return self._refused[name]
-            if self.server.starts != start or await self.server.has_died():
-                self._ends[name] += 1
-                if self._ends[name] == _MOST_ENDS:
-                    self._refused[name] = self._refusal()
-                log.warning(
-                    "vLLM ended while it proved an adapter",
-                    model=name,
-                    log=str(self._log),
-                )
-            raise
+            except ProviderError as error:
+                if _NOT_A_NUMBER.search(str(error)):
+                    self._refused[name] = _overflow_error(error)
+                    await self.server.restart(client)
+                    return self._refused[name]
+                if self.server.starts != start or await self.server.has_died():
+                    self._ends[name] += 1
+                    if self._ends[name] == _MOST_ENDS:
+                        self._refused[name] = self._refusal()
+                    log.warning(
+                        "vLLM ended while it proved an adapter",
+                        model=name,
+                        log=str(self._log),
+                    )
+                raise
         del self._ends[name]
         return proved
 
