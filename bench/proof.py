@@ -74,6 +74,7 @@ async def serve(
     if kind == "vllm":
         answering = EngineAnsweringConfig(vllm=("--weights", "yes", *options))
         backend = VllmBackend("tiny", model, base, answering, log)
+        backend.patience_s = 600.0  # it imports torch
     else:
         backend = TransformersBackend("tiny", model, base, EngineAnsweringConfig(), log)
         TransformersBackend.max_adapters = 1  # each question loads its adapter

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 _DAY_S = 86_400
+_WEEK_S = 7 * _DAY_S
 
 
 def write_durably(target: Path, fill: Callable[[Path], object]) -> None:
@@ -128,13 +129,49 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove the temporary files and folders that killed runs left more than a day ago."""
-    before = time.time() - _DAY_S
+def set_aside(root: Path, found: Iterable[Path], known: Collection[Path]) -> int:
+    """Move what is found below `root` and isn't known to `root`/aside; return how many.
+
+    It stays there for a week, and what is known and missing comes back: a database that is empty or
+    an old copy does not list what is needed. Partial files are removed. Raises OSError.
+    """
+    aside = root / "aside"
+    for path in known if aside.exists() else ():
+        kept = aside / path.relative_to(root)
+        if kept.exists() and not path.exists():
+            _move(kept, path)
+    count = 0
+    for path in [each for each in found if each not in known]:
+        kept = aside / path.relative_to(root)
+        remove_durably(path if _is_partial(path) else kept)
+        if not _is_partial(path):
+            os.utime(path)  # the week begins
+            _move(path, kept)
+            count += 1
+    remove_abandoned(aside.glob("*/*"), _WEEK_S)
+    return count
+
+
+def _is_partial(path: Path) -> bool:
+    return path.name.startswith(".") and path.suffix == ".part"
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(source, target)  # the folder of either may be a link to another disk
+
+
+def remove_abandoned(paths: Iterable[Path], age_s: float = _DAY_S) -> None:
+    """Remove the files and folders that were left longer ago, a day by default."""
     for path in paths:
         with suppress(OSError):
-            if path.stat().st_mtime < before:
+            if is_abandoned(path, age_s):
                 remove_durably(path)
+
+
+def is_abandoned(path: Path, age_s: float = _DAY_S) -> bool:
+    """Return whether a file or folder was last modified longer ago. Raises OSError."""
+    return path.stat().st_mtime < time.time() - age_s
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -26,7 +26,7 @@ from typing import Any
 
 from peewee import Select
 
-from merlin.core.durable_files import sha256_of, sync_file
+from merlin.core.durable_files import set_aside, sha256_of, sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.i18n import choose_translation
 from merlin.core.killpoint import kill_point
@@ -360,18 +360,25 @@ def create_build_folder(parent: Path) -> Iterator[Path]:
 def remove_folders(
     builds: Path, known: Collection[str], old: Collection[str], before: datetime
 ) -> int:
-    """Remove the folders of `old` builds, and unknown folders last modified before `before`.
+    """Remove the folders of `old` builds; set unknown ones aside, last modified before `before`.
 
     `known` and `old` are paths relative to `builds`. Returns how many folders were removed.
     """
-    removed = 0
-    for folder in builds.glob("*/*/"):  # no files
-        name = folder.relative_to(builds).as_posix()
-        is_left = name not in known and folder.stat().st_mtime < before.timestamp()
-        if name in old or is_left:
-            shutil.rmtree(folder)
-            removed += 1
-    return removed
+    folders = {
+        folder.relative_to(builds).as_posix(): folder
+        for folder in builds.glob("*/*/")  # no files
+    }
+    removed = folders.keys() & old
+    for name in removed:
+        shutil.rmtree(folders[name])
+    left = [
+        folder
+        for name, folder in folders.items()
+        if name not in old and folder.stat().st_mtime < before.timestamp()
+    ]
+    return len(removed) + set_aside(
+        builds.parent, left, {builds / name for name in known}
+    )
 
 
 def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:

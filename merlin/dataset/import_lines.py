@@ -275,6 +275,7 @@ def _read_json(text: str) -> Iterator[ImportedLine]:
         line = bisect(starts, at)
         try:
             value, end = decoder.raw_decode(text, at)
+            lines = [*_read_value(value, line, at - starts[line - 1] + 1)]
         except (ValueError, RecursionError) as error:
             at = getattr(error, "pos", at)
             line = bisect(starts, at)
@@ -284,7 +285,7 @@ def _read_json(text: str) -> Iterator[ImportedLine]:
                 return
             at = starts[line] if line < len(starts) else len(text)
         else:
-            yield from _read_value(value, line, at - starts[line - 1] + 1)
+            yield from lines
             at = end
 
 

@@ -32,6 +32,7 @@ _DISK_ERRORS = {
     "SQLITE_IOERR": errno.EIO,
     "SQLITE_READONLY": errno.EACCES,
 }
+_HEADER_BYTES = 100  # of an SQLite file
 # Folders beside the database whose contents only the database describes.
 _DATA_FOLDERS = ("files", "models")
 
@@ -42,11 +43,13 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open or create the file and migrate its schema.
 
-        Raises Unstartable if it is damaged, comes from a newer version, or is missing while files
-        or models exist: a cleanup against an empty database would remove all of them.
+        Raises Unstartable if it is damaged, comes from a newer version, or is missing or empty
+        while files or models exist: it was lost.
         """
         self._lock = threading.RLock()
-        _require_present(path)
+        # SQLite deletes the log of an empty file, which may be all that is left.
+        if not path.exists() or path.stat().st_size < _HEADER_BYTES:
+            _require_no_data(path)
         # Metadata of jobs can name people, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
@@ -61,7 +64,10 @@ class Database:
         try:
             with _convert_disk_errors(self._db), _refuse_damage(path):
                 self._db.connect()
-                self._migrate(_check(self._db, path, was_left=was_left))
+                version = _check(self._db, path, was_left=was_left)
+                if version == 0:  # a new engine's tables stand in the log alone
+                    _require_no_data(path)
+                self._migrate(version)
         except BaseException:
             self._db.close()
             raise
@@ -112,11 +118,11 @@ class Database:
             self._db.close()
 
 
-def _require_present(path: Path) -> None:
+def _require_no_data(path: Path) -> None:
     leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
-    if leftovers and not path.exists():
+    if leftovers:
         raise Unstartable(
-            f"{path} is gone, {leftovers} are not",
+            f"{path} is gone or empty, {leftovers} are not",
             "engine-db-missing",
             path=str(path),
             left=", ".join(leftovers),

@@ -1,14 +1,16 @@
 """Storage of files, models and checkpoints.
 
 The bytes of an upload are complete and durable before its row is inserted; files without a row are
-removed at startup. The last three checkpoints of a job are kept; older rows and files are removed
-as new ones are added. The final model is the last checkpoint's file under the job's model name.
+set aside at startup, for a week. The last three checkpoints of a job are kept; older rows and files
+are removed as new ones are added. The final model is the last checkpoint's file under the job's
+model name.
 """
 
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +20,7 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base
 from merlin.engine.database import Database, Row, read_object, read_page
-from merlin.engine.jobs import ACTIVE_STATES, Job, JobEvents, Jobs
+from merlin.engine.jobs import ACTIVE_STATES, FINAL, Job, JobEvents, Jobs
 from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import (
@@ -47,7 +49,7 @@ class Files:
         return self.get(file_id)
 
     def write(self, file_id: str, fill: Callable[[Path], object]) -> None:
-        """Store what `fill` writes, which is removed at the next start unless it is recorded.
+        """Store what `fill` writes, which is set aside at the next start unless it is recorded.
 
         Raises what `fill` raises, and OSError if the write fails.
         """
@@ -93,10 +95,13 @@ class Files:
         self._database.change("DELETE FROM file WHERE id = ?", file_id)
         durable_files.remove_durably(self.path(file_id))
 
-    def remove_leftovers(self) -> None:
-        """Remove files without a row: uploads that were interrupted."""
+    def set_aside(self) -> int:
+        """Set files without a row aside: uploads that were interrupted; return how many."""
         rows = self._database.select("SELECT id FROM file")
-        _remove_others(self._folder.iterdir(), {self.path(row["id"]) for row in rows})
+        known = {self.path(row["id"]) for row in rows}
+        return durable_files.set_aside(
+            self._folder.parent, self._folder.iterdir(), known
+        )
 
 
 def build_file(row: Row) -> dict[str, object]:
@@ -197,17 +202,15 @@ class Models:
         ):
             durable_files.remove_durably(self.path(row))
 
-    def remove_leftovers(self) -> None:
-        """Remove weights without a row: those of interrupted runs."""
+    def set_aside(self) -> int:
+        """Set weights without a row aside: those of interrupted runs; return how many."""
         known = set(map(self.path, self._database.select("SELECT path FROM model")))
-        _remove_others(self._folder.glob("*/*"), known)
-        _remove_others(self._folder.iterdir(), {path.parent for path in known})
-
-
-def _remove_others(paths: Iterable[Path], known: Collection[Path]) -> None:
-    for path in [*paths]:
-        if path not in known:
-            durable_files.remove_durably(path)
+        root = self._folder.parent
+        count = durable_files.set_aside(root, self._folder.glob("*/*"), known)
+        for folder in self._folder.iterdir():
+            with suppress(OSError):  # it isn't empty
+                folder.rmdir()
+        return count
 
 
 def _build_weights_path(job: Job, step: int) -> str:
@@ -266,11 +269,15 @@ class Repositories:
             (work / "log").replace(self.get_log_path(job_id))
         durable_files.remove_durably(work)
 
-    def remove_leftovers(self) -> None:
-        """Remove leftovers of a crash: partial uploads, unnamed weights, ended jobs' folders."""
-        self.files.remove_leftovers()
-        self.models.remove_leftovers()
-        unfinished = {job.job_id for job in self.jobs.list_in(*ACTIVE_STATES)}
-        for work in self.folder.glob("work/*"):
-            if work.name not in unfinished:
-                self.clear_work(work.name)
+    def clean_up(self) -> int:
+        """Clean up after a crash; return how many files, weights and folders were set aside.
+
+        What has no row is, for a week: the database may be empty or an old copy.
+        """
+        for job in self.jobs.list_in(*FINAL):
+            if self.get_work_folder(job.job_id).exists():
+                self.clear_work(job.job_id)
+        active = self.jobs.list_in(*ACTIVE_STATES)
+        known = {self.get_work_folder(job.job_id) for job in active}
+        works = durable_files.set_aside(self.folder, self.folder.glob("work/*"), known)
+        return self.files.set_aside() + self.models.set_aside() + works

@@ -43,7 +43,7 @@ class Uploads:
     def create(self, name: str, size: int) -> Row:
         """Begin an upload of so many bytes; remove the parts of those that are over."""
         with self._lock:
-            self.remove_leftovers()
+            self.clean_up()
         upload_id = f"upload_{secrets.token_hex(12)}"
         now = int(utc_now().timestamp())
         self._database.insert(
@@ -112,14 +112,20 @@ class Uploads:
             durable_files.remove_durably(self._folder / upload_id)
         return self.get(upload_id)
 
-    def remove_leftovers(self) -> None:
-        """Remove the parts of uploads that are completed, cancelled or expired."""
+    def clean_up(self) -> int:
+        """Remove the parts of uploads that are over, and set folders of no upload aside.
+
+        Returns how many were set aside.
+        """
         since = utc_now().timestamp() - LIFE_S
-        sql = "SELECT id FROM upload WHERE status = ? AND created_at > ?"
-        pending = {row["id"] for row in self._database.select(sql, PENDING, since)}
-        for folder in [*self._folder.iterdir()]:
-            if folder.name not in pending:
-                durable_files.remove_durably(folder)
+        sql = "SELECT id, status = ? AND created_at > ? AS is_open FROM upload"
+        rows = self._database.select(sql, PENDING, since)
+        for row in rows:
+            if not row["is_open"]:
+                durable_files.remove_durably(self._folder / row["id"])
+        known = {self._folder / row["id"] for row in rows}
+        root = self._folder.parent
+        return durable_files.set_aside(root, self._folder.iterdir(), known)
 
     def _require_pending(self, upload_id: str) -> Row:
         row = self.get(upload_id)

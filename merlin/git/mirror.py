@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from merlin.core.durable_files import try_lock
@@ -251,6 +252,9 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
 
 
 _PINNED_REFS = "refs/merlin/needed/"
+# Commits that are needed no more, by day: a database that is an old copy does not list them.
+_UNPINNED_REFS = "refs/merlin/unneeded/"
+_UNPINNED_FOR = timedelta(days=7)
 _REQUIRED_PATHS = ("HEAD", "config", "objects", "refs")
 
 
@@ -274,17 +278,25 @@ def mirror_exists(mirror: Path) -> bool:
     return any((mirror / part).exists() for part in _REQUIRED_PATHS)
 
 
-def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
-    """Pin the `needed` commits that exist with refs, so that gc keeps them; unpin all others."""
-    pinned = run("for-each-ref", "--format=%(refname)", _PINNED_REFS).decode().split()
+def pin_commits(
+    run: GitRunner, needed: Collection[str], lock: int, now: datetime
+) -> None:
+    """Pin the `needed` commits that exist with refs, so that gc keeps them; others for a week."""
+    names = run("for-each-ref", "--format=%(refname)", _PINNED_REFS, _UNPINNED_REFS)
+    refs = names.decode().split()
     types = read_objects(run, needed, "objecttype")
     existing = {name for name, object_type in types.items() if object_type == "commit"}
     updates = [f"update {_PINNED_REFS}{sha} {sha}" for sha in sorted(existing)]
-    updates += [
-        f"delete {ref}"
-        for ref in pinned
-        if ref.removeprefix(_PINNED_REFS) not in existing
-    ]
+    unneeded = {
+        ref: ref.removeprefix(_PINNED_REFS)
+        for ref in refs
+        if ref.startswith(_PINNED_REFS)
+        and ref.removeprefix(_PINNED_REFS) not in existing
+    }
+    for ref, sha in unneeded.items():
+        updates += [f"delete {ref}", f"update {_UNPINNED_REFS}{now:%F}/{sha} {sha}"]
+    until = f"{_UNPINNED_REFS}{now - _UNPINNED_FOR:%F}"
+    updates += [f"delete {ref}" for ref in refs if _UNPINNED_REFS < ref < until]
     if updates:
         run("update-ref", "--stdin", stdin=_to_stdin(updates), lock=lock)
 

@@ -485,7 +485,10 @@ class GitSource:
             yield from parse_blobs(process.stdout, object_ids)
 
     def clean(self, needed_commits: Collection[str], days: int, now: datetime) -> None:
-        """Delete objects unreachable for `days` days, except for needed commits; once a day."""
+        """Delete objects unreachable for `days` days, once a day.
+
+        Needed commits are kept, and for a week after they are needed no more.
+        """
         check_object_ids(needed_commits)
         if not self.has_mirror or (
             self._cleaned_at and is_recent(self._cleaned_at, now, _CLEANING_INTERVAL)
@@ -493,7 +496,7 @@ class GitSource:
             return
         with mirror.as_source_errors():
             with lock_mirror(self.mirror) as lock:
-                mirror.pin_commits(self.run, needed_commits, lock)
+                mirror.pin_commits(self.run, needed_commits, lock, now)
             # Without the lock: gc is safe beside other writers, who would wait needlessly.
             self.run("gc", "--quiet", f"--prune={days}.days.ago")
         self._cleaned_at = now

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 
@@ -119,7 +119,9 @@ class ProtocolClient:
     def _url_of(self, path: str, body: Body) -> str:
         if not self._api_version:
             return f"{self._root}{path}"
-        place = f"/deployments/{body['model']}" if isinstance(body, Mapping) else ""
+        place = ""
+        if isinstance(body, Mapping):
+            place = f"/deployments/{quote(str(body['model']), safe='')}"
         return f"{self._root}{place}{path}?api-version={self._api_version}"
 
     def _open_session(self) -> aiohttp.ClientSession:

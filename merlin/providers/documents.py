@@ -11,15 +11,18 @@ import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
-from json import loads
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from merlin.config.settings import MEGABYTE
 from merlin.core.errors import Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, detect_kind
 from merlin.core.log import get_logger
+from merlin.providers.document_child import Reason
 
 log = get_logger(__name__)
 MAX_CHILDREN = 2
@@ -42,6 +45,23 @@ _START_CONFINED = (
     "from merlin.providers.document_child import limit_resources; sys.exit(not limit_resources())"
 )
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    fault: Reason
+
+
+# A child reads what strangers sent, so its answer is read as theirs; JSON that is nested deeper
+# than 200 levels is refused, for the stack of whoever reads it on.
+_OUTPUT = TypeAdapter[_Text | _Fault](_Text | _Fault)
+_TREE = TypeAdapter[Any](Any)
 
 
 def file_error(key: str, **arguments: object) -> Refused:
@@ -88,10 +108,14 @@ class ChildReader:
     async def read_kind(self, kind: str, content: bytes, most: int) -> tuple[str, bool]:
         """Return the text of a file of a known kind, of fewer than `most` characters."""
         async with self._slots:
-            result = loads(await self._read_by_child(kind, content, most))
-        if "fault" not in result:
-            return result["text"], result["is_cut"]
-        raise file_error(f"media-{result['fault']}", characters=most, kinds=_KINDS)
+            output = await self._read_by_child(kind, content, most)
+        try:
+            result = _OUTPUT.validate_json(output)
+        except ValueError as error:
+            raise file_error("media-damaged") from error
+        if isinstance(result, _Fault):
+            raise file_error(f"media-{result.fault}", characters=most, kinds=_KINDS)
+        return result.text, result.is_cut
 
     async def _read_by_child(self, kind: str, content: bytes, most: int) -> bytes:
         """Return the child's output. Raises Refused if the child crashes or takes too long."""
@@ -143,7 +167,11 @@ def read_in_child(kind: str, content: bytes) -> Any:
     """
     with _table_lock:
         reading = ChildReader().read_kind(kind, content, MAX_TABLE_CHARACTERS)
-        return loads(asyncio.run(reading)[0])
+        text, _ = asyncio.run(reading)
+    try:
+        return _TREE.validate_json(text)
+    except ValueError as error:
+        raise file_error("media-damaged") from error
 
 
 def _child_command(kind: str, most_characters: int) -> list[str]:

@@ -39,7 +39,7 @@ from merlin.providers.openai_objects import (
     find_refused_parameter,
     parse_answer,
     parse_chunk,
-    parse_model_card,
+    parse_models,
     read_rows,
 )
 
@@ -218,7 +218,7 @@ class OpenAIChat:
         """Return the models that the provider lists, or the first few, in its own order."""
         with call_errors():
             body = await self._client.json("/models", None, self._total_s)
-            return [parse_model_card(row) for row in read_rows(body)[:limit]]
+            return parse_models(read_rows(body)[:limit])
 
     async def aclose(self) -> None:
         """Close all connections; await it in the event loop that made the calls."""

@@ -6,13 +6,14 @@ fields that some servers omit, are ignored. Source: openai/openai-openapi, `open
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from merlin.core.errors import ProviderError
-from merlin.core.formatted_text import join_surrogates
+from merlin.core.formatted_text import join_surrogates, remove_controls
 from merlin.core.json_fields import get_list, get_object, get_text
+from merlin.core.log import get_logger
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
 from merlin.core.thoughts import ThoughtFilter
 from merlin.openai_protocol.errors import (
@@ -31,6 +32,7 @@ from merlin.providers.base import (
     StoredFile,
 )
 
+log = get_logger(__name__)
 # Servers' field names for a model's context length; the protocol itself defines none.
 _CONTEXT_FIELDS = (
     "context_window",
@@ -47,18 +49,26 @@ MAX_SUGGESTIONS = 3
 MAX_SUGGESTION_LENGTH = 300
 
 
-def require_text(raw: Json, key: str) -> str:
-    """Return a required name. Raises InvalidResponse if it is missing, empty or too long."""
-    if not (value := _read_name(raw, key)):
+def require_text(raw: Json, key: str, *, is_in_address: bool = True) -> str:
+    """Return a required name. Raises InvalidResponse as `_read_name`, and if there is none."""
+    if not (value := _read_name(raw, key, is_in_address=is_in_address)):
         raise _missing_field(raw, key)
     return value
 
 
-def _read_name(raw: Json, key: str) -> str:
-    """Return a name, "" without one. Raises InvalidResponse: cut, it would be another name."""
+def _read_name(raw: Json, key: str, *, is_in_address: bool = True) -> str:
+    """Return a name, "" without one.
+
+    Raises InvalidResponse for one that is too long, that has characters which nobody sees, such as
+    direction marks, or by which an address would be another one: changed, it is another name.
+    """
     value = get_text(raw, key)
     if len(value) > _MAX_NAME_LENGTH:
         raise InvalidResponse(f"{key} has {len(value)} characters")
+    if not value.isprintable():
+        raise InvalidResponse(f"{key} has invisible characters: {value!a:.80}")
+    if is_in_address and {".", ".."} & {*value.split("/")}:
+        raise InvalidResponse(f"{key} leads to another address: {value:.80}")
     return value
 
 
@@ -89,9 +99,9 @@ def parse_job(raw: Json) -> JobReport:
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
         metadata=parse_metadata(raw),
-        base_model=get_text(raw, "model"),
-        train_file=get_text(raw, "training_file"),
-        test_file=get_text(raw, "validation_file"),
+        base_model=_read_name(raw, "model", is_in_address=False),
+        train_file=_read_name(raw, "training_file"),
+        test_file=_read_name(raw, "validation_file"),
         method=get_text(method, "type"),
         # What "auto" came to is in the block of the job, the only one that Nebius has.
         hyperparameters={
@@ -104,7 +114,8 @@ def parse_job(raw: Json) -> JobReport:
 def parse_file(raw: Json) -> StoredFile:
     """Parse a stored file."""
     created_at = parse_timestamp(raw, "created_at")
-    return StoredFile(require_text(raw, "id"), get_text(raw, "filename"), created_at)
+    name = remove_controls(get_text(raw, "filename"))
+    return StoredFile(require_text(raw, "id"), name, created_at)
 
 
 def parse_metadata(raw: Json) -> dict[str, str]:
@@ -138,22 +149,35 @@ def parse_checkpoint(raw: Json) -> Checkpoint:
     )
 
 
+def parse_models(rows: Iterable[Json]) -> list[ModelCard]:
+    """Parse a list of models; one whose name cannot be shown is left out, for the others' sake."""
+    cards = []
+    for row in rows:
+        if get_text(row, "id").isprintable():
+            cards.append(parse_model_card(row))
+        else:
+            log.warning("a model's name is not taken", name=ascii(row["id"])[:80])
+    return cards
+
+
 def parse_model_card(raw: Json) -> ModelCard:
     """Parse one entry of the list of models."""
     context = next(
         filter(None, (_read_count(raw, name) for name in _CONTEXT_FIELDS)), None
     )
     return ModelCard(
-        require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context
+        # llama.cpp names a model by its path.
+        require_text(raw, "id", is_in_address=False),
+        _parse_date(get_text(raw, "shutdown_date")),
+        context,
     )
 
 
 def parse_answer(raw: Json) -> Answer:
     """Parse a chat completion; `refusal` is its text if `content` is empty."""
-    choices = raw.get("choices")
-    first = choices[0] if isinstance(choices, Sequence) and choices else None
-    message = first.get("message") if isinstance(first, Mapping) else None
-    if not isinstance(first, Mapping) or not isinstance(message, Mapping):
+    first = _find_choice(get_list(raw, "choices"))
+    message = first.get("message")
+    if not isinstance(message, Mapping):
         raise _missing_field(raw, "choices")
     text = join_surrogates(_read_content(message)) or get_text(message, "refusal")
     return Answer(
@@ -163,6 +187,14 @@ def parse_answer(raw: Json) -> Answer:
         model=get_text(raw, "model"),
         **_read_extension(raw),
     )
+
+
+def _find_choice(choices: Sequence[object]) -> Json:
+    """Return the first of several answers, empty without one: pieces of others come between."""
+    for choice in choices:
+        if isinstance(choice, Mapping) and choice.get("index") in (0, None):
+            return choice
+    return {}
 
 
 # The types of a message's parts with text to show. Mistral's reasoning models send their thoughts
@@ -280,7 +312,7 @@ def parse_chunk(chunk: Json) -> Answer:
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
-    first = choices[0] if choices and isinstance(choices[0], dict) else {}
+    first = _find_choice(choices)
     reason = first.get("finish_reason")
     return Answer(
         text=_read_content(get_object(first, "delta") or get_object(first, "message")),

@@ -473,7 +473,7 @@ class OpenAIProvider(ProviderAccount):
         with provider_errors():
             listed = json_object(self._reader.models.with_raw_response.list().content)
             rows = openai_objects.read_rows(listed)
-            return [openai_objects.parse_model_card(row) for row in rows]
+            return openai_objects.parse_models(rows)
 
     def delete_model(self, model_id: str) -> None:
         """Remove a tuned model or a checkpoint; no error if it does not exist."""

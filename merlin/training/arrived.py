@@ -17,7 +17,7 @@ from pathlib import Path
 
 from merlin.config import is_our_engine
 from merlin.config.engine import RECALL
-from merlin.core.durable_files import remove_abandoned, sha256_of, write_durably
+from merlin.core.durable_files import is_abandoned, set_aside, sha256_of, write_durably
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.builds import SHORT_DIGEST_LENGTH, match_version
 from merlin.dataset.spec import ADAPTER, Hyperparameter, Recipe
@@ -220,11 +220,11 @@ def require_copy(job: Job, builds: Path) -> Path:
 
 
 def remove_copies(db: Database, builds: Path) -> None:
-    """Remove the copies that no unfinished job needs, a day after they came."""
+    """Set the copies aside that no unfinished job needs, a day after they came."""
     needed = {
-        str(job.recipe.hyperparameters[ADAPTER])
+        get_adapter_folder(builds, str(job.recipe.hyperparameters[ADAPTER]))
         for job in Jobs(db).open_jobs()
         if job.recipe.method == ADAPTER
     }
     copies = get_adapter_folder(builds, "").glob("*")
-    remove_abandoned(path for path in copies if path.name not in needed)
+    set_aside(builds.parent, filter(is_abandoned, copies), needed)

@@ -302,6 +302,7 @@ def test_chosen_language_beats_the_client_language(user, language):
     assert user.speaks("ru") == language
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("user", "zone"),
     [(User(1, zone="Asia/Tokyo"), "Asia/Tokyo"), (User(1), "Europe/Moscow")],

@@ -3,6 +3,8 @@
 import html
 import re
 import secrets
+import zlib
+from base64 import urlsafe_b64encode
 
 import pytest
 
@@ -97,7 +99,9 @@ def test_file_that_is_too_large_missing_or_cut_is_refused(site, vera):
     assert huge.status_code == 413
     none = vera.post(PAGE, params={"lang": "en"}, data={"once": "a" * 32})
     check_page(none, "Choose a file.", status=422)
-    for kept in ("AAAA", "ключ"):
+    forged = ["[" * 150_000, '["a"]', '[["a", 1]]', '[["ж", "a.csv"]]', "{}"]
+    packed = [urlsafe_b64encode(zlib.compress(each.encode())) for each in forged]
+    for kept in ("AAAA", "ключ", *(each.decode() for each in packed)):
         for act in ("show", "save"):
             cut = vera.post(
                 PAGE, params={"lang": "en"}, data={"kept": kept, "act": act}

@@ -93,3 +93,31 @@ def test_another_user_than_root_gives_no_file_away(tmp_path):
     with become_another_user():
         durable_files.give_to_owner(mine, Path("/"))
     assert mine.stat().st_uid == os.geteuid()
+
+
+def test_what_no_list_names_is_set_aside_for_a_week_and_comes_back(tmp_path):
+    known = tmp_path / "models" / "a" / "step-1"
+    known.parent.mkdir(parents=True)
+    known.write_text("weights")
+    os.utime(known, (0, 0))
+    (tmp_path / "models" / "a" / ".step-2.part").touch()
+
+    def look(*listed):
+        return durable_files.set_aside(
+            tmp_path, (tmp_path / "models").glob("*/*"), listed
+        )
+
+    for _ in range(2):  # the list is empty, then right again, twice
+        assert look() == 1
+        assert [*known.parent.iterdir()] == []
+        assert look(known) == 0
+        assert known.read_text() == "weights"
+    look()
+    known.parent.mkdir(exist_ok=True)
+    known.write_text("newer")
+    look(known)
+    assert known.read_text() == "newer"
+    known.unlink()
+    os.utime(tmp_path / "aside" / "models" / "a", (0, 0))
+    assert look() == look(known) == 0
+    assert not known.exists()

@@ -269,20 +269,25 @@ def test_build_of_another_place_is_not_found(tmp_path):
     assert error.value.key == "build-not-found"
 
 
-def test_folders_of_old_builds_and_unknown_ones_are_removed(tmp_path):
+def test_folders_of_old_builds_are_removed_and_unknown_ones_set_aside(tmp_path):
     names = ["trial/1-old", "trial/2-kept", "trial/3-unknown"]
+    builds = tmp_path / "builds"
     for name in names:
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "trial" / "note.txt").touch()
+        (builds / name).mkdir(parents=True)
+    (builds / "trial" / "note.txt").touch()
 
-    def remove_before(before):
-        return remove_folders(tmp_path, names[:2], names[:1], before)
+    def remove_before(before, known=names[1:2]):
+        return remove_folders(builds, known, names[:1], before)
 
     assert remove_before(utc_now() - timedelta(days=1)) == 1
-    assert (tmp_path / names[2]).exists()  # perhaps of a build that is written now
-    assert remove_before(utc_now() + timedelta(days=1)) == 1
-    left = {path.name for path in (tmp_path / "trial").iterdir()}
+    assert (builds / names[2]).exists()  # perhaps of a build that is written now
+    later = utc_now() + timedelta(days=1)
+    assert remove_before(later) == 1
+    left = {path.name for path in (builds / "trial").iterdir()}
     assert left == {"2-kept", "note.txt"}
+    assert (tmp_path / "aside/builds" / names[2]).is_dir()
+    assert remove_before(later, names[1:]) == 0  # the right database is there again
+    assert (builds / names[2]).is_dir()
 
 
 POINTS = ("build.tmp_written", "build.before_rename", "build.after_rename")

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, seed, settings as budget, strategies as st
@@ -188,6 +190,25 @@ def test_record_that_breaks_its_format_is_reported_with_the_path_inside(
     assert rules(lines)[0] == (2, rule)
     assert lines[1].findings[0].arguments.get("inside", "") == inside
     assert [line.line for line in lines if line.example] == [1, 3]
+
+
+def nest(depth):
+    return b'{"a": ' * depth + b"1" + b"}" * depth
+
+
+def test_json_that_is_nested_to_any_depth_is_a_finding():
+    for depth in range(800, 1000):  # some are parsed, and too deep for who goes on
+        lines = read_import_lines(b'{"a": 1}\n' + nest(depth))
+        assert [bool(line.findings) for line in lines] == [True, True]
+
+
+def test_archive_of_json_that_is_nested_deep_is_damaged():
+    packed = BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("agent.json", nest(700))
+    (line,) = read_import_lines(packed.getvalue(), "agent.zip")
+    assert line.findings[0].rule == "import-unreadable"
+    assert line.findings[0].arguments == {"reason": "damaged"}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import struct
 import threading
 import warnings
 from contextlib import aclosing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -45,14 +46,18 @@ def write_adapter(folder, name):
     return Adapter(hashlib.sha256(name.encode()).hexdigest(), path)
 
 
-def write_weights(folder, name, numbers=(1.0,)):
-    """Write the weights of an adapter, one tensor."""
-    tensor = {
-        "dtype": "F32",
-        "shape": [len(numbers)],
-        "data_offsets": [0, 4 * len(numbers)],
-    }
-    header = json.dumps({"__metadata__": {"name": name}, "w": tensor}).encode()
+def write_weights(folder, name, tensors=None):
+    """Write the weights of an adapter: numbers by the names of tensors."""
+    tensors = tensors or {"w": (1.0,)}
+    header = {"__metadata__": {"name": name}}
+    place = 0
+    for key, numbers in tensors.items():
+        end = place + 4 * len(numbers)
+        shape = {"shape": [len(numbers)], "data_offsets": [place, end]}
+        header[key] = {"dtype": "F32", **shape}
+        place = end
+    header = json.dumps(header).encode()
+    numbers = [*chain.from_iterable(tensors.values())]
     content = struct.pack(
         f"<Q{len(header)}s{len(numbers)}f", len(header), header, *numbers
     )

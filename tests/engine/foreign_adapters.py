@@ -83,6 +83,14 @@ def _draw(tensors):
     return {name: torch.randn_like(tensor) for name, tensor in tensors.items()}
 
 
+def _cast(dtype):
+    import torch
+
+    return lambda tensors: {
+        name: each.to(getattr(torch, dtype)) for name, each in tensors.items()
+    }
+
+
 def _drop(side):
     return lambda tensors: {
         name: each for name, each in tensors.items() if f"lora_{side}" not in name
@@ -99,6 +107,26 @@ SPOILT = {
         lambda folder: change_weights(folder, put(math.inf, "lora_B")),
         "not-finite",
     ),
+    "not-finite-together": (
+        lambda folder: change_weights(folder, scale("", 1e18)),
+        "too-large",
+    ),
+    "strange-scale": (
+        lambda folder: change_config(folder, lora_alpha=1e30),
+        "too-large",
+    ),
+    "infinite-scale": (
+        lambda folder: change_config(folder, lora_alpha=1.7e308, use_rslora=True),
+        "too-large",
+    ),
+    "scale-of-nan": (lambda folder: change_config(folder, lora_alpha=math.nan), "kind"),
+    "scale-as-text": (lambda folder: change_config(folder, lora_alpha="16"), "kind"),
+    "scale-of-400-digits": (
+        lambda folder: change_config(folder, lora_alpha=int("9" * 400)),
+        "kind",
+    ),
+    "float8": (lambda folder: change_weights(folder, _cast("float8_e4m3fn")), "dtype"),
+    "complex": (lambda folder: change_weights(folder, _cast("complex64")), "dtype"),
     "untrained": (lambda folder: change_weights(folder, scale("", 0)), "inert"),
     "no-effect": (lambda folder: change_config(folder, lora_alpha=1e-6), "inert"),
     "other-hub-base": (

@@ -252,8 +252,10 @@ def test_folder_of_an_ended_job_is_removed_at_the_next_start(repositories):
     ended, waiting = (repositories.get_work_folder(job.job_id) for job in jobs)
     for folder in (ended, waiting):
         folder.mkdir(parents=True)
-    repositories.remove_leftovers()
+        (folder / "log").touch()
+    assert repositories.clean_up() == 0
     assert (ended.exists(), waiting.exists()) == (False, True)
+    assert repositories.get_log_path(jobs[0].job_id).exists()
 
 
 def test_job_thread_retries_after_an_error_and_waits_without_work():

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import sys
+from math import inf, nan
 
 import pytest
 
@@ -255,3 +256,11 @@ def test_automatic_epochs_fall_with_the_file_size(examples, epochs):
         trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"]
         == epochs
     )
+
+
+def test_metric_that_is_no_number_is_left_out(tmp_path):
+    metrics = {"train_loss": 0.5, "train_rewards_margins": nan, "valid_loss": inf}
+    message = {"step": 1, "metrics": metrics, "number": 1, "tokens": 1}
+    for told in ("step", "epoch"):
+        part = trainer.read_progress(tmp_path, {"tell": told, **message})
+        assert part.metrics == {"train_loss": 0.5}

@@ -4,15 +4,20 @@ It says what a real one was recorded to say (tests/real/recorded/vllm.json, whic
 and refuses where that does: an adapter that is loaded, a folder without one, a rank that is too
 high. It ends by `prompt_logprobs` with an adapter. It has no model: an answer is the model's name
 and the question, one word per chunk; tokens are words. A question of one word makes it misbehave:
-"busy", "die", "break", "cut" and "twice" (a stream), "hold" (a stream without an end). The
-probability of a token after a prompt is that of the adapter's proof; with `--weights yes` that of
-the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
-serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
-has answered, `--fault chat` says so of a chat alone, `--fault fatal` ends by a question to an
-adapter "fatal", as EngineCore does, `--fault slow` never tells that an adapter is loaded,
-`--fault key` loads none with any key, `--fault mute` tells no probability. `--child yes` starts a
-process that lives on.
-The calls of `relayed_calls` are answered as a real vLLM did when tests/real recorded it.
+"busy", "die", "break", "cut", "twice" and "other" (a stream), "hold" and "drip" (a stream without
+an end). The probability of a token after a prompt is that of the adapter's proof; with `--weights
+yes` that of the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists
+them and serves the base, `--fault stale` serves each with the first one, `--fault name` says that
+the base has answered, `--fault chat` says so of a chat alone, `--fault fatal` ends by a question to
+an adapter "fatal", as EngineCore does,
+`--fault slow` loads an adapter once its folder has a file "go", `--fault lost` cuts the answer to a
+load, `--fault key` loads none with any key, `--fault mute` tells no probability, `--fault beside`
+measures the base by the adapter that is asked with it. After a question to an adapter "overflow",
+or the question "overflow", each answer has NaN in it, which is refused. `--child yes` starts a
+process that lives on, `--rename NAME` renames a recorded field.
+
+Recorded answers are filled, never added to: see `fill`. The calls of `relayed_calls` are answered
+as a real vLLM did when tests/real recorded it.
 
 `install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
 """
@@ -36,9 +41,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.engine.relayed_calls import CALLS
-from tests.real.recording import read_recording, replay
+from tests.real.recording import fill, read_recording, replay
+from tests.support.waiting import wait_until
 
 WINDOW = 50
+# The calls by which the adapter of the tests is proved.
+_ASKED_ALONE = 3
 RECORDED = read_recording("vllm")
 # Of exceptions.py of vLLM 0.32.0, QueueOverflowError.
 BUSY = (
@@ -88,7 +96,37 @@ def _replay(story, was="", name=""):
     """Return the answer of a story, with another name in the place of one."""
     status, content, kind = replay(RECORDED.answer(story))
     text = content.decode()
+    assert was in text, f"{story} does not say {was}"
     return Response(text.replace(was, name) if was else text, status, media_type=kind)
+
+
+def _refuse_busy():
+    error = {
+        "message": BUSY,
+        "type": "Service Unavailable",
+        "param": None,
+        "code": 503,
+    }
+    return JSONResponse({"error": error}, 503)
+
+
+def _refuse_nan():
+    # As JSONResponse of starlette says it.
+    message = "Out of range float values are not JSON compliant: nan"
+    error = {"message": message, "type": "BadRequestError", "param": None, "code": 400}
+    return JSONResponse({"error": error}, 400)
+
+
+def _rename(value, name):
+    """Return a JSON value with a field of another name."""
+    if isinstance(value, list):
+        return [_rename(each, name) for each in value]
+    if isinstance(value, dict):
+        return {
+            f"{key}_" if key == name else key: _rename(each, name)
+            for key, each in value.items()
+        }
+    return value
 
 
 def _copy(story, number=0):
@@ -108,11 +146,16 @@ class VllmStandin:
         self.most_rank = int(options["--max-lora-rank"])
         # Then the head gets no adapter, and the probabilities of a prompt end nothing.
         self.has_modules = "--lora-target-modules" in options
-        version = options.get("--version", RECORDED.version)
+        self.is_spoilt = False
+        self.is_beside = asyncio.Event()
+        self.asked = 0
+        version = copy.deepcopy(RECORDED.answer("version")["body"])
+        if "--version" in options:
+            fill(version, options["--version"], "version")
         self.app = Starlette(
             routes=[
                 Route("/health", lambda _: _replay("health")),
-                Route("/version", lambda _: JSONResponse({"version": version})),
+                Route("/version", lambda _: JSONResponse(version)),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/completions", self._complete, methods=["POST"]),
                 Route("/v1/responses", self._respond, methods=["POST"]),
@@ -134,14 +177,9 @@ class VllmStandin:
             return _replay("wrong-key")
         if body["model"] not in self.names:
             return _replay("unknown-model", "no-such-model", body["model"])
-        if text == "busy":
-            error = {
-                "message": BUSY,
-                "type": "Service Unavailable",
-                "param": None,
-                "code": 503,
-            }
-            return JSONResponse({"error": error}, 503)
+        self.is_spoilt |= text == "overflow"
+        if text == "busy" or self.is_spoilt:
+            return _refuse_nan() if self.is_spoilt else _refuse_busy()
         if text == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if answer := self._find_recorded(request, body):
@@ -189,7 +227,9 @@ class VllmStandin:
         if self.fault == "stale":
             self.adapters[name] = next(iter(self.adapters.values()))
         if self.fault == "slow":
-            await request.receive()  # the caller has left before the answer
+            await asyncio.to_thread(wait_until, (path / "go").exists)
+        if self.fault == "lost":
+            return StreamingResponse(_break_off())
         return _replay("load", "recorded", name)
 
     async def _complete(self, request):
@@ -201,24 +241,35 @@ class VllmStandin:
         is_fatal = "prompt_logprobs" in body and self.adapters and not self.has_modules
         if is_fatal or (self.fault == "fatal" and adapter.name == "fatal"):
             return self._end()
+        self.is_spoilt |= adapter is not None and adapter.name == "overflow"
+        if self.is_spoilt:
+            return _refuse_nan()
+        if self.fault == "beside":
+            adapter = await self._find_beside(adapter)
         [token] = body["allowed_token_ids"]
         score = self.weights.score if self.weights else self._read_proof
         answer = copy.deepcopy(RECORDED.answer("score")["body"])
-        choice = answer["choices"][0]
-        choices = [
-            choice
-            | {"index": number}
-            | {
-                "logprobs": choice["logprobs"]
-                | {"token_logprobs": [score(adapter, prompt, token)]}
-            }
-            for number, prompt in enumerate(body["prompt"])
-        ]
-        if self.fault == "mute":
-            choices = [each | {"logprobs": None} for each in choices]
-        return JSONResponse(
-            answer | {"model": self._get_name(body), "choices": choices[::-1]}
-        )
+        choices = []
+        for number, prompt in enumerate(body["prompt"]):
+            choice = copy.deepcopy(answer["choices"][0])
+            fill(choice, number, "index")
+            found = score(adapter, prompt, token)
+            fill(choice, found, "logprobs", "token_logprobs", 0)
+            if self.fault == "mute":
+                fill(choice, None, "logprobs")
+            choices.insert(0, choice)
+        fill(answer, self._get_name(body), "model")
+        fill(answer, choices, "choices")
+        return JSONResponse(answer)
+
+    async def _find_beside(self, adapter):
+        """Return the adapter with whose weights a question is answered."""
+        self.asked += adapter is not None
+        if self.asked > _ASKED_ALONE:
+            self.is_beside.set()
+        if adapter is None:
+            await self.is_beside.wait()
+        return adapter or next(iter(self.adapters.values()))
 
     def _end(self):
         """Answer as a server whose EngineCore has ended, and end after the answer."""
@@ -240,7 +291,8 @@ class VllmStandin:
         raise AssertionError(f"the proof has no {token} after {prompt}")
 
     def _event(self, body, content):
-        return f"data: {json.dumps(content | {'model': self._get_name(body)})}\n\n"
+        fill(content, self._get_name(body), "model")
+        return f"data: {json.dumps(content)}\n\n"
 
     def _get_name(self, body):
         is_other = self.fault == "name" or (self.fault == "chat" and "messages" in body)
@@ -256,12 +308,17 @@ class VllmStandin:
             is_cut = len(words) > most
             for word in words[: most - 1] if is_cut else words:
                 piece = _copy("chat", 1)
-                piece["choices"][0]["delta"]["content"] = word
+                fill(piece, word, "choices", 0, "delta", "content")
                 if text == "twice":
                     piece["choices"] *= 2
+                if text == "other":
+                    fill(piece, 7, "choices", 0, "index")
                 yield self._event(body, piece)
                 if text == "break":
                     yield f"data: {json.dumps(_copy('no-schema'))}\n\n"
+                while text == "drip":
+                    await asyncio.sleep(0.01)
+                    yield self._event(body, piece)
                 if text in ("break", "cut"):
                     is_over = True
                     return
@@ -269,18 +326,23 @@ class VllmStandin:
                     await asyncio.Event().wait()
             last = _copy("chat-length" if is_cut else "chat", -3)
             if is_cut:  # its last word comes with the reason
-                last["choices"][0]["delta"]["content"] = words[most - 1]
+                fill(last, words[most - 1], "choices", 0, "delta", "content")
             yield self._event(body, last)
             usage = _copy("chat", -2)
             sent = min(len(words), most)
-            counts = {"prompt_tokens": len(text.split()), "completion_tokens": sent}
-            usage["usage"] = counts | {"total_tokens": sum(counts.values())}
+            fill(usage, len(text.split()), "usage", "prompt_tokens")
+            fill(usage, sent, "usage", "completion_tokens")
             yield self._event(body, usage)
             yield "data: [DONE]\n\n"
             is_over = True
         finally:
             if not is_over:
                 _note(lost=text)
+
+
+async def _break_off():
+    yield b"{"
+    raise ConnectionError
 
 
 class Weights:
@@ -316,6 +378,11 @@ def _main(arguments):
     _note(start=arguments)
     _note(environment=sorted(os.environ))
     options = dict(pairwise(arguments))
+    if "--rename" in options:
+        for exchange in RECORDED.stories.values():
+            exchange[-1]["answer"]["body"] = _rename(
+                exchange[-1]["answer"]["body"], options["--rename"]
+            )
     if "--fail" in options:
         sys.exit("no such option")
     if "--child" in options:

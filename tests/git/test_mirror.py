@@ -156,6 +156,9 @@ def test_needed_commits_outlive_the_cleaning_and_others_are_deleted_once_a_day(
     source.clean([], 0, NOW + timedelta(hours=1))
     assert [each.sha for each in source.commits_since(old, ())] == [old]
     source.clean([], 0, NOW + timedelta(days=2))
+    source.clean([], 0, NOW + timedelta(days=8))  # it was unneeded for six days
+    assert [each.sha for each in source.commits_since(old, ())] == [old]
+    source.clean([], 0, NOW + timedelta(days=10))
     with pytest.raises(SourceError):
         source.commits_since(old, ())
     assert source.commits_since(head, {head}) == []

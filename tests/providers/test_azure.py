@@ -48,3 +48,19 @@ def test_files_of_azure_are_listed_and_jobs_with_their_files(azure):
 def test_without_the_version_azure_refuses(azure):
     with pytest.raises(ProviderError):
         asyncio.run(_stream(azure.base_url, ""))
+
+
+def test_name_of_a_model_is_one_part_of_the_path(server):
+    server.will({"error": {"message": "no"}})
+
+    async def ask():
+        chat = OpenAIChat(server.base_url, "key", api_version=VERSION)
+        try:
+            async for _ in chat.stream("../x?y", [Message("user", QUESTION)]):
+                pass
+        finally:
+            await chat.aclose()
+
+    with pytest.raises(ProviderError):
+        asyncio.run(ask())
+    assert "/deployments/..%2Fx%3Fy/chat/completions" in server.calls[0].path

@@ -254,3 +254,23 @@ def test_concurrent_documents_are_limited():
 @pytest.mark.parametrize("reason", [*get_args(Reason), "slow"])
 def test_each_refusal_reason_has_its_text(reason):
     assert text("ru", f"media-{reason}", kinds="PDF", characters=5)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        '{"fault": "unheard-of"}',
+        '{"text": 1, "is_cut": false}',
+        '{"text": "a"}',
+        "[]",
+        "[" * 5000,
+        "no JSON",
+        '{"text": "\\ud800", "is_cut": false}',
+    ],
+)
+def test_answer_of_a_child_is_read_as_a_strangers(tmp_path, monkeypatch, output):
+    program = tmp_path / "child"
+    program.write_text(f"#!/bin/sh\ncat > /dev/null; printf '%s' '{output}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert get_refusal_key(b"text", "a.txt") == "media-damaged"

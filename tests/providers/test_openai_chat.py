@@ -83,6 +83,17 @@ def test_answer_is_streamed_in_pieces_with_usage_at_the_end(server, reply):
     ]
 
 
+def test_pieces_of_another_answer_are_left_out(server, reply):
+    other = {"index": 7, "delta": {"content": "НЕТ"}, "finish_reason": "length"}
+    alone = make_event({"choices": [other]})
+    mixed = json.loads(make_chunk("редь").removeprefix(b"data: "))
+    mixed["choices"].insert(0, other)
+    server.will(reply([WHOLE[0], alone, make_event(mixed), WHOLE[2], DONE]))
+    pieces = read_pieces(server)
+    assert "".join(piece.text for piece in pieces) == "Очередь"
+    assert pieces[-1].finish_reason == "stop"
+
+
 def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     server.will(reply([*WHOLE, DONE]))
     read_pieces(server)
@@ -400,7 +411,20 @@ def test_empty_answer_keeps_its_finish_reason(server, asker):
     assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
 
 
-@pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
+@pytest.mark.parametrize("index", [{"index": 0}, {}])
+def test_first_of_several_answers_is_taken(server, asker, index):
+    others = [{"index": place, "message": {"content": "no"}} for place in (7, 1)]
+    first = {**index, "message": {"content": "yes"}, "finish_reason": "stop"}
+    server.will({"id": "c1", "choices": [others[0], first, others[1]]})
+    assert asker.ask("ft:x", QUESTION).text == "yes"
+
+
+_OTHERS = {"index": 7, "message": {"content": "no"}}
+
+
+@pytest.mark.parametrize(
+    "choices", [[], None, "x", [{}], [{"message": "x"}], [None], [_OTHERS]]
+)
 def test_completion_without_an_answer_is_an_error(server, asker, choices):
     server.will({"id": "c1", "choices": choices})
     with pytest.raises(ProviderBusy):

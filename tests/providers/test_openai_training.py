@@ -8,6 +8,7 @@ from itertools import count
 import httpx2
 import openai
 import pytest
+from structlog.testing import capture_logs
 
 from merlin.core.errors import (
     ModelGone,
@@ -332,6 +333,47 @@ def test_name_that_is_too_long_is_refused_and_never_cut(server, provider, name):
     server.will(make_job(1, **{name: f"{longest}x"}))
     with pytest.raises(ProviderBusy, match=f"{name} has 513 characters"):
         provider.read_job("ftjob-1")
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "status", "fine_tuned_model", "model", "training_file"]
+)
+@pytest.mark.parametrize(
+    "mark", ["\x1b[2J", "\x00", "\n", "\u202e", "\u2066", "\u200b"]
+)
+def test_name_with_invisible_characters_is_refused(server, provider, field, mark):
+    server.will(make_job(1, **{field: f"a{mark}b"}))
+    with pytest.raises(ProviderBusy, match=f"{field} has invisible characters"):
+        provider.read_job("ftjob-1")
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "fine_tuned_model", "training_file", "validation_file"]
+)
+@pytest.mark.parametrize("name", ["..", "../files/1", "ft:a/../b", "a/."])
+def test_name_that_leads_to_another_address_is_refused(server, provider, field, name):
+    server.will(make_job(1, **{field: name}))
+    with pytest.raises(ProviderBusy, match=f"{field} leads to another address"):
+        provider.read_job("ftjob-1")
+    fine = "ft:org/a..b:c/.d"
+    server.will(make_job(1, **{field: fine}))
+    provider.read_job(fine if field == "id" else "ftjob-1")
+
+
+def test_model_whose_name_nobody_can_read_is_left_out_of_the_list(server, provider):
+    names = ["gpt\u202e4", "../models/a.gguf", "b\x07", "Модель 1"]
+    server.will(make_page(*({"id": name} for name in names)))
+    with capture_logs() as logged:
+        listed = [card.model_id for card in provider.models()]
+    # llama.cpp names a model by its path.
+    assert listed == ["../models/a.gguf", "Модель 1"]
+    assert [each["name"] for each in logged] == [r"'gpt\u202e4'", r"'b\x07'"]
+
+
+def test_name_of_a_stored_file_is_shown_without_invisible_characters(server, provider):
+    server.will(make_page(make_file(1) | {"filename": "a\u202eb\x1b.jsonl"}))
+    [stored] = provider.list_files()
+    assert stored.name == "ab.jsonl"
 
 
 def test_models_keep_the_servers_order_and_have_their_last_day(server, provider):

@@ -233,6 +233,19 @@ def recorded_calls(target, known=None):
         wait_until(lambda: not proxy.open_calls)
 
 
+def fill(document, value, *place):
+    """Put a value where a recorded one is.
+
+    Raises KeyError, IndexError if the program has sent none there: a stand-in that adds what is
+    expected of it hides that the program says it otherwise.
+    """
+    *way, last = place
+    for step in way:
+        document = document[step]
+    document[last]
+    document[last] = value
+
+
 def replay(answer):
     """Return (status, content, content type) of a recorded answer, as a stand-in sends it."""
     kind = answer["headers"].get("content-type", "")

@@ -130,6 +130,7 @@ def test_wrapper_with_towers_is_served_by_the_engine(program, tmp_path, monkeypa
     )
     model = EngineModelConfig(path=str(base), context=512, dtype="bfloat16")
     backend = VllmBackend("qwen", model, base, answering, tmp_path / "log")
+    backend.patience_s = longest(600.0)
     question = tiny_base.make_question("Anna")
     _, _, finish = ask(backend, Adapter("qwen" * 10, adapter), question, most_tokens=8)
     assert finish.extension == APPLIED

@@ -57,6 +57,7 @@ class Walker:
         self.folder = folder
         registry = client.app.state.engine.backends
         self.backend = registry.get_backend("tiny")._model
+        self.backend.patience_s = longest(240.0)
         self.server = self.backend.server
 
     def train(self, facts):
@@ -184,6 +185,35 @@ def test_planted_adapters_are_found_and_sound_ones_answer(walk, tmp_path):
         "",
     ]
     assert walk.backend.figures()["restarts"] == 0
+
+
+def test_base_beside_adapters_answers_as_alone(walk):
+    """On a processor vLLM answers for the base with the last adapter, with all slots used."""
+    adapters = [
+        path
+        for each in (walk.adapter, walk.other_adapter)
+        for path in sorted(each.parent.iterdir())
+    ]
+    assert len(adapters) >= 5  # the base has no slot left of four
+    alone = walk.ask("tiny")[0]
+    assert {walk.find_fault(path) for path in adapters} == {""}
+
+    async def ask_at_once():
+        asked = [*map(_adapter_of, adapters), None] * 2
+        return await asyncio.gather(*map(read_all, asked))
+
+    async def read_all(adapter):
+        return "".join(
+            [
+                part
+                async for part in walk.backend.ask(adapter, ASKED)
+                if isinstance(part, str)
+            ]
+        )
+
+    answers = walk.run(ask_at_once())
+    assert answers[len(adapters) :: len(adapters) + 1] == [alone, alone]
+    assert alone not in answers[: len(adapters)]
 
 
 def test_scores_are_those_of_the_training(walk):

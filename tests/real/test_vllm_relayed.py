@@ -33,6 +33,8 @@ def engine(program, tmp_path_factory):
         with serve_engine(
             folder, models=models, serving="vllm", answering=answering
         ) as client:
+            backends = client.app.state.engine.backends
+            backends.get_backend("words")._model.patience_s = longest(DEADLINE_S)
             client.ask("words", "Where is Anna?")
             yield client
 

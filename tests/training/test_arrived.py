@@ -9,7 +9,7 @@ import pytest
 from merlin.app.retention import RemovableFiles
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.db.tables import REVOKED_EXAMPLE
+from merlin.db.tables import JOB, REVOKED_EXAMPLE
 from merlin.providers.base import JobReport
 from merlin.training import arrived
 from merlin.training.arrived import (
@@ -277,6 +277,9 @@ def test_copies_are_removed_a_day_after_their_job(world, launching, builds):
     world.jobs.save(job, replace(job, state=JobState.FAILED))
     remove_copies(world.db, builds)
     assert not copy.exists()
+    world.db.change(JOB.update({"state": JobState.RUNNING.value}))
+    remove_copies(world.db, builds)  # as when the right database is there again
+    assert copy.is_dir()
 
 
 def test_weights_at_the_engine_go_with_the_files_of_their_build(world, launches, clock):

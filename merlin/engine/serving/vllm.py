@@ -14,6 +14,7 @@ entrypoints/openai/completion/protocol.py (allowed_token_ids), v1/sample/sampler
 """
 
 import asyncio
+import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -25,7 +26,7 @@ from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig, selec
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import break_control_tokens
-from merlin.engine.adapter_weights import are_finite
+from merlin.engine.adapter_weights import are_sound
 from merlin.engine.proof import (
     DIFFERS,
     INERT,
@@ -33,6 +34,7 @@ from merlin.engine.proof import (
     Proof,
     Scores,
     compare,
+    compute_distance,
     describe_fault,
     read_proof,
 )
@@ -55,8 +57,6 @@ log = get_logger(__name__)
 Json = dict[str, object]
 # The longest time without data: a long prompt behind a full queue.
 _SILENCE_S = 300.0
-# The longest time to a whole answer: of a long one, behind a full queue.
-_ANSWER_S = 1800.0
 _BUSY = (429, 503)
 _REFUSED = (400, 413, 422)
 # A rank above --max-lora-rank and unknown modules are a 500.
@@ -72,12 +72,49 @@ _RENDERED = ("messages", "tools", "input", "instructions")
 _MOST_ENDS = 2
 # Calls of one proof at once, beside the questions of people.
 _AT_ONCE = 8
-# How vLLM refuses a name that is loaded: by a caller that left before the answer came.
+# How vLLM refuses a name that is loaded: the answer to that call was lost.
 _IS_LOADED = "already been loaded"
+# How it refuses to write NaN as JSON. Its cache keeps them, for every model.
+_NOT_A_NUMBER = re.compile("out of range float", re.IGNORECASE)
+_ASK_AGAIN_S = 10.0
+
+
+class Sides:
+    """Lets the base and its adapters answer in turns where they cannot answer at once.
+
+    On a processor, with all slots of adapters in use, a question to the base beside one to an
+    adapter is answered with the last adapter's weights (vllm-project/vllm#48421, #49656).
+    """
+
+    def __init__(self, *, take_turns: bool) -> None:
+        self.take_turns = take_turns
+        self._running: Counter[bool] = Counter()
+        self._door = asyncio.Lock()
+        self._is_free = asyncio.Event()
+
+    @asynccontextmanager
+    async def enter(self, *, is_base: bool) -> AsyncIterator[None]:
+        """Wait until nobody of the other side is there, or came earlier."""
+        async with self._door:
+            while self.take_turns and self._running[not is_base]:
+                self._is_free.clear()
+                await self._is_free.wait()
+            self._running[is_base] += 1
+        try:
+            yield
+        finally:
+            self._running[is_base] -= 1
+            self._is_free.set()
 
 
 class VllmBackend:
     """Serves one base and all of its adapters; must be used from one event loop."""
+
+    # The longest that a question waits for a start, a load and a proof, which go on without it:
+    # clients give up after 30 or 60 seconds, and a proof takes a minute on a processor.
+    patience_s = 20.0
+    # The longest time to a whole answer: of a long one, behind a full queue.
+    answer_s = 1800.0
 
     def __init__(
         self,
@@ -92,12 +129,15 @@ class VllmBackend:
         self._log = log
         self._dtype = select_dtype(model.dtype, settings.device)
         self.server = VllmServer(name, model, folder, settings, log)
+        self._sides = Sides(take_turns=settings.device.startswith("cpu"))
         self._running = 0
         self._loading = asyncio.Lock()
         # By the server's number and the name: a fault, or whether the proof decides that it is
         # applied.
-        self._proved: dict[tuple[int, str], ApiError | bool] = {}
+        self._proved: dict[tuple[int, str], asyncio.Task[ApiError | bool]] = {}
         self._ends: Counter[str] = Counter()
+        # Refusals of adapters that no server computes with.
+        self._refused: dict[str, ApiError] = {}
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -118,12 +158,12 @@ class VllmBackend:
             path = f"/v1{request.path}"
             body = {"model": model, **build_relayed_body(request)}
             if not body.get("stream"):
-                answer = await client.json(path, body, _ANSWER_S)
+                answer = await client.json(path, body, self.answer_s)
                 yield _rename(answer, model, request.model, extension)
                 return
             async with (
                 client.send(path, body, _SILENCE_S, _SILENCE_S) as response,
-                aclosing(read_events(response)) as events,
+                aclosing(read_events(response, self.answer_s)) as events,
             ):
                 async for event in events:
                     yield _rename(event, model, request.model, extension)
@@ -135,14 +175,41 @@ class VllmBackend:
         """Yield the client of a ready server, its name of the model, and the extension."""
         self._running += 1
         try:
-            with _convert_errors():
-                if adapter is None:
-                    yield await self.server.get_client(), self._name, {}
-                else:
-                    client, model, is_decided = await self._load(adapter)
-                    yield client, model, APPLIED if is_decided else {}
+            client, model, is_decided = await self._prepare(adapter)
+            try:
+                with _convert_errors():
+                    async with self._sides.enter(is_base=adapter is None):
+                        yield client, model, APPLIED if is_decided else {}
+            except Unavailable as error:
+                if _NOT_A_NUMBER.search(str(error)):
+                    await self.server.restart(client)
+                raise
         finally:
             self._running -= 1
+
+    async def _prepare(
+        self, adapter: Adapter | None
+    ) -> tuple[ProtocolClient, str, bool]:
+        """Return the client of a ready server, the model's name, and whether it is proved.
+
+        Raises Unavailable if that takes longer than a question waits; it goes on meanwhile.
+        """
+        waiting = asyncio.timeout(self.patience_s)
+        try:
+            with _convert_errors():
+                async with waiting:
+                    client = await self.server.get_client()
+                    if adapter is None:
+                        return client, self._name, False
+                    name, is_decided = await self._load(adapter)
+                    # Another adapter may have ended the server meanwhile.
+                    return await self.server.get_client(), name, is_decided
+        except Unavailable as error:
+            if not waiting.expired():
+                raise
+            does = "loads and proves a model" if self.server.is_ready else "starts"
+            message = f"vLLM of {self._name} {does}: ask again in a while"
+            raise Unavailable(message, _ASK_AGAIN_S) from error
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in vLLM."""
@@ -155,6 +222,8 @@ class VllmBackend:
 
     async def close(self) -> None:
         """Stop the server with its processes."""
+        for task in self._proved.values():
+            task.cancel()
         await self.server.close()
 
     async def _stream(
@@ -171,7 +240,7 @@ class VllmBackend:
             client.send(
                 "/v1/chat/completions", body, _SILENCE_S, _SILENCE_S
             ) as response,
-            aclosing(read_events(response)) as events,
+            aclosing(read_events(response, self.answer_s)) as events,
         ):
             async for event in events:
                 _check_model(event, model)
@@ -186,45 +255,48 @@ class VllmBackend:
         why = "length" if reason == "length" else "stop"
         yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"], extension)
 
-    async def _load(self, adapter: Adapter) -> tuple[ProtocolClient, str, bool]:
-        """Load and prove an adapter unless that was done.
+    async def _load(self, adapter: Adapter) -> tuple[str, bool]:
+        """Load and prove an adapter unless that was done, also if the caller leaves.
 
-        Return the client, the adapter's name, and whether the proof decides that it is applied.
+        Return the adapter's name, and whether the proof decides that it is applied.
         Raises ApiError for an adapter that is faulty, ProviderError.
         """
         name = f"merlin-{adapter.digest[:12]}"
-        client = await self.server.get_client()
         key = self.server.starts, name
-        if key not in self._proved:
-            async with self._loading:
-                client = await self.server.get_client()
-                key = self.server.starts, name
-                if key not in self._proved:
-                    self._proved[key] = await self._try(client, name, adapter)
-        proved = self._proved[key]
+        task = self._proved.get(key)
+        if task is None or (task.done() and task.exception()):
+            task = asyncio.create_task(self._try(name, adapter))
+            self._proved[key] = task
+        proved = await asyncio.shield(task)
         if isinstance(proved, ApiError):
             raise proved.with_traceback(None)
-        return client, name, proved
+        return name, proved
 
-    async def _try(
-        self, client: ProtocolClient, name: str, adapter: Adapter
-    ) -> ApiError | bool:
+    async def _try(self, name: str, adapter: Adapter) -> ApiError | bool:
         """Return what `_prove` does, or the refusal of an adapter that ends the server."""
-        if self._ends[name] >= _MOST_ENDS:
-            return self._refusal()
-        start = self.server.starts
-        try:
-            with call_errors():
-                proved = await self._prove(client, name, adapter)
-        except ProviderError:
-            if self.server.starts != start or await self.server.has_died():
-                self._ends[name] += 1
-                log.warning(
-                    "vLLM ended while it proved an adapter",
-                    model=name,
-                    log=str(self._log),
-                )
-            raise
+        if name in self._refused:
+            return self._refused[name]
+        async with self._loading:  # else an end would count against each of them
+            client = await self.server.get_client()
+            start = self.server.starts
+            try:
+                with call_errors():
+                    proved = await self._prove(client, name, adapter)
+            except ProviderError as error:
+                if _NOT_A_NUMBER.search(str(error)):
+                    self._refused[name] = _overflow_error(error)
+                    await self.server.restart(client)
+                    return self._refused[name]
+                if self.server.starts != start or await self.server.has_died():
+                    self._ends[name] += 1
+                    if self._ends[name] == _MOST_ENDS:
+                        self._refused[name] = self._refusal()
+                    log.warning(
+                        "vLLM ended while it proved an adapter",
+                        model=name,
+                        log=str(self._log),
+                    )
+                raise
         del self._ends[name]
         return proved
 
@@ -243,12 +315,12 @@ class VllmBackend:
         """Load an adapter; return its fault, or whether the proof decides that it works."""
         try:
             proof = read_proof(adapter.path)
-            is_finite = await asyncio.to_thread(are_finite, adapter.path)
+            is_sound = await asyncio.to_thread(are_sound, adapter.path)
         except (OSError, ValueError) as error:
             return damaged_model_error(f"its files cannot be read: {error}")
-        if not is_finite:
+        if not is_sound:
             message = (
-                "the weights of this model are no finite numbers;"
+                "the weights of this model are no finite numbers, or far too large;"
                 " train it again or restore it"
             )
             return ApiError(422, message, code=DIFFERS, param="model")
@@ -260,7 +332,24 @@ class VllmBackend:
         if fault := compare(proof, await self._score(client, name, proof)):
             base = await self._score(client, self._name, proof)
             return describe_fault(fault, adapter.path, proof, base)
+        if not self._sides.take_turns:
+            await self._check_base(client, name, proof)
         return proof.is_decidable
+
+    async def _check_base(
+        self, client: ProtocolClient, name: str, proof: Proof
+    ) -> None:
+        """Measure the base beside an adapter; let them take turns if that changes the base."""
+        beside, _ = await asyncio.gather(
+            self._score(client, self._name, proof), self._score(client, name, proof)
+        )
+        if not compute_distance(beside, proof.base) <= proof.tolerance:
+            self._sides.take_turns = True
+            log.warning(
+                "vLLM answers for the base with an adapter beside it: they take turns now",
+                base=self._name,
+                log=str(self._log),
+            )
 
     async def _send_load(
         self, client: ProtocolClient, name: str, adapter: Adapter
@@ -292,9 +381,10 @@ class VllmBackend:
             ):
                 prompts[question.tokens[place]].append(question.tokens[:place])
         gate = asyncio.Semaphore(_AT_ONCE)
+        is_base = model == self._name
 
         async def measure(token: int) -> list[float]:
-            async with gate:
+            async with gate, self._sides.enter(is_base=is_base):
                 return await self._measure(client, model, token, prompts[token])
 
         measured = await asyncio.gather(*map(measure, prompts))
@@ -420,13 +510,21 @@ def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:
     match event.get("choices"):
         case []:
             return "", ""
-        case [{"delta": {**delta}, **choice}]:
+        case [{"index": 0, "delta": {**delta}, **choice}]:
             return str(delta.get("content") or ""), str(
                 choice.get("finish_reason") or ""
             )
         case _:
             pass
     raise Unavailable(f"vLLM sent no answer: {describe_error(event)}")
+
+
+def _overflow_error(error: ProviderError) -> ApiError:
+    message = (
+        f"this model is refused: vLLM computes no numbers with it ({error}); train it again with a"
+        " lower learning rate, or, if every model of this base is refused, set another dtype"
+    )
+    return ApiError(422, message, code=DIFFERS, param="model")
 
 
 @contextmanager
@@ -440,7 +538,7 @@ def _convert_errors() -> Iterator[None]:
             raise busy_error(error.retry_after_s or 0.0) from error
         raise Unavailable(f"vLLM could not answer: {error}") from error
     except ProviderError as error:
-        if error.status not in _REFUSED:
+        if error.status not in _REFUSED or _NOT_A_NUMBER.search(str(error)):
             raise Unavailable(f"vLLM could not answer: {error}") from error
         if "context length" in str(error):
             code = "context_length_exceeded"

@@ -71,7 +71,7 @@ class VllmServer:
         self._lock = asyncio.Lock()
         self._process: ProcessGroup | None = None
         self._client: ProtocolClient | None = None
-        self._is_ready = False
+        self.is_ready = False
         self._started_at = self._not_before = 0.0
         self._ends = 0
 
@@ -84,9 +84,9 @@ class VllmServer:
             self._note_end()
             if self._process is None:
                 await self._start()
-            if not self._is_ready:
+            if not self.is_ready:
                 await self._wait_until_ready()
-                self._is_ready = True
+                self.is_ready = True
         return self._require_client()
 
     async def has_died(self) -> bool:
@@ -98,6 +98,11 @@ class VllmServer:
                         return False
                     await asyncio.sleep(_POLL_S)
         return True
+
+    async def restart(self, client: ProtocolClient) -> None:
+        """Stop the server of this client; the next question starts another one."""
+        if self._process and self._client is client:
+            await self._process.stop(_STOP_S)
 
     async def close(self) -> None:
         """Stop the server with its processes."""
@@ -143,10 +148,16 @@ class VllmServer:
         self._process = ProcessGroup(
             arguments, build_other_environment(**own), self._log
         )
-        self._is_ready = False
+        self._watching = asyncio.create_task(self._watch(self._process))
+        self.is_ready = False
         self._started_at = time.monotonic()
         self.starts += 1
         log.info("vLLM starts", base=self._name, pid=self._process.pid, port=port)
+
+    async def _watch(self, process: ProcessGroup) -> None:
+        """End what is left of the server as soon as it has ended, though nobody asks."""
+        await process.wait()
+        log.info("vLLM has ended", base=self._name, code=process.poll())
 
     def _find_command(self) -> str:
         """Return the program. Raises Unavailable that says how to install it."""
@@ -193,9 +204,8 @@ class VllmServer:
                 if code is not None:
                     raise ended_error(self._name, code)
                 await asyncio.sleep(_POLL_S)
-        found = str(
-            (await self._require_client().json("/version", None, _HEALTH_S))["version"]
-        )
+        told = await self._require_client().json("/version", None, _HEALTH_S)
+        found = str(told.get("version", "of no version"))
         self._check_version(found)
         log.info("vLLM is ready", base=self._name, version=found)
 

@@ -10,6 +10,7 @@ each epoch · `log` the child's stderr.
 """
 
 import json
+import math
 import os
 import select
 import shutil
@@ -267,6 +268,11 @@ class TrainingProcess:
         return self._process.wait()
 
 
+def _drop_nan(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics that are numbers: a job's events are JSON, which has no NaN."""
+    return {name: each for name, each in metrics.items() if math.isfinite(each)}
+
+
 def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:
     """Return the progress in a child's message. Raises Untrainable if the child failed."""
     match message["tell"]:
@@ -280,13 +286,12 @@ def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:
         case "settled":
             return ResolvedHyperparameters(message["hyperparameters"])
         case "step":
-            return Step(message["step"], message["metrics"])
+            return Step(message["step"], _drop_nan(message["metrics"]))
         case "epoch":
             number = message["number"]
             save = partial(shutil.copytree, get_epoch_folder(folder, number))
-            return Epoch(
-                number, message["step"], message["metrics"], save, message["tokens"]
-            )
+            metrics = _drop_nan(message["metrics"])
+            return Epoch(number, message["step"], metrics, save, message["tokens"])
         case "remark":
             return TrainerNote(message["key"], message["arguments"])
         case _:  # "kept"

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from merlin.core.json_fields import parse_object
+from merlin.engine.adapter_weights import are_sound, read_sizes
 from merlin.engine.proof import Proof
 from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
@@ -49,6 +50,7 @@ _RENAMED = (
 _COPIES = re.compile(
     r"(-(unsloth|bnb|4bit|8bit|bf16|fp8|awq|gptq|int4|int8|dynamic))+$"
 )
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 Tensors = Mapping[str, torch.Tensor]
 
@@ -74,6 +76,7 @@ def adopt_adapter(task: Task, weights: Path, send: Callable[..., None]) -> None:
     fitted = fit_names(tensors, layers, trained, config, task.base)
     folder = trainer.get_epoch_folder(task.folder, 1)
     _write_adapter(fitted, config, task.base, folder)
+    check_numbers(folder)
     prover = Prover(train, test, task.base.quantised)
     proof = prover.write(PeftModel.from_pretrained(model, folder), folder, 1)
     check_effect(proof, task.method)
@@ -86,9 +89,9 @@ def read_config(text: str, base: BaseFiles) -> Mapping[str, Any]:
     config: Mapping[str, Any] = {}
     try:
         config = parse_object(text)
-        sizes = float(config["lora_alpha"]), int(config["r"])
-        is_lora = config["peft_type"] == "LORA" and all(map(math.isfinite, sizes))
-    except (ValueError, KeyError, TypeError):
+        read_sizes(config)
+        is_lora = config["peft_type"] == "LORA"
+    except (ValueError, KeyError):
         is_lora = False
     if not is_lora:
         raise Untrainable(CODE, "engine-adapter-kind", "method")
@@ -116,7 +119,10 @@ def names_another(theirs: str, ours: str) -> bool:
 
 
 def read_weights(path: Path) -> Tensors:
-    """Return an adapter's tensors. Raises Untrainable if they are damaged or no numbers."""
+    """Return an adapter's tensors.
+
+    Raises Untrainable if they are damaged, of a type that servers don't load, or no numbers.
+    """
     try:
         tensors: Tensors = load_file(path)
     except SafetensorError as error:
@@ -124,6 +130,11 @@ def read_weights(path: Path) -> Tensors:
             CODE, "engine-adapter-damaged", "method", reason=str(error)
         ) from error
     for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise Untrainable(
+                CODE, "engine-adapter-dtype", "method", tensor=name, dtype=kind
+            )
         if not torch.isfinite(tensor).all():
             raise Untrainable(CODE, "engine-adapter-not-finite", "method", tensor=name)
     return tensors
@@ -206,6 +217,16 @@ def _write_adapter(
     save_file(
         dict(tensors), folder / "adapter_model.safetensors", metadata={"format": "pt"}
     )
+
+
+def check_numbers(folder: Path) -> None:
+    """Raise Untrainable if an adapter that was written adds far too large numbers."""
+    try:
+        is_sound = are_sound(folder)
+    except ValueError:  # lora_alpha became infinite
+        is_sound = False
+    if not is_sound:
+        raise Untrainable(CODE, "engine-adapter-too-large", "method")
 
 
 def check_effect(proof: Proof, method: str) -> None:
