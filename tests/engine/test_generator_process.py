@@ -23,7 +23,8 @@ pytestmark = [
 ]
 
 GREEDY = {"temperature": 0, "most_tokens": 40}
-ENDLESS = {"temperature": 2.0, "seed": 3}
+# Nearly any token may be next: of these seeds the one whose answer fills the window.
+ENDLESS = {"temperature": 1000.0, "seed": 2}
 
 
 def test_answer_of_a_client_that_disconnects_is_cancelled_for_the_next(

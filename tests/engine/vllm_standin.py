@@ -42,7 +42,6 @@ from starlette.routing import Route
 
 from tests.engine.relayed_calls import CALLS
 from tests.real.recording import fill, read_recording, replay
-from tests.support.waiting import wait_until
 
 WINDOW = 50
 # The calls by which the adapter of the tests is proved.
@@ -227,7 +226,8 @@ class VllmStandin:
         if self.fault == "stale":
             self.adapters[name] = next(iter(self.adapters.values()))
         if self.fault == "slow":
-            await asyncio.to_thread(wait_until, (path / "go").exists)
+            while not (path / "go").exists() and not await request.is_disconnected():  # noqa: ASYNC110 - a file has no event
+                await asyncio.sleep(0.05)
         if self.fault == "lost":
             return StreamingResponse(_break_off())
         return _replay("load", "recorded", name)
