@@ -327,6 +327,7 @@ def test_proofs_under_way_end_with_the_backend_and_start_no_server(
             with pytest.raises(Unavailable):
                 await read_answer(backend, adapter)
         await asyncio.to_thread(wait_until, lambda: vllm.read("load"))
+        (slow.path / "go").touch()  # for the server's end
         await backend.close()
         proofs = backend._proved.values()
         await asyncio.gather(*proofs, return_exceptions=True)
