@@ -342,10 +342,13 @@ def test_proofs_under_way_end_with_the_backend_and_start_no_server(
             with pytest.raises(Unavailable):
                 await read_answer(backend, adapter)
         await asyncio.to_thread(wait_until, lambda: vllm.read("load"))
+        (slow.path / "go").touch()  # for the server's end
         await backend.close()
-        await asyncio.gather(*backend._proved.values(), return_exceptions=True)
+        proofs = backend._proved.values()
+        await asyncio.gather(*proofs, return_exceptions=True)
+        return [proof.cancelled() for proof in proofs]
 
-    run_with_backend(build_backend("--fault", "slow"), leave)
+    assert run_with_backend(build_backend("--fault", "slow"), leave) == [True, True]
     assert len(vllm.read("start")) == 1
 
 
