@@ -35,6 +35,8 @@ from merlin.providers.payments import Gateway
 ID_LENGTH = 32
 # Length of an order number, the first digits of its id.
 _NUMBER_LENGTH = 8
+# Of a beginning that names an order, as of a commit in git.
+_MIN_NUMBER_LENGTH = 4
 _MAX_USER_LENGTH = 18
 
 
@@ -268,6 +270,22 @@ class Purchases(Repository):
         missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
         query = _select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.get_row(query, missing), self.db)
+
+    def find(self, number: str) -> Purchase:
+        """Return the purchase whose id begins so, as people write it: "№ 4F7A1B2C".
+
+        Raises NotFound, and Refused for the beginning of several.
+        """
+        beginning = storable_text(number).strip("№# ").lower()
+        # Ids are hexadecimal digits, and "g" follows "f".
+        begins = PURCHASE.id.between(beginning, f"{beginning}g")
+        query = _select().where(begins).order_by(PURCHASE.id).limit(2)
+        is_short = len(beginning) < _MIN_NUMBER_LENGTH
+        found = [] if is_short else _PURCHASES.read_all(self.db, query)
+        if len(found) > 1:
+            ids = ", ".join(purchase.purchase_id for purchase in found)
+            raise Refused("several orders", "billing-several-orders", orders=ids)
+        return found[0] if found else self.get(number)
 
     @transaction
     def assign(self, purchase_id: str, user_id: int) -> Purchase:

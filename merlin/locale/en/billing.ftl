@@ -64,6 +64,7 @@ openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: plan { $plan } until { $until }
 billing-not-paid = This order isn't paid, so there's nothing to refund.
 billing-which-grant = The order was paid several times. Refund it on its page, where you choose the payment: /admin/billing/{ $order }
+billing-several-orders = Several orders have such a number: { $orders }. Type more of it.
 billing-refund-started = The refund of { $amount } is saved. Its state is on the page of the order: /admin/billing/{ $order }
 billing-refund-sure = Refund { $amount } to user { $user } (plan { $plan }) and remove the purchase?
 billing-refund-not-sure = Nothing was refunded. To skip this question: --yes

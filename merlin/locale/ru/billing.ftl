@@ -64,6 +64,7 @@ openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: тариф { $plan } до { $until }
 billing-not-paid = Этот заказ не оплачен: возвращать нечего.
 billing-which-grant = Заказ оплачен несколько раз. Верните деньги на его странице, там выбирается оплата: /admin/billing/{ $order }
+billing-several-orders = Так начинаются несколько заказов: { $orders }. Укажите больше цифр номера.
 billing-refund-started = Возврат { $amount } сохранён. Что с ним — на странице заказа: /admin/billing/{ $order }
 billing-refund-sure = Вернуть { $amount } пользователю { $user } (тариф { $plan }) и отозвать покупку?
 billing-refund-not-sure = Ничего не возвращено. Чтобы не спрашивать: --yes
