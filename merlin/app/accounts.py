@@ -303,6 +303,7 @@ def erase(
     _user(ctx, actor)
     models = Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
     rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, kept_update)
+    SignIns(ctx.db, ctx.clock).refuse_older(actor.user_id)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(by, "user.erase", ERASED)
     return rows, models

@@ -204,6 +204,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
+    SignIns(ctx.db, ctx.clock).refuse_older(user_id)
     return get(ctx, actor, user_id)
 
 
