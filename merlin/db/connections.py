@@ -26,6 +26,7 @@ from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
 from merlin.core.errors import ConfigError, NotFound, Unstartable
 from merlin.core.network import postgresql_parameters
+from merlin.db.values import storable_values
 
 if TYPE_CHECKING:  # SQLite does without it
     import psycopg
@@ -106,6 +107,10 @@ class _Registering:
         self.registry.add(connection)
         self._serves.until = time.monotonic() + self.max_age_s
         return connection
+
+    def execute_sql(self, sql: Any, params: Any = None) -> Any:
+        """Execute a statement; texts of people are made storable here, and nowhere else."""
+        return super().execute_sql(sql, storable_values(params))  # type: ignore[misc]
 
     def retire(self) -> None:
         """Let this thread's connection serve no further transaction."""

@@ -45,6 +45,7 @@ from merlin.db.driver_errors import (
     is_lock_conflict,
 )
 from merlin.db.tables import PERSON
+from merlin.db.values import storable_values
 
 if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
@@ -378,7 +379,7 @@ class Database:
     def run_many(self, statement: str, rows: Iterable[Columns]) -> None:
         """Execute a plain INSERT for each row, all or none: peewee takes five times as long."""
         spelled = _spell(statement, self.dialect)
-        values = [*rows]
+        values = [storable_values(row) for row in rows]
 
         def insert() -> None:
             cursor: Any = self._handle.cursor

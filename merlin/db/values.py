@@ -59,6 +59,17 @@ def storable_text(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+def storable_values(values: Any) -> Any:
+    """Return the values of a statement, by name or in order, with storable texts."""
+    if isinstance(values, Mapping):
+        return {name: _storable(value) for name, value in values.items()}
+    return values and [_storable(value) for value in values]
+
+
+def _storable(value: object) -> object:
+    return storable_text(value) if isinstance(value, str) else value
+
+
 def dump_json(value: object) -> str:
     """Return `value` as JSON for a column."""
     return storable_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
