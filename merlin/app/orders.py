@@ -223,14 +223,19 @@ async def mark_order_due(
     purchase = await ctx.store.read(
         lambda: purchases.find_by_payment(payment_id, purchase_id)
     )
-    is_settled = (
-        purchase is not None and purchase.state.is_paid and event.startswith("payment.")
-    )
-    if purchase is None or is_settled or not purchase.outside_id:
+    # Of a paid order only a cancellation is news, and what was refunded.
+    is_known = event.startswith("payment.") and event != "payment.canceled"
+    if purchase is None or not purchase.outside_id:
         return False
-    return await ctx.store.do(
-        lambda: purchases.poll_at(purchase.purchase_id, ctx.clock())
-    )
+    if is_known and purchase.state.is_paid:
+        return False
+    return await ctx.store.do(lambda: _make_due(ctx, purchase.purchase_id))
+
+
+def _make_due(ctx: Context, purchase_id: str) -> bool:
+    # The process that was sending a refund may have been killed before it knew of it.
+    Refunds(ctx.db, ctx.clock).make_due_of(purchase_id)
+    return Purchases(ctx.db, ctx.clock).poll_at(purchase_id, ctx.clock())
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:

@@ -106,7 +106,7 @@ def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
     """Return a person with the newest entries of their audit log. Raises NotFound."""
     user = _require_user(ctx, actor, user_id)
     plan = plan_of(ctx.plans, user.plans)
-    zone = user.time_zone(ctx.config.timezone)
+    zone = user.counting_zone(ctx.config.timezone, ctx.clock())
     return view_of(
         UserDetails,
         _view(ctx, user),

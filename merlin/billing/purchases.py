@@ -86,6 +86,8 @@ _RANKS = {
 }
 # The gateway is polled this long for an order that was not paid.
 POLL_DURATION = timedelta(days=3)
+# A payment that nobody confirms within an hour is canceled by YooKassa.
+PAYING = timedelta(hours=1)
 # Pauses before a silent gateway is polled again; the last one is repeated.
 POLL_DELAYS = (
     timedelta(minutes=1),
@@ -435,6 +437,16 @@ class Purchases(Repository):
         )
         rows = self.db.rows(query.limit(limit))
         return [self.get(row.id) for row in rows if self._claim_poll(row, now)]
+
+    @transaction
+    def resume(self) -> None:
+        """Poll orders in payment at once: a try that ended with its process is none."""
+        now = self._clock()
+        is_fresh = PURCHASE.created_at > iso(now - PAYING)
+        is_asked = (PURCHASE.state == PurchaseState.PENDING.value) & (
+            PURCHASE.polls > 0
+        )
+        self.db.update(PURCHASE, is_asked & is_fresh, next_poll_at=iso(now), polls=0)
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll by postponing the next; False if another process has it."""

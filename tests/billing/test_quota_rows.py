@@ -32,6 +32,7 @@ FREE = make_plan(
     "free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)}
 )
 MOSCOW = zone_of("Europe/Moscow")
+DAY_S = 86_400
 
 
 @pytest.fixture
@@ -45,6 +46,25 @@ def reserve_question(quotas, update_id, kind=TEXT, user_id=ANNA, plan=FREE, zone
 
 def show_quota(quotas, kind=TEXT, plan=FREE, zone=UTC):
     return quotas.read_left(ANNA, plan, zone)[kind]
+
+
+def test_new_zone_counts_from_the_next_border_of_a_day(quotas, database, clock):
+    """A person whose day was used up chose a zone in which the next one had begun."""
+    users = Users(database, clock)
+    users.record([User(ANNA)])
+    users.set_zone(ANNA, "Europe/Moscow", "UTC")
+    clock.move(2 * DAY_S)
+    for update_id in (1, 2):
+        assert reserve_question(quotas, update_id, zone=MOSCOW) is None
+    assert reserve_question(quotas, 3, zone=MOSCOW).remaining == 0
+    ends = show_quota(quotas, zone=MOSCOW).resets_at
+    for name in ("Pacific/Kiritimati", "Pacific/Niue", "Pacific/Kiritimati"):
+        users.set_zone(ANNA, name, "UTC")
+        counts = users.get(ANNA).counting_zone("UTC", clock())
+        left = show_quota(quotas, zone=counts)
+        assert (left.remaining, left.resets_at) == (0, ends)
+    clock.move((ends - clock()).total_seconds())
+    assert users.get(ANNA).counting_zone("UTC", clock()) == zone_of(name)
 
 
 def give_pack(quotas, kind=TEXT, amount=1, **more):

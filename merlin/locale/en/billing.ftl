@@ -49,6 +49,7 @@ notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or 
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it.
 notice-payment-wrong = Payment { $payment } doesn't match order { $purchase }: { payment-differs }. Nothing was granted. Check it in YooKassa.
+notice-payment-undone = Payment { $payment } of order { $purchase } was paid and granted, and YooKassa now says it was cancelled. Nothing was taken back. Check it in YooKassa. You can change the user's plan on their page.
 notice-stars-wrong = Payment { $payment } in Stars doesn't match order { $purchase }: { payment-differs }. Nothing was granted. The user knows you'll look into it.
 payment-differs = { $differs ->
         [id] the order has another payment
