@@ -90,6 +90,9 @@ def examine(
             named = {"path": config.repository.url}
             lack = wrong_at("repository", "url", key="config-no-git", **named)
             found += [] if has_repository_row else [lack]
+    if not default and "default" in config.datasets.model_fields_set:
+        named = {"found": '""', "example": "neurotypology"}
+        found.append(wrong_at("datasets", "default", key="config-wrong-form", **named))
     if default and known is not None and default not in known:
         near = find_nearest(default, known) or "none"
         named = {"dataset": default, "known": ", ".join(known) or "none", "near": near}

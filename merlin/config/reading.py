@@ -1,8 +1,9 @@
 """config.yaml: read once at start, all errors reported at once, with their lines."""
 
 from collections.abc import Callable, Iterable, Iterator
+from os import F_OK, access, statvfs
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISCHR, S_ISDIR, S_ISREG
 from typing import Any
 
 import yaml
@@ -75,12 +76,30 @@ def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], 
     if folder is not None:
         lack = wrong_at("repository", "url", key="config-no-folder", path=str(folder))
         yield lack, folder, S_ISDIR
+    places = (config.state_dir, *config.state_dir.parents)
+    home = next(each for each in places if access(each, F_OK))
+    lack = wrong_at("state_dir", key="config-no-home", path=str(home))
+    yield lack, home, lambda mode: S_ISDIR(mode) and statvfs(home).f_blocks > 0
+    for section in ("training", "answering"):
+        device = getattr(config.engine, section).device
+        card = Path(f"/dev/nvidia{device.removeprefix('cuda:')}")
+        if device.startswith("cuda:") and not any(
+            access(each, F_OK) for each in _OTHER_CARDS
+        ):
+            lack = wrong_at(
+                "engine", section, "device", key="config-no-card", device=device
+            )
+            yield lack, card, S_ISCHR
     for name, base in config.engine.models.items():
         if base.path:
             lack = wrong_at(
                 "engine", "models", name, "path", key="config-no-folder", path=base.path
             )
             yield lack, Path(base.path), S_ISDIR
+
+
+# AMD's, and Windows' below WSL, which have no device for each.
+_OTHER_CARDS = ("/dev/kfd", "/dev/dxg")
 
 
 def _read_text(path: Path) -> str:

@@ -56,6 +56,13 @@ class LeadTaken(MerlinError):
     exit_code = 75
 
 
+def unreadable(error: ValueError) -> MerlinError:
+    """Return the error of a stored document that is not as this version writes it."""
+    # Without the stored value, which pydantic adds.
+    reason = " ".join(str(error).partition(" [type=")[0].split())
+    return MerlinError(reason, "store-unreadable", reason=reason)
+
+
 class NotFound(MerlinError):
     """The requested object does not exist."""
 

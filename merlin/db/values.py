@@ -25,6 +25,7 @@ from typing import (
 )
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.errors import unreadable
 from merlin.core.log import get_logger
 from merlin.core.messages import REJECTED, Message
 from merlin.core.money import Amount, Currency
@@ -76,8 +77,11 @@ def dump_json(value: object) -> str:
 
 
 def load_json(text: str | None) -> Any:
-    """Return what `dump_json` wrote; None stays None."""
-    return None if text is None else json.loads(text)
+    """Return what `dump_json` wrote; None stays None. Raises MerlinError for what it did not."""
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise unreadable(error) from error
 
 
 def read_messages(text: str) -> tuple[Message, ...]:
