@@ -8,14 +8,11 @@ the kernel kills the children (Linux).
 """
 
 import ctypes
-import os
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
@@ -31,9 +28,8 @@ MAX_PAUSE_S = 10.0
 # or one that fails slowly would never pause longer.
 STABLE_AFTER_S = 60.0
 STOP_S = 20.0
-# How often it asks whether to go on; the end of a child wakes it at once.
-LOOK_S = 0.5
-REST_S = 60.0
+# At rest it wakes so often: a child that ends, or a signal, is noticed no later.
+POLL_S = 0.5
 EXIT_MISCONFIGURED = 2
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -44,26 +40,6 @@ def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies (Linux); call before exec."""
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-@contextmanager
-def _waking() -> Iterator[Callable[[float], object]]:
-    """Yield a function that waits for some seconds, or until a signal or the end of a child."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    before = signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(writer)
-    try:
-        yield (
-            lambda most_s: (
-                select.select([reader], [], [], most_s)[0] and os.read(reader, 4096)
-            )
-        )
-    finally:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
-        os.close(reader)
-        os.close(writer)
 
 
 @dataclass(slots=True)
@@ -117,9 +93,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, request_stop)
         signal.signal(signal.SIGINT, request_stop)
         cannot_run = False
-        with ExitStack() as stack:
-            stack.callback(self.stop)
-            wait = stack.enter_context(_waking())
+        try:
             while not (self.is_stopping or cannot_run):
                 self._check_children()
                 misconfigured = [
@@ -130,13 +104,10 @@ class Supervisor:
                 )
                 if while_up is not None and not while_up():
                     break
-                wait(self._time_to_next_start(REST_S if while_up is None else LOOK_S))
+                time.sleep(POLL_S)
+        finally:
+            self.stop()
         return EXIT_MISCONFIGURED if cannot_run else 0
-
-    def _time_to_next_start(self, most_s: float) -> float:
-        now = time.monotonic()
-        waiting = (each for each in self.children.values() if each.process is None)
-        return max(0.0, min([most_s, *(each.start_at - now for each in waiting)]))
 
     def stop(self) -> None:
         """Terminate every child, wait, then kill those that still run."""

@@ -361,18 +361,17 @@ class SignIns(Repository):
         self.db.delete(LOGIN_CODE, LOGIN_CODE.user_id == user_id)
         now = self._clock()
         for pseudonym in pseudonyms(self.db, user_id)[:1]:
-            how = SignInMethod.TELEGRAM
             mark = SignIn(
                 id=0,
                 user_id=pseudonym,
-                method=how,
+                method=SignInMethod.TELEGRAM,
                 at=now,
                 seen_at=now,
                 expires_at=now + FRESH,
             )
-            row = _SIGN_INS.write(mark, self.db, but=("id",))
-            nobodys = {"token_hash": digest(secrets.token_urlsafe(_TOKEN_BYTES))}
-            self.db.upsert(SIGN_IN, {"source": str(pseudonym)}, {**nobodys, **row})
+            row = {"token_hash": digest(secrets.token_urlsafe(_TOKEN_BYTES))}
+            row |= _SIGN_INS.write(mark, self.db, but=("id",))
+            self.db.upsert(SIGN_IN, {"source": str(pseudonym)}, row)
 
     def is_refused(self, person: TelegramPerson) -> bool:
         """Return whether the person has signed out everywhere since Telegram signed the data."""

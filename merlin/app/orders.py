@@ -64,6 +64,8 @@ WAIT_S = 9.5
 # Longer than any call takes: a claim older than this was left by a killed process.
 CLAIM_TTL = timedelta(seconds=15)
 _RETRY_S = 0.05
+# A process that lives has recorded its refund so long after the notification.
+_RECORDING = timedelta(seconds=2)
 _MISMATCH = "mismatch"
 # YooKassa's error codes for credentials that are invalid or lack the permission.
 _BAD_CREDENTIALS = frozenset({"invalid_credentials", "forbidden"})
@@ -233,9 +235,10 @@ async def mark_order_due(
 
 
 def _make_due(ctx: Context, purchase_id: str) -> bool:
+    now = ctx.clock()
     # The process that was sending a refund may have been killed before it knew of it.
-    Refunds(ctx.db, ctx.clock).make_due_of(purchase_id)
-    return Purchases(ctx.db, ctx.clock).poll_at(purchase_id, ctx.clock())
+    Refunds(ctx.db).make_due(Gateway.YOOKASSA, now + _RECORDING, purchase_id)
+    return Purchases(ctx.db, ctx.clock).poll_at(purchase_id, now)
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:

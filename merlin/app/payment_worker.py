@@ -221,7 +221,7 @@ class PaymentWorker:
         """Take up what a process that was killed had begun."""
         ctx = self.ctx
         if ctx.gateway is not None:
-            Refunds(ctx.db, ctx.clock).resume(ctx.gateway.name)
+            Refunds(ctx.db).make_due(ctx.gateway.name, ctx.clock())
         if ctx.polled is not None:
             Purchases(ctx.db, ctx.clock).resume()
 

@@ -282,12 +282,12 @@ class Purchases(Repository):
         # Ids are hexadecimal digits, and "g" follows "f".
         begins = PURCHASE.id.between(beginning, f"{beginning}g")
         query = _select().where(begins).order_by(PURCHASE.id).limit(2)
-        is_short = len(beginning) < _MIN_NUMBER_LENGTH
-        found = [] if is_short else _PURCHASES.read_all(self.db, query)
-        if len(found) > 1:
+        found = _PURCHASES.read_all(self.db, query)
+        if len(found) > 1 and len(beginning) >= _MIN_NUMBER_LENGTH:
             ids = ", ".join(purchase.purchase_id for purchase in found)
             raise Refused("several orders", "billing-several-orders", orders=ids)
-        return found[0] if found else self.get(number)
+        is_one = len(found) == 1 and len(beginning) >= _MIN_NUMBER_LENGTH
+        return found[0] if is_one else self.get(number)
 
     @transaction
     def assign(self, purchase_id: str, user_id: int) -> Purchase:

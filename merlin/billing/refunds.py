@@ -158,22 +158,16 @@ class Refunds(Repository):
         return [_REFUNDS.read(row) for row in rows if self._claim(row, now)]
 
     @transaction
-    def make_due(self, condition: Any) -> None:
-        """Let the refunds that are being sent be asked about at once."""
-        is_sending = REFUND.state == RefundState.SENDING.value
-        now = iso(self._clock())
-        self.db.update(REFUND, condition & is_sending, next_poll_at=now, polls=0)
+    def make_due(self, gateway: Gateway, at: datetime, purchase_id: str = "") -> None:
+        """Let the refunds that are being sent be asked about at `at`: of one purchase, or all.
 
-    def resume(self, gateway: Gateway) -> None:
-        """Do what `make_due` does for all of a gateway: a try that ended with its process is none.
-
-        Another process may be sending one: the same key sends nothing twice.
+        A try that ended with its process is none, and the same key sends nothing twice.
         """
-        self.make_due(REFUND.gateway == gateway.value)
-
-    def make_due_of(self, purchase_id: str) -> None:
-        """Do what `make_due` does for the refunds of a purchase."""
-        self.make_due(REFUND.purchase_id == purchase_id)
+        is_sending = REFUND.state == RefundState.SENDING.value
+        is_of_it = REFUND.purchase_id == purchase_id if purchase_id else True
+        condition = is_sending & (REFUND.gateway == gateway.value) & is_of_it
+        is_later = REFUND.next_poll_at > iso(at)
+        self.db.update(REFUND, condition & is_later, next_poll_at=iso(at), polls=0)
 
     def _claim(self, row: Row, now: datetime) -> bool:
         polls = row.polls + 1

@@ -112,8 +112,9 @@ def run_checks(path: Path, config: Config) -> Iterator[CheckResult]:
         yield result
         if name == "database" and not result.is_good:
             # Api and engine are asked themselves.
-            asked = {"api", "engine"}
-            others = [each for each in process_names(config) if each not in asked]
+            others = [
+                each for each in ("daemon", "bot") if each in process_names(config)
+            ]
             unknown = ["text.key", "telegram.admins", *others]
             named = {"names": ", ".join(unknown)}
             yield CheckResult(

@@ -1,9 +1,10 @@
 """config.yaml: read once at start, all errors reported at once, with their lines."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from os import F_OK, access, statvfs
 from pathlib import Path
-from stat import S_ISCHR, S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import yaml
@@ -82,14 +83,13 @@ def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], 
     yield lack, home, lambda mode: S_ISDIR(mode) and statvfs(home).f_blocks > 0
     for section in ("training", "answering"):
         device = getattr(config.engine, section).device
-        card = Path(f"/dev/nvidia{device.removeprefix('cuda:')}")
-        if device.startswith("cuda:") and not any(
-            access(each, F_OK) for each in _OTHER_CARDS
-        ):
+        number = device.removeprefix("cuda:")
+        # A container may have the card nvidia3 alone, which is cuda:0 there.
+        if number.isdecimal() and int(number) >= _count_cards():
             lack = wrong_at(
                 "engine", section, "device", key="config-no-card", device=device
             )
-            yield lack, card, S_ISCHR
+            yield lack, Path(f"/dev/{device}"), S_ISREG
     for name, base in config.engine.models.items():
         if base.path:
             lack = wrong_at(
@@ -98,8 +98,10 @@ def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], 
             yield lack, Path(base.path), S_ISDIR
 
 
-# AMD's, and Windows' below WSL, which have no device for each.
-_OTHER_CARDS = ("/dev/kfd", "/dev/dxg")
+def _count_cards() -> float:
+    """Return how many GPUs there are: AMD's, and Windows' below WSL, have no device for each."""
+    is_other = any(access(place, F_OK) for place in ("/dev/kfd", "/dev/dxg"))
+    return math.inf if is_other else len([*Path("/dev").glob("nvidia[0-9]*")])
 
 
 def _read_text(path: Path) -> str:

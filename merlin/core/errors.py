@@ -21,7 +21,8 @@
 Any other exception is a bug: exit 3, and a report is written under `state_dir/reports`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 
 class MerlinError(Exception):
@@ -56,11 +57,15 @@ class LeadTaken(MerlinError):
     exit_code = 75
 
 
-def unreadable(error: ValueError) -> MerlinError:
-    """Return the error of a stored document that is not as this version writes it."""
-    # Without the stored value, which pydantic adds.
-    reason = " ".join(str(error).partition(" [type=")[0].split())
-    return MerlinError(reason, "store-unreadable", reason=reason)
+@contextmanager
+def reading_stored() -> Iterator[None]:
+    """Raise MerlinError for a stored document that is not as this version writes it."""
+    try:
+        yield
+    except ValueError as error:
+        # Without the stored value, which pydantic adds.
+        reason = " ".join(str(error).partition(" [type=")[0].split())
+        raise MerlinError(reason, "store-unreadable", reason=reason) from error
 
 
 class NotFound(MerlinError):

@@ -25,7 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from merlin.core.errors import unreadable
+from merlin.core.errors import reading_stored
 from merlin.core.formatted_text import is_blank
 from merlin.core.names import find_nearest, is_valid_name, suggest_name
 from merlin.core.yaml_error import json_type
@@ -594,10 +594,8 @@ def _settings() -> TypeAdapter[DatasetSpec]:
 
 def load_spec(text: str | None) -> DatasetSpec | None:
     """Return a dataset's settings as `dump_spec` wrote them. Raises MerlinError for others."""
-    try:
+    with reading_stored():
         return None if text is None else _settings().validate_json(text)
-    except ValueError as error:
-        raise unreadable(error) from error
 
 
 def dump_spec(spec: DatasetSpec | None) -> str | None:

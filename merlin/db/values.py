@@ -25,7 +25,7 @@ from typing import (
 )
 
 from merlin.core.clock import from_iso, iso
-from merlin.core.errors import unreadable
+from merlin.core.errors import reading_stored
 from merlin.core.log import get_logger
 from merlin.core.messages import REJECTED, Message
 from merlin.core.money import Amount, Currency
@@ -63,12 +63,10 @@ def storable_text(text: str) -> str:
 def storable_values(values: Any) -> Any:
     """Return the values of a statement, by name or in order, with storable texts."""
     if isinstance(values, Mapping):
-        return {name: _storable(value) for name, value in values.items()}
-    return values and [_storable(value) for value in values]
-
-
-def _storable(value: object) -> object:
-    return storable_text(value) if isinstance(value, str) else value
+        return dict(zip(values, storable_values(values.values()), strict=True))
+    return values and [
+        storable_text(value) if isinstance(value, str) else value for value in values
+    ]
 
 
 def dump_json(value: object) -> str:
@@ -78,10 +76,8 @@ def dump_json(value: object) -> str:
 
 def load_json(text: str | None) -> Any:
     """Return what `dump_json` wrote; None stays None. Raises MerlinError for what it did not."""
-    try:
+    with reading_stored():
         return None if text is None else json.loads(text)
-    except ValueError as error:
-        raise unreadable(error) from error
 
 
 def read_messages(text: str) -> tuple[Message, ...]:

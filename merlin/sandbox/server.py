@@ -14,7 +14,6 @@ import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -27,7 +26,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.core import durable_files
-from merlin.core.connections import TICK_S
+from merlin.core.connections import BoundedHttp, HttpServer
 from merlin.core.json_fields import parse_object
 from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
@@ -37,25 +36,6 @@ from merlin.sandbox.web import restrict_pages
 PATIENCE_S = 300.0
 T = TypeVar("T")
 LAST_CALLS_S = 1
-
-
-class _RestingServer(uvicorn.Server):
-    """uvicorn that wakes once a second while nobody calls, not ten times."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ended = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        """Wait until the end."""
-        while not await self.on_tick(0):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), TICK_S)
-
-    def end(self) -> None:
-        """End the loop; call it there."""
-        self.should_exit = True
-        self._ended.set()
 
 
 class StandIn:
@@ -73,7 +53,7 @@ class StandIn:
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: _RestingServer | None = None
+        self._server: HttpServer | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -103,9 +83,11 @@ class StandIn:
         listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
-        self._server = _RestingServer(
+        # uvicorn alone would wake ten times a second while nobody calls.
+        self._server = HttpServer(
             uvicorn.Config(
                 self,
+                http=BoundedHttp,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -113,7 +95,8 @@ class StandIn:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=LAST_CALLS_S,
-            )
+            ),
+            self._started.set,
         )
         self._thread = threading.Thread(
             target=self._run,
@@ -125,19 +108,18 @@ class StandIn:
         if not self._started.wait(PATIENCE_S):
             raise TimeoutError("the stand-in did not start")
 
-    def _run(self, server: _RestingServer, listener: socket.socket) -> None:
+    def _run(self, server: HttpServer, listener: socket.socket) -> None:
         with listener, asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             runner.run(self.open())
-            self._loop.call_soon(self._started.set)
             runner.run(server.serve([listener]))
 
     def stop(self) -> None:
         """Stop the server and close its connections. Does nothing when not started."""
-        if self._thread is None or self._server is None or self._loop is None:
+        if self._thread is None or self._server is None:
             return
         self.run(self.close())
-        self._loop.call_soon_threadsafe(self._server.end)
+        self._server.handle_exit(0, None)
         self._thread.join()
         self._thread = None
 

@@ -141,7 +141,7 @@ def test_supervisor_at_rest_waits_and_hears_of_a_child_that_ends(tmp_path):
     with (tmp_path / "said").open("wb") as out:
         Supervisor([sleeping], out).run(look)
     passed = time.monotonic() - began
-    assert len(asked) <= 3 + passed / supervisor.LOOK_S
+    assert len(asked) <= 3 + passed / supervisor.POLL_S
     assert sleeping.restarts == 1
 
 

@@ -38,8 +38,8 @@ from merlin.wiring.context import open_writing_context
 # Pause between the chat model's words, as a real model: an answer grows, and can be stopped.
 WORD_PAUSE_S = 0.03
 LATER_S = 0.8
-# At rest the database is read when a process announces a change, and at every tenth check.
-CHECKS_PER_READ = 10
+# The database is read when a process announces a change, and at every second check.
+CHECKS_PER_READ = 2
 
 
 def run_demo(folder: Path, first_port: int, language: str) -> int:
@@ -64,7 +64,6 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
     restarts = dict.fromkeys(supervisor.children, 0)
     database = demo.config.state_dir / "merlin.db"
     seen = 0
-    is_at_rest = False
     for number in count(1):
         for child, reported in restarts.items():
             restart_count = supervisor.children[child].restarts
@@ -76,10 +75,8 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
                 )
                 restarts[child] = restart_count
         announced = database.stat().st_mtime_ns if database.exists() else 0
-        if not is_at_rest or announced != seen or number % CHECKS_PER_READ == 0:
-            progress = demo.story.report()
-            steps = progress["steps"] if progress else ()
-            is_at_rest = bool(steps) and all(each["state"] != "now" for each in steps)
+        if announced != seen or number % CHECKS_PER_READ == 0:
+            demo.story.report()
             seen = announced
         yield True
 
