@@ -97,7 +97,7 @@ class Roles(Repository):
             new = {
                 "user_id": user_id,
                 "role": role.value,
-                "scope": scope or "",
+                "scope": storable_text(scope or ""),
             }
             is_changed |= self.db.add_new(ROLE_GRANT, new)
         if is_changed:
@@ -117,7 +117,7 @@ class Roles(Repository):
         of_user = ROLE_GRANT.user_id == user_id
         was = self.authority(user_id).role
         if scope is not None:
-            of_user &= ROLE_GRANT.scope == scope
+            of_user &= ROLE_GRANT.scope == storable_text(scope)
         is_changed = self.db.delete(ROLE_GRANT, of_user) > 0
         if is_changed:
             values = {"role": was.value, "scope": scope}
@@ -263,11 +263,12 @@ class Users(Repository):
         by_user_id = {user.user_id: user for user in users}
         blocked = ErasedPeople(self.db, self._clock).find_blocked(by_user_id)
         for user in by_user_id.values():
+            code = storable_text(user.language_code)
             seen_at = iso(self._clock())
             self.db.run(
                 _RECORD,
                 user_id=user.user_id,
-                language_code=user.language_code,
+                language_code=code,
                 first_seen_at=seen_at,
             )
         for user_id in blocked:

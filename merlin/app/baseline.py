@@ -30,7 +30,7 @@ from merlin.dataset.lint import is_refusal
 from merlin.dataset.tokens import count_messages
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import BASELINE_ANSWER, BUILD
-from merlin.db.values import dump_json
+from merlin.db.values import dump_json, storable_text
 from merlin.providers.base import Answer, ModelClient
 from merlin.training.ask_many import AskReport, ModelQuery
 from merlin.training.evaluation import ComparedAnswer
@@ -128,7 +128,7 @@ def run(
 
     def keep(query: ModelQuery, answer: Answer) -> None:
         row = {"dataset": plan.dataset, "model": plan.teacher.name}
-        row |= {"question": plan.names[query.key], "answer": answer.text}
+        row |= {"question": plan.names[query.key], "answer": storable_text(answer.text)}
         ctx.db.add_new(BASELINE_ANSWER, row)
 
     recording = RecordingClient(ctx, BASELINE, plan, client, report, keep)

@@ -8,6 +8,7 @@ from merlin.config.section import choose_language
 from merlin.core.i18n import text
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
+from merlin.db.values import storable_text
 
 BOT_ID = "bot.id"
 BOT_NAME = "bot.name"
@@ -62,4 +63,4 @@ class Settings(Repository):
         if not value:
             self.db.delete(SETTING, SETTING.name == name)
             return
-        self.db.upsert(SETTING, {"name": name}, {"value": value})
+        self.db.upsert(SETTING, {"name": name}, {"value": storable_text(value)})

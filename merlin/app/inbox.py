@@ -31,7 +31,7 @@ from merlin.db.database import (
     transaction,
 )
 from merlin.db.tables import DIALOG, LEASE, TELEGRAM_UPDATE
-from merlin.db.values import decrypt, dump_json, load_json, read_row
+from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 
 # After this time a message is a new question, not the reply to a dialog.
 DIALOG_LIFETIME = timedelta(hours=12)
@@ -314,10 +314,10 @@ class Inbox(BotRepository):
             _ADD,
             bot_id=self._bot_id,
             update_id=update.update_id,
-            kind=update.kind,
+            kind=storable_text(update.kind),
             chat_id=update.chat_id,
             user_id=update.user_id,
-            language_code=update.language_code,
+            language_code=storable_text(update.language_code),
             body=self.db.cipher.seal(dump_json(dict(update.body))),
             now=iso(self._clock()),
         )

@@ -24,7 +24,7 @@ from merlin.core.money import Amount
 from merlin.core.views import named
 from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE
-from merlin.db.values import RowMap
+from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
 
@@ -142,7 +142,7 @@ class Ledger(Repository):
             PURCHASE, condition & is_back, state=PurchaseState.REFUNDED_IN_PART.value
         )
         # The payment identifies it, also if the gateway's answer was lost.
-        known = {"outside_id": outside_id}
+        known = {"outside_id": storable_text(outside_id)}
         self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **known)
         return grant
 
@@ -205,7 +205,7 @@ class Ledger(Repository):
             at=gateway_refund.at,
             # The person is stored in the refund, from where it can be erased.
             source=by.partition(":")[0],
-            reason=reason[:_MAX_TEXT_LENGTH],
+            reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
         )
         if refund is not None:
             self._revoke(purchase, grant)
@@ -236,7 +236,7 @@ class Ledger(Repository):
 
     def entries(self, purchase_id: str) -> list[LedgerEntry]:
         """Return the rows of a purchase, oldest first."""
-        query = LEDGER.select().where(LEDGER.purchase_id == purchase_id)
+        query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return _ENTRIES.read_all(self.db, query.order_by(LEDGER.id))
 
     def list_orders(self, since: datetime, until: datetime) -> list[str]:
@@ -288,11 +288,13 @@ class Ledger(Repository):
             is_test=order.is_test,
             **more,
         )
-        row = {**_ENTRIES.write(entry, but=("entry_id",)), "key": key}
+        row = {**_ENTRIES.write(entry, but=("entry_id",)), "key": storable_text(key)}
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 
     def _find(self, key: str) -> LedgerEntry | None:
-        return _ENTRIES.find(self.db, LEDGER.select().where(LEDGER.key == key))
+        return _ENTRIES.find(
+            self.db, LEDGER.select().where(LEDGER.key == storable_text(key))
+        )
 
     def entry(self, entry_id: int) -> LedgerEntry:
         """Return a row. Raises NotFound."""

@@ -270,7 +270,7 @@ class Purchases(Repository):
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
         missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
-        query = _select().where(PURCHASE.id == purchase_id)
+        query = _select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.get_row(query, missing), self.db)
 
     def find(self, number: str) -> Purchase:
@@ -278,7 +278,7 @@ class Purchases(Repository):
 
         Raises NotFound, and Refused for the beginning of several.
         """
-        beginning = number.strip("№# ").lower()
+        beginning = storable_text(number).strip("№# ").lower()
         # Ids are hexadecimal digits, and "g" follows "f".
         begins = PURCHASE.id.between(beginning, f"{beginning}g")
         query = _select().where(begins).order_by(PURCHASE.id).limit(2)
@@ -335,8 +335,10 @@ class Purchases(Repository):
         self, outside_id: str, purchase_id: str = ""
     ) -> Purchase | None:
         """Return the purchase of a payment at YooKassa, else the one of this id, else None."""
-        is_named = PURCHASE.id == purchase_id
-        is_it = (PURCHASE.outside_id == outside_id) & (PURCHASE.outside_id != "")
+        is_named = PURCHASE.id == storable_text(purchase_id)
+        is_it = (PURCHASE.outside_id == storable_text(outside_id)) & (
+            PURCHASE.outside_id != ""
+        )
         is_paid = _only(is_it, Gateway.YOOKASSA)
         found = (
             _PURCHASES.find(self.db, _select().where(is_paid)) if outside_id else None
@@ -359,9 +361,9 @@ class Purchases(Repository):
         """
         values = {
             "state": state.value,
-            "reason": reason[:_MAX_REASON_LENGTH],
+            "reason": storable_text(reason)[:_MAX_REASON_LENGTH],
         }
-        condition = PURCHASE.id == purchase_id
+        condition = PURCHASE.id == storable_text(purchase_id)
         was_open = self.db.update(
             PURCHASE, condition & PURCHASE.state.in_(_OPEN), **values
         )
@@ -397,8 +399,8 @@ class Purchases(Repository):
         """Store the gateway's answer; False if the purchase has a later state."""
         condition = PURCHASE.id == purchase_id
         values = {
-            "outside_id": outside_id,
-            "pay_url": pay_url,
+            "outside_id": storable_text(outside_id),
+            "pay_url": storable_text(pay_url),
         }
         # Also of a canceled one: a late payment is identified by it.
         values["next_poll_at"] = iso(next_poll_at)

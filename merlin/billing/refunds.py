@@ -27,7 +27,7 @@ from merlin.core.views import INTERNAL, named
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import PURCHASE, REFUND
-from merlin.db.values import RowMap
+from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayRefund
 
 MAX_REASON_LENGTH = 250
@@ -108,8 +108,8 @@ class Refunds(Repository):
             payment_id=ledger.entry(grant.refers).outside_id,
             user_id=user_id,
             amount=amount,
-            reason=reason,
-            by=by,
+            reason=storable_text(reason),
+            by=storable_text(by),
             state=RefundState.WANTED,
             at=self._clock(),
         )
@@ -186,13 +186,15 @@ class Refunds(Repository):
     ) -> LedgerEntry | None:
         """Store that the money was returned, in the ledger too; None if already known."""
         not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
-        row = self.db.get_row(REFUND.select().where(REFUND.id == refund_id), not_found)
+        row = self.db.get_row(
+            REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found
+        )
         # The reason is stored only here, where it can be erased.
         record_refund = Ledger(self.db, self._clock).record_refund
         entry = record_refund(Gateway(row.gateway), gateway_refund, row.by_whom)
         values = {
             "state": RefundState.DONE.value,
-            "outside_id": gateway_refund.outside_id,
+            "outside_id": storable_text(gateway_refund.outside_id),
         }
         self.db.update(REFUND, REFUND.id == row.id, **values, next_poll_at=None)
         return entry
@@ -200,10 +202,12 @@ class Refunds(Repository):
     @transaction
     def mark_refused(self, refund_id: str, trouble: str) -> bool:
         """Store that the gateway refused for good."""
-        condition = (REFUND.id == refund_id) & REFUND.state.in_(_UNDER_WAY)
+        condition = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(
+            _UNDER_WAY
+        )
         values = {
             "state": RefundState.REFUSED.value,
-            "trouble": trouble[:MAX_REASON_LENGTH],
+            "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
         }
         return self.db.update(REFUND, condition, **values, next_poll_at=None)
 
@@ -219,7 +223,7 @@ class Refunds(Repository):
 
     def list_of_purchase(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
-        query = _select().where(REFUND.purchase_id == purchase_id)
+        query = _select().where(REFUND.purchase_id == storable_text(purchase_id))
         return _REFUNDS.read_all(self.db, query.order_by(REFUND.at, REFUND.id))
 
 

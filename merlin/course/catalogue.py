@@ -39,7 +39,7 @@ from merlin.db.tables import (
     DATASET_TEXT,
     MATERIAL,
 )
-from merlin.db.values import dump_json, load_json
+from merlin.db.values import dump_json, load_json, storable_text
 
 KINDS: tuple[str, ...] = get_args(MaterialKind)
 
@@ -345,10 +345,10 @@ def _write_course(db: Database, slug: str, spec: CourseSpec) -> int:
     counts = Counter[str](material.kind for material in spec.materials)
     row = {
         "semester": spec.semester,
-        "name_ru": spec.name["ru"],
-        "name_en": spec.name["en"],
-        "description_ru": spec.description["ru"],
-        "description_en": spec.description["en"],
+        "name_ru": storable_text(spec.name["ru"]),
+        "name_en": storable_text(spec.name["en"]),
+        "description_ru": storable_text(spec.description["ru"]),
+        "description_en": storable_text(spec.description["en"]),
         "is_active": int(spec.active),
         "teachers": dump_json(spec.teachers),
         **{kind: counts[kind] for kind in KINDS},
@@ -375,10 +375,10 @@ def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
             "place": place,
             "lesson": material.lesson,
             "kind": material.kind,
-            "title_ru": material.title["ru"],
-            "title_en": material.title["en"],
-            "text_path": material.text,
-            "file_url": material.file_url,
+            "title_ru": storable_text(material.title["ru"]),
+            "title_en": storable_text(material.title["en"]),
+            "text_path": storable_text(material.text),
+            "file_url": storable_text(material.file_url),
         }
         if material_id is None:
             db.add(MATERIAL, row)

@@ -109,7 +109,7 @@ class _Registering:
         return connection
 
     def execute_sql(self, sql: Any, params: Any = None) -> Any:
-        """Execute a statement; texts of people are made storable here, and nowhere else."""
+        """Execute a statement; what PostgreSQL stores in no text is replaced here, for all."""
         return super().execute_sql(sql, storable_values(params))  # type: ignore[misc]
 
     def retire(self) -> None:

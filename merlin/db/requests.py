@@ -18,7 +18,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.json_fields import get_object, get_text
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import REQUEST
-from merlin.db.values import RowMap, dump_json
+from merlin.db.values import RowMap, dump_json, storable_text
 
 
 class RequestState(StrEnum):
@@ -146,7 +146,7 @@ class Requests(Repository):
 
     def list_of_author(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of one author, newest first."""
-        query = REQUEST.select().where(REQUEST.by_whom == by)
+        query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
         return REQUESTS.read_all(
             self.db, query.order_by(REQUEST.id.desc()).limit(limit)
         )

@@ -51,21 +51,28 @@ def decrypt(cipher: Cipher, sealed: str) -> str | None:
         return None
 
 
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
+
 def storable_text(text: str) -> str:
     """Return `text` as both databases can store it: without NUL and lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
         text = text.encode("utf-8", "replace").decode()
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.replace("\0", _UNKNOWN)
 
 
 def storable_values(values: Any) -> Any:
-    """Return the values of a statement, by name or in order, with storable texts."""
+    """Return the values of a statement, by name or in order, without NUL.
+
+    Half a character stays the driver's error: it is told to who typed it.
+    """
     if isinstance(values, Mapping):
         return dict(zip(values, storable_values(values.values()), strict=True))
     return values and [
-        storable_text(value) if isinstance(value, str) else value for value in values
+        value.replace("\0", _UNKNOWN) if isinstance(value, str) else value
+        for value in values
     ]
 
 

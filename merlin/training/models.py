@@ -53,6 +53,7 @@ from merlin.db.values import (
     load_json,
     read_messages,
     read_row,
+    storable_text,
 )
 from merlin.providers.base import Answer
 from merlin.training.scores import Evaluation, EvaluationQuestion, questions_of
@@ -194,7 +195,7 @@ def answer_of(row: Row) -> Answer:
 def answer_values(answer: Answer) -> dict[str, object]:
     """Return an answer's columns for `answer_of`; PostgreSQL takes no bool as a number."""
     known = None if answer.known is None else int(answer.known)
-    return {"answer": answer.text, "known": known}
+    return {"answer": storable_text(answer.text), "known": known}
 
 
 NEAREST = 3
@@ -273,7 +274,7 @@ class Models(Repository):
         values = {
             "probes": model.probes + 1,
             "not_before": iso(later),
-            "note": note,
+            "note": storable_text(note),
         }
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
         self.db.update(MODEL, is_new, **values)
@@ -307,7 +308,7 @@ class Models(Repository):
         is_asked = (PROOF_ANSWER.model_row == model.model_row) & (
             PROOF_ANSWER.example_id == example_id
         )
-        self.db.update(PROOF_ANSWER, is_asked, base_answer=answer.text)
+        self.db.update(PROOF_ANSWER, is_asked, base_answer=storable_text(answer.text))
 
     @transaction
     def settle(
@@ -326,7 +327,7 @@ class Models(Repository):
         may = MODEL.state.in_([each.value for each in PREVIOUS_STATES[state]])
         settled = {
             "state": state.value,
-            "note": note,
+            "note": storable_text(note),
             "not_before": None,
         }
         settled |= {"applied": applied.value} if applied else {}

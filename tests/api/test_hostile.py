@@ -202,7 +202,7 @@ def list_query_names(dependant):
     return [*names, *chain(*map(list_query_names, dependant.dependencies))]
 
 
-# PostgreSQL stores no NUL, and no driver half of a character; each is refused or stands for �.
+# PostgreSQL stores no NUL.
 @pytest.mark.parametrize("sent", ["%00", "a%00b", "%ED%A0%BD"])
 def test_no_query_of_any_address_is_an_error_on_postgresql(tmp_path, postgresql, sent):
     with run_api(tmp_path, postgresql.reset()) as site:
