@@ -27,6 +27,7 @@ from urllib.parse import parse_qsl
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from merlin.billing.quota import pseudonyms
 from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import is_telegram_id, parse_object
@@ -102,16 +103,21 @@ MAX_BYTES = 4096
 MAX_FIELDS = 32
 _NAME_LENGTH = 129
 _PROOFS = ("hash", "signature")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class TelegramPerson:
-    """The person that Telegram vouches for; `source` identifies the data in any encoding."""
+    """The person that Telegram vouches for.
+
+    `source` identifies the data in any encoding; `at` is when Telegram signed it.
+    """
 
     user_id: int
     name: str
     language_code: str
     source: str
+    at: datetime = _NEVER
 
 
 def read_telegram_data(
@@ -125,7 +131,7 @@ def read_telegram_data(
         if not (is_believed and auth_date.isascii() and auth_date.isdecimal()):
             return None
         at = datetime.fromtimestamp(int(auth_date), UTC)
-        return _read_person(fields) if at - AHEAD <= now <= at + FRESH else None
+        return _read_person(fields, at) if at - AHEAD <= now <= at + FRESH else None
     except (ValueError, KeyError, OverflowError):
         return None
 
@@ -167,7 +173,7 @@ def _join_fields(fields: Mapping[str, str]) -> str:
     )
 
 
-def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
+def _read_person(fields: Mapping[str, str], at: datetime) -> TelegramPerson | None:
     user = parse_object(fields["user"])
     if user.get("is_bot"):
         return None
@@ -184,6 +190,7 @@ def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
         if isinstance(language, str)
         else "",
         source=hashlib.sha256(_join_fields(fields).encode()).hexdigest(),
+        at=at,
     )
 
 
@@ -342,6 +349,36 @@ class SignIns(Repository):
         if but is not None:
             condition &= SIGN_IN.id != but
         return self.db.delete(SIGN_IN, condition)
+
+    @transaction
+    def refuse_older(self, user_id: int) -> None:
+        """Let nothing that was signed or confirmed until now sign the person in.
+
+        The mark is a sign-in that nobody has, under the person's pseudonym: it outlives what it
+        guards, also the person's data.
+        """
+        self.db.delete(LOGIN_CODE, LOGIN_CODE.user_id == user_id)
+        now = self._clock()
+        for pseudonym in pseudonyms(self.db, user_id)[:1]:
+            mark = SignIn(
+                id=0,
+                user_id=pseudonym,
+                method=SignInMethod.TELEGRAM,
+                at=now,
+                seen_at=now,
+                expires_at=now + FRESH,
+            )
+            row = {"token_hash": digest(secrets.token_urlsafe(_TOKEN_BYTES))}
+            row |= _SIGN_INS.write(mark, self.db, but=("id",))
+            self.db.upsert(SIGN_IN, {"source": str(pseudonym)}, row)
+
+    def is_refused(self, person: TelegramPerson) -> bool:
+        """Return whether the person has signed out everywhere since Telegram signed the data."""
+        is_mark = SIGN_IN.user_id.in_(pseudonyms(self.db, person.user_id))
+        # A mark of the future is of before the clock was set back.
+        latest = iso(self._clock() + SKEW)
+        is_newer = SIGN_IN.at.between(iso(person.at), latest)
+        return self.db.has(SIGN_IN, is_mark & is_newer)
 
     def _counts(self) -> Any:
         return SIGN_IN.expires_at > iso(self._clock())

@@ -6,13 +6,14 @@ Only what is needed to answer a person is stored; ended roles and consents stay 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
 
 from peewee import JOIN, SQL, fn
 
 from merlin.billing.erased_people import ErasedPeople
+from merlin.billing.quota import today
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank, remove_controls
@@ -167,7 +168,7 @@ class User:
     `language` ("ru", "en") and `zone` (an IANA name) are their own choices, None without one.
     `plan` None is the default plan; `terms` are their current plans with an end. `shown_name` is
     their display name, for commits in their name, "" for none. `account` is their user name, "" for
-    none, None if it was not read.
+    none, None if it was not read. Their day is counted in `day_zone` until `day_zone_until`.
     """
 
     user_id: int
@@ -179,6 +180,8 @@ class User:
     shown_name: str = ""
     terms: tuple[str, ...] = ()
     account: str | None = field(default=None, compare=False)
+    day_zone: str | None = field(default=None, compare=False)
+    day_zone_until: datetime | None = field(default=None, compare=False)
 
     @property
     def plans(self) -> tuple[str, ...]:
@@ -188,6 +191,15 @@ class User:
     def time_zone(self, default: str) -> tzinfo:
         """Return the zone of their day: their choice, else `default`."""
         return zone_of(self.zone or default)
+
+    def counting_zone(self, default: str, now: datetime) -> tzinfo:
+        """Return the zone whose day is counted: after a change the old one, to its border.
+
+        Else a person whose day is used up would move to where the next one has begun.
+        """
+        if self.day_zone_until and now < self.day_zone_until:
+            return zone_of(self.day_zone or default)
+        return self.time_zone(default)
 
     def speaks(self, default: str) -> str:
         """Return the language of answers: their choice, else their client's, else `default`."""
@@ -288,11 +300,20 @@ class Users(Repository):
         self._change(user_id, language=language)
 
     @transaction
-    def set_zone(self, user_id: int, zone: str | None) -> None:
-        """Store the chosen time zone; None: the configured one. Raises Refused if unknown."""
+    def set_zone(self, user_id: int, zone: str | None, default: str = "UTC") -> None:
+        """Store the chosen time zone; None: the configured one, `default`.
+
+        Quotas count in it from the next border of a day on. Raises Refused if it is unknown.
+        """
         if zone is not None and not is_zone(zone):
             raise Refused(f"no time zone {zone}", "account-no-zone", zone=zone)
-        self._change(user_id, zone=zone)
+        now = self._clock()
+        before = self.get_or_new(user_id).counting_zone(default, now)
+        day = {
+            "day_zone": str(before),
+            "day_zone_until": iso(today(now, before).day_ends),
+        }
+        self._change(user_id, zone=zone, **day)
 
     @transaction
     def set_name(self, user_id: int, shown_name: str) -> None:

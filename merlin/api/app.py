@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -36,6 +36,7 @@ from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
 from merlin.core.connections import BoundedHttp, HttpServer, tls_context
+from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
@@ -108,6 +109,8 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
             for answerer in services.answer_service.answerers.values():
                 await answerer.aclose()
         await _cancel(background_tasks)
+        with suppress(MerlinError):
+            await services.store.do(heartbeats.withdraw)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

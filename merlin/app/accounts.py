@@ -213,10 +213,9 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
 def close_sign_ins(ctx: Context, actor: Actor) -> None:
     """Sign all browsers out and revoke all keys."""
     keys = ApiKeys(ctx.db, ctx.clock).revoke_all(actor.user_id)
-    counts = {
-        "closed": SignIns(ctx.db, ctx.clock).close_all(actor.user_id),
-        "keys": keys,
-    }
+    sign_ins = SignIns(ctx.db, ctx.clock)
+    sign_ins.refuse_older(actor.user_id)
+    counts = {"closed": sign_ins.close_all(actor.user_id), "keys": keys}
     Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, counts)
 
 
@@ -303,6 +302,7 @@ def erase(
     _user(ctx, actor)
     models = Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
     rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, kept_update)
+    SignIns(ctx.db, ctx.clock).refuse_older(actor.user_id)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(by, "user.erase", ERASED)
     return rows, models

@@ -683,5 +683,5 @@ def find_asker(ctx: Context, question: AnyQuestion) -> Asker:
     """Return who asks a question, with their plan."""
     user = question.user
     plan = quota.plan_of(ctx.plans, user.plans)
-    zone = user.time_zone(ctx.config.timezone)
+    zone = user.counting_zone(ctx.config.timezone, ctx.clock())
     return Asker(user.user_id, plan, zone, question.language, question.number)

@@ -72,7 +72,9 @@ def find_differences(
 ) -> list[Difference]:
     """Return the payments that differ; one that was not paid is none."""
     theirs = {
-        each.outside_id: _sums(each.purchase_id, each.amount, each.refunded)
+        each.outside_id: replace(
+            _sums(each.purchase_id, each.amount, each.refunded), paid=each.paid
+        )
         for each in payments
         if each.status is PaymentStatus.SUCCEEDED and each.is_paid
     }

@@ -65,7 +65,7 @@ def show_quota(ctx: Context, actor: Actor, user: User | None = None) -> Quota:
     """Return the actor's plan and its remaining quota; `user` if their row is read."""
     user = user or Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = quota.plan_of(ctx.plans, user.plans)
-    zone = user.time_zone(ctx.config.timezone)
+    zone = user.counting_zone(ctx.config.timezone, ctx.clock())
     left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(
         user.user_id, plan, zone
     )

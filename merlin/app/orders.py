@@ -64,6 +64,8 @@ WAIT_S = 9.5
 # Longer than any call takes: a claim older than this was left by a killed process.
 CLAIM_TTL = timedelta(seconds=15)
 _RETRY_S = 0.05
+# A process that lives has recorded its refund so long after the notification.
+_RECORDING = timedelta(seconds=2)
 _MISMATCH = "mismatch"
 # YooKassa's error codes for credentials that are invalid or lack the permission.
 _BAD_CREDENTIALS = frozenset({"invalid_credentials", "forbidden"})
@@ -223,14 +225,20 @@ async def mark_order_due(
     purchase = await ctx.store.read(
         lambda: purchases.find_by_payment(payment_id, purchase_id)
     )
-    is_settled = (
-        purchase is not None and purchase.state.is_paid and event.startswith("payment.")
-    )
-    if purchase is None or is_settled or not purchase.outside_id:
+    # Of a paid order only a cancellation is news, and what was refunded.
+    is_known = event.startswith("payment.") and event != "payment.canceled"
+    if purchase is None or not purchase.outside_id:
         return False
-    return await ctx.store.do(
-        lambda: purchases.poll_at(purchase.purchase_id, ctx.clock())
-    )
+    if is_known and purchase.state.is_paid:
+        return False
+    return await ctx.store.do(lambda: _make_due(ctx, purchase.purchase_id))
+
+
+def _make_due(ctx: Context, purchase_id: str) -> bool:
+    now = ctx.clock()
+    # The process that was sending a refund may have been killed before it knew of it.
+    Refunds(ctx.db).make_due(Gateway.YOOKASSA, now + _RECORDING, purchase_id)
+    return Purchases(ctx.db, ctx.clock).poll_at(purchase_id, now)
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:

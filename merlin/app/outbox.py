@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 
 from merlin.app.inbox import Owner
 from merlin.core.clock import SKEW, iso
+from merlin.core.errors import reading_stored
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.db.database import (
@@ -132,7 +133,8 @@ def dump_page(page: FormattedMessage, target: Target) -> str:
 
 def load_page(text: str) -> tuple[FormattedMessage, Target]:
     """Return what `dump_page` wrote; a deleted text ("") is an empty page."""
-    return _STORED.validate_json(text) if text else (FormattedMessage(""), Target())
+    with reading_stored():
+        return _STORED.validate_json(text) if text else (FormattedMessage(""), Target())
 
 
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)

@@ -199,6 +199,8 @@ class PaymentWorker:
     async def run_round(self) -> None:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self.ctx.clock()
+        if self._calendar_at is None:
+            await self.ctx.store.do(self._resume)
         if self._calendar_at is None or not is_recent(self._calendar_at, now, CALENDAR):
             self._calendar_at = now
             self._begin(self.ctx.write(notify_expiry, now), calendar=iso(now))
@@ -214,6 +216,14 @@ class PaymentWorker:
             self._begin(
                 process_purchase(self.ctx, purchase), purchase=purchase.purchase_id
             )
+
+    def _resume(self) -> None:
+        """Take up what a process that was killed had begun."""
+        ctx = self.ctx
+        if ctx.gateway is not None:
+            Refunds(ctx.db).make_due(ctx.gateway.name, ctx.clock())
+        if ctx.polled is not None:
+            Purchases(ctx.db, ctx.clock).resume()
 
     def _is_due(self, now: datetime) -> bool:
         ctx = self.ctx

@@ -31,10 +31,13 @@ def list_payments(
     return Purchases(ctx.db, ctx.clock).list_newest(limit, before, states, whose)
 
 
-def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
-    """Return an order with its entries and refunds. Raises NotFound."""
+def show_payment(ctx: Context, actor: Actor, number: str) -> OrderDetails:
+    """Return an order, by its id or a unique beginning of it, with its entries and refunds.
+
+    Raises NotFound, and Refused for the beginning of several.
+    """
     _require_permission(actor)
-    return details_of(ctx, Purchases(ctx.db, ctx.clock).get(purchase_id))
+    return details_of(ctx, Purchases(ctx.db, ctx.clock).find(number))
 
 
 def request_refund(

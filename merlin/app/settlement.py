@@ -58,7 +58,8 @@ def find_mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
     }
     agreements = {
         "id": is_known,
-        "currency": payment.amount.currency is order.amount.currency,
+        "currency": not payment.foreign
+        and payment.amount.currency is order.amount.currency,
         "amount": payment.amount.minor == order.amount.minor,
         "order": payment.purchase_id == purchase.purchase_id,
         # A person whose data was deleted has paid all the same.
@@ -97,11 +98,20 @@ def apply_payment(
         ):
             return PaymentOutcome.RETURNED
         return PaymentOutcome.NOTHING if grant is None else PaymentOutcome.PAID
-    if payment.status is PaymentStatus.CANCELED and cancel(
-        ctx, purchase, payment.reason
-    ):
-        return PaymentOutcome.CANCELED
+    if payment.status is PaymentStatus.CANCELED:
+        if purchase.state.is_paid:
+            _notify_undone(ctx, purchase, payment)
+        elif cancel(ctx, purchase, payment.reason):
+            return PaymentOutcome.CANCELED
     return PaymentOutcome.NOTHING
+
+
+def _notify_undone(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
+    """Notify admins of a payment that was granted, and that the gateway calls canceled now."""
+    outside_id = payment.outside_id
+    log.error("a granted payment is canceled", purchase=purchase.purchase_id)
+    values = {"purchase": purchase.number, "payment": outside_id}
+    notify(ctx, ADMINS, "notice-payment-undone", values, f"undone:{outside_id}")
 
 
 def grant_paid(

@@ -82,8 +82,13 @@ def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
 
 def sign_in_by_telegram(
     ctx: Context, person: TelegramPerson, previous_token: str
-) -> NewSignIn:
-    """Sign in the user of a Telegram Mini App. Raises Blocked."""
+) -> NewSignIn | None:
+    """Sign in the user of a Telegram Mini App; None for data from before they signed out.
+
+    Raises Blocked.
+    """
+    if SignIns(ctx.db, ctx.clock).is_refused(person):
+        return None
     _record_user(ctx, person.user_id, person.language_code, person.name)
     return _open_sign_in(
         ctx, person.user_id, SignInMethod.TELEGRAM, previous_token, person.source

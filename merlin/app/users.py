@@ -106,7 +106,7 @@ def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
     """Return a person with the newest entries of their audit log. Raises NotFound."""
     user = _require_user(ctx, actor, user_id)
     plan = plan_of(ctx.plans, user.plans)
-    zone = user.time_zone(ctx.config.timezone)
+    zone = user.counting_zone(ctx.config.timezone, ctx.clock())
     return view_of(
         UserDetails,
         _view(ctx, user),
@@ -204,6 +204,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
+    SignIns(ctx.db, ctx.clock).refuse_older(user_id)
     return get(ctx, actor, user_id)
 
 

@@ -35,6 +35,8 @@ from merlin.providers.payments import Gateway
 ID_LENGTH = 32
 # Length of an order number, the first digits of its id.
 _NUMBER_LENGTH = 8
+# Of a beginning that names an order, as of a commit in git.
+_MIN_NUMBER_LENGTH = 4
 _MAX_USER_LENGTH = 18
 
 
@@ -84,6 +86,8 @@ _RANKS = {
 }
 # The gateway is polled this long for an order that was not paid.
 POLL_DURATION = timedelta(days=3)
+# A payment that nobody confirms within an hour is canceled by YooKassa.
+PAYING = timedelta(hours=1)
 # Pauses before a silent gateway is polled again; the last one is repeated.
 POLL_DELAYS = (
     timedelta(minutes=1),
@@ -269,6 +273,22 @@ class Purchases(Repository):
         query = _select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.get_row(query, missing), self.db)
 
+    def find(self, number: str) -> Purchase:
+        """Return the purchase whose id begins so, as people write it: "№ 4F7A1B2C".
+
+        Raises NotFound, and Refused for the beginning of several.
+        """
+        beginning = storable_text(number).strip("№# ").lower()
+        # Ids are hexadecimal digits, and "g" follows "f".
+        begins = PURCHASE.id.between(beginning, f"{beginning}g")
+        query = _select().where(begins).order_by(PURCHASE.id).limit(2)
+        found = _PURCHASES.read_all(self.db, query)
+        if len(found) > 1 and len(beginning) >= _MIN_NUMBER_LENGTH:
+            ids = ", ".join(purchase.purchase_id for purchase in found)
+            raise Refused("several orders", "billing-several-orders", orders=ids)
+        is_one = len(found) == 1 and len(beginning) >= _MIN_NUMBER_LENGTH
+        return found[0] if is_one else self.get(number)
+
     @transaction
     def assign(self, purchase_id: str, user_id: int) -> Purchase:
         """Assign an order whose person's data was deleted to the person who paid it; return it."""
@@ -419,6 +439,16 @@ class Purchases(Repository):
         )
         rows = self.db.rows(query.limit(limit))
         return [self.get(row.id) for row in rows if self._claim_poll(row, now)]
+
+    @transaction
+    def resume(self) -> None:
+        """Poll orders in payment at once: a try that ended with its process is none."""
+        now = self._clock()
+        is_fresh = PURCHASE.created_at > iso(now - PAYING)
+        is_asked = (PURCHASE.state == PurchaseState.PENDING.value) & (
+            PURCHASE.polls > 0
+        )
+        self.db.update(PURCHASE, is_asked & is_fresh, next_poll_at=iso(now), polls=0)
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll by postponing the next; False if another process has it."""

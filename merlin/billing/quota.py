@@ -7,7 +7,7 @@ A question is reserved when it arrives, charged with its answer and released if 
 is never stored as a number: it is counted from the rows of questions. A question beyond the plan's
 quota is taken from a pack. Day and month are those of the person's time zone at the time of the
 question; each row stores both, so that travelling or a change of zone counts no question twice and
-omits none.
+omits none. A zone that a person chooses counts from the next border of a day on.
 """
 
 from collections import Counter

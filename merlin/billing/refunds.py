@@ -157,6 +157,18 @@ class Refunds(Repository):
         rows = self.db.rows(query.limit(limit))
         return [_REFUNDS.read(row) for row in rows if self._claim(row, now)]
 
+    @transaction
+    def make_due(self, gateway: Gateway, at: datetime, purchase_id: str = "") -> None:
+        """Let the refunds that are being sent be asked about at `at`: of one purchase, or all.
+
+        A try that ended with its process is none, and the same key sends nothing twice.
+        """
+        is_sending = REFUND.state == RefundState.SENDING.value
+        is_of_it = REFUND.purchase_id == purchase_id if purchase_id else True
+        condition = is_sending & (REFUND.gateway == gateway.value) & is_of_it
+        is_later = REFUND.next_poll_at > iso(at)
+        self.db.update(REFUND, condition & is_later, next_poll_at=iso(at), polls=0)
+
     def _claim(self, row: Row, now: datetime) -> bool:
         polls = row.polls + 1
         next_poll_at = now + next_poll_delay(polls, _POLL_DELAYS)

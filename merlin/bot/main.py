@@ -200,6 +200,7 @@ class Bot:
         await self._processor.close(self._services.pace.finish_s)
         await self._notices.close()
         await self._services.store.do(lambda: self._inbox.release(self._services.owner))
+        await self._services.store.do(self._services.heartbeats.withdraw)
         # The database is closed next: under a statement of `_expire` SQLite crashed the process.
         await asyncio.get_running_loop().shutdown_default_executor()
 

@@ -5,8 +5,9 @@ batch. After a kill in between Telegram sends the batch again; updates already s
 
 The order within a chat is kept. Several hundred chats are processed concurrently, one update of
 each. A chat may have a few messages waiting; more are refused at once, so that a flood by one
-person does not delay the others. Messages that collected while the bot was away or frozen are no
-flood, by their own date: they are answered in order, however many they are.
+person does not delay the others. Messages that collected while the bot or its database was away,
+or the bot was frozen, are no flood, by their own date: they are answered in order, however many
+they are.
 
 A pressed button and a pre-checkout query or payment are processed at once:
 Telegram or the payer waits for them, and a stop button queued behind its own answer would be
@@ -22,7 +23,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import IntEnum
 from functools import partial
 from typing import Any, TypeVar
@@ -313,11 +313,17 @@ class ChatProcessor(BaseUpdateProcessor):
 
 
 async def retry_until_stored(
-    services: BotServices, work: Callable[[], T], trouble: str
+    services: BotServices,
+    work: Callable[[], T],
+    trouble: str,
+    failures: Failures | None = None,
 ) -> T:
-    """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`."""
+    """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`.
+
+    The latest failure stands in `failures` until the work has succeeded.
+    """
     attempt = 0
-    failures = Failures()
+    failures = failures or Failures()
     while True:
         try:
             result = await services.store.do(work)
@@ -348,6 +354,8 @@ class UpdateReceiver:
         self._offset = 0
         self.has_conflict = False
         self._leads = asyncio.Event()
+        # Until then no updates were fetched, or none could be stored.
+        self._back_at = utc_now()
 
     async def keep_lead(self) -> None:
         """Take the lead of polling, or wait for it: two pollers interrupt each other."""
@@ -399,7 +407,6 @@ class UpdateReceiver:
         """Poll, store and queue while this process leads."""
         attempt = 0
         was_away = True
-        back_at = utc_now()
         while True:
             was_away = was_away or not self._leads.is_set()
             await self._leads.wait()
@@ -411,10 +418,10 @@ class UpdateReceiver:
                 was_away = True
                 continue
             attempt = 0
-            back_at = utc_now() if was_away else back_at
+            self._back_at = utc_now() if was_away else self._back_at
             was_away = False
             if raw:
-                await self._store_batch(raw, back_at)
+                await self._store_batch(raw)
 
     async def _poll(self, poll_s: float) -> list[Any] | None:
         """Return the next batch, None if it cannot be fetched now."""
@@ -465,27 +472,33 @@ class UpdateReceiver:
             await self._services.store.do(lambda: notify(notice, {}))
         self.has_conflict = True
 
-    async def _store_batch(self, batch: Sequence[Any], back_at: datetime) -> None:
+    async def _store_batch(self, batch: Sequence[Any]) -> None:
         """Store a batch, with as many retries as needed; queue the updates of this process."""
         updates = [
             update for item in batch if (update := _parse_update(item)) is not None
         ]
         updates.sort(key=lambda update: update.update_id)
 
+        failures = Failures()
+
         def store() -> list[ReceivedUpdate]:
+            if "" in failures:  # what came during the database's outage is no flood
+                self._back_at = utc_now()
             Users(self._services.db).record(message_authors(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
             read = partial(read_known_user, self._services)
             return [
-                ReceivedUpdate.parse(stored, self._bot, back_at, known=read(stored))
+                ReceivedUpdate.parse(
+                    stored, self._bot, self._back_at, known=read(stored)
+                )
                 for stored in fresh
             ]
 
         # Telegram keeps the batch until it is stored.
         fresh = await retry_until_stored(
-            self._services, store, "updates could not be stored"
+            self._services, store, "updates could not be stored", failures
         )
         kill_point("update.stored")
         if updates:

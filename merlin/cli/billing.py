@@ -42,7 +42,9 @@ app = typer.Typer(
 
 @app.command()
 def refund(
-    order: Annotated[str, typer.Argument(metavar="ORDER", help="Number of the order.")],
+    number: Annotated[
+        str, typer.Argument(metavar="ORDER", help="Number of the order, or its ID.")
+    ],
     reason: Annotated[str, typer.Option(help="Reason, stored in the records.")],
     amount: Annotated[
         str, typer.Option(help="Amount to refund. Default: all that remains.")
@@ -56,7 +58,8 @@ def refund(
     with open_migrated_database(settings) as database:
         ctx = Context(config=settings, db=database)
         actor = Actor.operator()
-        details = payments.show_payment(ctx, actor, order)
+        details = payments.show_payment(ctx, actor, number)
+        order = details.purchase.purchase_id
         if not details.remaining_amounts:
             raise Refused("not paid", "billing-not-paid")
         if len(details.remaining_amounts) > 1:

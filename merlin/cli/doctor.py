@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import typer
 
@@ -45,7 +46,7 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     results = []
     # A service that does not answer takes a check 15 seconds.
     with show_progress("doctor-progress") as advance:
-        for result in run_checks(configuration(config)):
+        for result in run_checks(config, configuration(config)):
             results.append((result, error_text(result.key, result.arguments)))
             advance()
     if json:
@@ -100,11 +101,25 @@ class CheckResult:
 _Check = tuple[str, Callable[[], CheckMessage]]
 
 
-def run_checks(config: Config) -> Iterator[CheckResult]:
-    """Yield the result of each check as soon as it is known."""
+def run_checks(path: Path, config: Config) -> Iterator[CheckResult]:
+    """Yield the result of each check of the configuration at `path` as soon as it is known."""
     is_new = _was_never_started(config)
-    for name, check in _checks(config):
-        yield _run_check(name, check)
+    unknown: Sequence[str] = ()
+    for name, check in _checks(path, config):
+        if name in unknown:
+            continue
+        result = _run_check(name, check)
+        yield result
+        if name == "database" and not result.is_good:
+            # Api and engine are asked themselves.
+            others = [
+                each for each in ("daemon", "bot") if each in process_names(config)
+            ]
+            unknown = ["text.key", "telegram.admins", *others]
+            named = {"names": ", ".join(unknown)}
+            yield CheckResult(
+                "not known", is_good=False, key="doctor-not-known", arguments=named
+            )
     for provider in config.providers:
         check = partial(checks.check_provider, provider)
         result = _run_check(f"provider {provider.name}", check)
@@ -116,6 +131,8 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
         )
         yield _idle_result(result.name) if is_idle else result
     for name, check in _running_checks(config):
+        if name in unknown:
+            continue
         result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
     for name, key in list_warnings(config.engine.models, engine_folder(config)):
@@ -129,7 +146,9 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
         )
 
 
-def _checks(config: Config) -> Iterator[_Check]:
+def _checks(path: Path, config: Config) -> Iterator[_Check]:
+    yield "config.yaml", partial(checks.check_configuration, path, config)
+    yield "secrets", partial(checks.check_secrets, path, config)
     yield "state_dir", partial(checks.check_folder, config.state_dir)
     yield "file system", partial(checks.check_file_system, config.state_dir)
     yield "document reader", checks.check_document_reader

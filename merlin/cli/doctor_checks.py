@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from stat import S_IROTH, S_IXOTH
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, LiteralString
 
 from merlin.cli.health import OTHER_INSTALLATION, health_error
 from merlin.config import Config, require_provider, require_repository
 from merlin.config.credentials import repository_url
+from merlin.config.faults import wrong_at
+from merlin.config.reading import require_places
 from merlin.config.settings import (
     ModelChoice,
     ProviderConfig,
@@ -27,17 +31,21 @@ from merlin.core.errors import (
     ConfigError,
     GatewayUnavailable,
     MerlinError,
+    NotFound,
     PaymentError,
     SourceError,
 )
+from merlin.core.names import find_nearest
 from merlin.core.network import url_place
 from merlin.core.repository_place import parse_remote_url
 from merlin.core.server import listen
-from merlin.db.connections import open_session
+from merlin.db.connections import open_session, sqlite_path
 from merlin.db.driver_errors import driver_errors
+from merlin.db.encryption import key_path
+from merlin.git.mirror import HEAD_REF, read_ref
 from merlin.git.repository import GitSource
 from merlin.providers.documents import are_readers_confined
-from merlin.wiring.context import yookassa_gateway
+from merlin.wiring.context import git_source, yookassa_gateway
 from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
@@ -59,6 +67,93 @@ CheckMessage = tuple[str, Mapping[str, object]]
 def check_failure(key: str, **arguments: object) -> MerlinError:
     """Return the error of a failed check; its message says what to do."""
     return MerlinError(key, key, **arguments)
+
+
+def examine(
+    path: Path, config: Config, *, has_repository_row: bool = False
+) -> CheckMessage:
+    """Look for what config.yaml names and this machine lacks; say what was not looked at.
+
+    With `has_repository_row` another check tells of a repository that cannot be read. Raises
+    ConfigError with every fault.
+    """
+    default = config.datasets.default
+    known = None
+    found = []
+    if config.repository is not None:
+        try:
+            known = _list_datasets(config, config.repository)
+        except NotFound as error:
+            lack = wrong_at("repository", "branch", key=error.key, **error.arguments)
+            found += [] if has_repository_row else [lack]
+        except SourceError:
+            named = {"path": config.repository.url}
+            lack = wrong_at("repository", "url", key="config-no-git", **named)
+            found += [] if has_repository_row else [lack]
+    if not default and "default" in config.datasets.model_fields_set:
+        named = {"found": '""', "example": "neurotypology"}
+        found.append(wrong_at("datasets", "default", key="config-wrong-form", **named))
+    if default and known is not None and default not in known:
+        near = find_nearest(default, known) or "none"
+        named = {"dataset": default, "known": ", ".join(known) or "none", "near": near}
+        found.append(wrong_at("datasets", "default", key="dataset-unknown", **named))
+    closed = require_places(path, config, found)
+    return "config-valid", {
+        "default": default if known is None and default else "none",
+        "closed": ", ".join(closed) or "none",
+    }
+
+
+def _list_datasets(
+    config: Config, repository: RepositoryConfig
+) -> Collection[str] | None:
+    """Return the datasets that this machine knows, None if it knows none.
+
+    A repository on this machine is read itself, of another one the mirror. Raises SourceError if
+    the former cannot be read, NotFound if it lacks the branch.
+    """
+    source = git_source(config)
+    folder = source.remote.folder
+    if folder is None:
+        with suppress(SourceError, OSError):  # another check tells of the mirror
+            head = read_ref(source.run, HEAD_REF) if source.has_mirror else None
+            return source.dataset_trees(head) if head else None
+        return None
+    if not folder.is_dir():
+        return None  # told by its path
+    with open_repository(repository) as source:
+        head = source.fetch()
+        if head is None:
+            named = {"url": repository.url, "branch": repository.branch}
+            raise NotFound("no branch", "doctor-no-branch", **named)
+        return source.dataset_trees(head)
+
+
+def check_configuration(path: Path, config: Config) -> CheckMessage:
+    """Check what `merlin config check` does."""
+    _, arguments = examine(path, config, has_repository_row=True)
+    return "doctor-config", arguments
+
+
+def check_secrets(path: Path, config: Config) -> CheckMessage:
+    """Check that nobody else may read the secrets beside the configuration and in its folders."""
+    secrets = [*path.absolute().parent.glob("credentials/*")]
+    secrets.append(key_path(config.state_dir))
+    secrets += [tls.key for tls in (config.api.tls, config.engine.tls) if tls]
+    if config.database.startswith("sqlite:"):
+        secrets.append(sqlite_path(config.database))
+    if everybodys := [str(each) for each in secrets if _may_everybody_read(each)]:
+        raise check_failure("doctor-open-secrets", paths=shlex.join(everybodys))
+    return "doctor-secrets", {}
+
+
+def _may_everybody_read(file: Path) -> bool:
+    try:
+        modes = [each.stat().st_mode for each in (file, *file.absolute().parents)]
+    except OSError:  # there is none, or it is closed to us
+        return False
+    readable, *passable = modes
+    return bool(readable & S_IROTH) and all(mode & S_IXOTH for mode in passable)
 
 
 def check_folder(folder: Path, min_free: int = MIN_FREE_BYTES) -> CheckMessage:

@@ -44,9 +44,9 @@ def health_error(config: Config, process: str) -> MerlinError | None:
     Other than a probe it asks the servers themselves, and the database about the others.
     """
     if process == "engine":
-        return _probe_server(local_url(config.engine))
+        return _probe_server(local_url(config.engine), config, "engine.listen")
     if process == "api":
-        return _probe_server(local_url(config.api), config)
+        return _probe_server(local_url(config.api), config, "api.listen")
     try:
         return health_problem(_read_heartbeats(config, process), utc_now())
     except MerlinError as error:
@@ -65,7 +65,7 @@ def local_url(listener: ApiConfig | EngineConfig) -> str:
     return f"{'https' if listener.tls else 'http'}://{url_place(listener.address)}"
 
 
-def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError | None:
+def _probe_server(server_url: str, owner: Config, setting: str) -> MerlinError | None:
     """Return why no server answers, or that it is not the owner's; None if all is well."""
     url = f"{server_url}/healthz"
     try:
@@ -76,8 +76,9 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
             f"{url}: {error}", "unhealthy-silent", url=url, reason=reason
         )
     with suppress(OSError):  # a user who may not look at the state folder cannot tell
-        if owner and installation and installation != installation_id(owner):
-            return MerlinError(f"{url}: another Merlin", OTHER_INSTALLATION, url=url)
+        if installation and installation != installation_id(owner):
+            named = {"url": url, "setting": setting}
+            return MerlinError(f"{url}: another Merlin", OTHER_INSTALLATION, **named)
     return None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,9 +20,12 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from merlin.app.actor import Actor
     from merlin.app.context import Context
     from merlin.config import Config
+    from merlin.core.heartbeat import Heartbeat
     from merlin.db.requests import Request
 
 ConfigPath = Annotated[
@@ -140,28 +145,59 @@ def write_context(
 def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None]:
     """Hold the daemon's lock, so that no process uses the database.
 
-    Raises Refused with the names of the running processes, `others` among them; LeadTaken if
-    another command has the lock.
+    Processes of this host that end are waited for. Raises Refused with the names of the running
+    processes, `others` among them; LeadTaken if another command has the lock.
     """
+    from datetime import timedelta
+
     from merlin.core.clock import utc_now
-    from merlin.core.heartbeat import Heartbeat
+    from merlin.db.processes import Lead
+
+    now = utc_now()
+    ends_at = time.monotonic() + _ENDING_S
+    # A process that was told to end may still send one that was under way.
+    last_beats = timedelta(seconds=2)
+    known: dict[str, datetime] = {}
+    while True:
+        beats = _list_live(config, now)
+        goes_on = time.monotonic() > ends_at or any(
+            beat.host != socket.gethostname()
+            or beat.at > known.setdefault(beat.process, beat.at) + last_beats
+            for beat in beats
+        )
+        if alive := {*others, *(beat.process for beat in beats if goes_on)}:
+            names = ", ".join(sorted(alive))
+            raise Refused("processes run", "processes-running", names=names)
+        if not beats:
+            break
+        time.sleep(_LOOK_S)
+    with Lead(config.state_dir, config.database):
+        yield
+
+
+# As long as a unit has for its end (TimeoutStopSec), and a little more.
+_ENDING_S = 30.0
+_LOOK_S = 0.1
+
+
+def _list_live(config: Config, now: datetime) -> list[Heartbeat]:
+    """Return the heartbeats of processes that use the database, as the engine does not."""
     from merlin.db.database import open_database
     from merlin.db.driver_errors import DatabaseDamaged
     from merlin.db.migrations import list_applied
-    from merlin.db.processes import Heartbeats, Lead
+    from merlin.db.processes import Heartbeats
 
-    beats = list[Heartbeat]()
-    now = utc_now()
     # A damaged database has no heartbeats to read, and a backup replaces it.
     with suppress(DatabaseDamaged), open_database(config.database) as database:
-        if list_applied(database):
-            beats = Heartbeats(database).list_all()
-    if alive := {*others, *(beat.process for beat in beats if beat.is_alive(now))}:
-        raise Refused(
-            "processes run", "processes-running", names=", ".join(sorted(alive))
-        )
-    with Lead(config.state_dir, config.database):
-        yield
+        beats = Heartbeats(database).list_all() if list_applied(database) else []
+        return [
+            beat
+            for beat in beats
+            if beat.process != "engine"
+            and beat.is_alive(now)
+            and (beat.host != socket.gethostname() or beat.has_process)
+        ]
+    return []
 
 
 _YES = ("y", "yes", "д", "да")

@@ -6,11 +6,9 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 import yaml
@@ -19,13 +17,8 @@ from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
 from merlin.core.durable_files import remove_durably
-from merlin.core.errors import ConfigError, NotFound, Refused, SourceError
+from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
-from merlin.core.names import find_nearest
-
-if TYPE_CHECKING:
-    from merlin.config import Config
-    from merlin.config.settings import RepositoryConfig
 
 app = typer.Typer()
 config_app = typer.Typer(
@@ -42,65 +35,10 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
     Looks at the file and at this machine, and says what it did not look at.
     """
-    from merlin.config.faults import wrong_at
-    from merlin.config.reading import require_places
+    from merlin.cli.doctor_checks import examine
 
-    loaded = configuration(config)
-    default = loaded.datasets.default
-    known = None
-    found = []
-    if loaded.repository is not None:
-        try:
-            known = _list_datasets(loaded, loaded.repository)
-        except NotFound as error:
-            found.append(
-                wrong_at("repository", "branch", key=error.key, **error.arguments)
-            )
-        except SourceError:
-            named = {"path": loaded.repository.url}
-            found.append(wrong_at("repository", "url", key="config-no-git", **named))
-    if default and known is not None and default not in known:
-        near = find_nearest(default, known) or "none"
-        named = {"dataset": default, "known": ", ".join(known) or "none", "near": near}
-        found.append(wrong_at("datasets", "default", key="dataset-unknown", **named))
-    closed = require_places(config, loaded, found)
-    print_message(
-        "config-valid",
-        path=str(config),
-        default=default if known is None and default else "none",
-        closed=", ".join(closed) or "none",
-    )
-
-
-def _list_datasets(
-    config: Config, repository: RepositoryConfig
-) -> Collection[str] | None:
-    """Return the datasets that this machine knows, None if it knows none.
-
-    A repository on this machine is read itself, of another one the mirror. Raises SourceError if
-    the former cannot be read, NotFound if it lacks the branch.
-    """
-    from merlin.cli.doctor_checks import open_repository
-    from merlin.git.mirror import HEAD_REF, read_ref
-    from merlin.wiring.context import git_source
-
-    source = git_source(config)
-    folder = source.remote.folder
-    if folder is None:
-        with suppress(
-            SourceError, OSError
-        ):  # doctor tells what is wrong with the mirror
-            head = read_ref(source.run, HEAD_REF) if source.has_mirror else None
-            return source.dataset_trees(head) if head else None
-        return None
-    if not folder.is_dir():
-        return None  # told by its path
-    with open_repository(repository) as source:
-        head = source.fetch()
-        if head is None:
-            named = {"url": repository.url, "branch": repository.branch}
-            raise NotFound("no branch", "doctor-no-branch", **named)
-        return source.dataset_trees(head)
+    key, arguments = examine(config, configuration(config))
+    print_message(key, path=str(config), **arguments)
 
 
 @config_app.command("sample")

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -274,12 +275,17 @@ def is_our_engine(config: Config, provider: ProviderConfig | None) -> bool:
 
 
 def installation_id(config: Config) -> str:
-    """Return what distinguishes this installation on its machine: a digest of its state folder.
+    """Return what distinguishes this installation on its machine, as `id_of_folder` does."""
+    return id_of_folder(config.state_dir)
+
+
+def id_of_folder(state_dir: Path) -> str:
+    """Return a digest of a state folder.
 
     "" without the folder. Raises OSError if this user may not look at it.
     """
     try:
-        folder = config.state_dir.stat()
+        folder = state_dir.stat()
     except FileNotFoundError:
         return ""
     return hashlib.sha256(f"{folder.st_dev}:{folder.st_ino}".encode()).hexdigest()[:16]

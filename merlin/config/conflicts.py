@@ -78,13 +78,14 @@ def _is_open(url: str) -> bool:
 
 def _is_engine_in_the_way(config: Config) -> bool:
     """Return whether the engine's address is the api's; on another machine it may be."""
-    (host, port) = config.engine.address
-    (api_host, api_port) = config.api.address
+    host, port = config.engine.address
+    api_host, api_port = config.api.address
     is_elsewhere = any(
         each.credential == ENGINE_KEY and not is_engine(config, each)
         for each in config.providers
     )
-    is_same_host = host == api_host or {host, api_host} & {"0.0.0.0", "::"}  # noqa: S104 - compared
+    hosts = {host.replace("localhost", "127.0.0.1") for host in (host, api_host)}
+    is_same_host = len(hosts) == 1 or hosts & {"0.0.0.0", "::"}  # noqa: S104 - compared
     return port == api_port and bool(is_same_host) and not is_elsewhere
 
 

@@ -1,6 +1,7 @@
 """What is wrong with config.yaml: a text in the person's language, with its line and column."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -181,6 +182,9 @@ def _describe_value(error: Json, example: object) -> tuple[str, Mapping[str, obj
     kind = error["type"]
     context = error.get("ctx", {})
     value = error["input"]
+    if kind in ("int_type", "float_type") and (written := _write_number(value)):
+        named = {"found": _as_text(value), "written": written}
+        return "config-number-as-text", named
     if kind in _EXPECTED:
         types = {"expected": _EXPECTED[kind], "found": json_type(value)}
         return "finding-wrong-type", types
@@ -201,6 +205,17 @@ def _describe_value(error: Json, example: object) -> tuple[str, Mapping[str, obj
             "example": _as_text(example),
         }
     return kind, {name: _cut(redact(str(shown))) for name, shown in context.items()}
+
+
+def _write_number(value: object) -> str:
+    """Return a number that YAML takes for a text, such as 1e3, as YAML writes it; "" for none."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return ""
+    if not math.isfinite(number):
+        return ""
+    return str(int(number)) if number.is_integer() else f"{number:f}"
 
 
 def _as_text(value: object) -> str:

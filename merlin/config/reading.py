@@ -1,6 +1,8 @@
 """config.yaml: read once at start, all errors reported at once, with their lines."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from os import F_OK, access, statvfs
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
@@ -75,12 +77,31 @@ def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], 
     if folder is not None:
         lack = wrong_at("repository", "url", key="config-no-folder", path=str(folder))
         yield lack, folder, S_ISDIR
+    places = (config.state_dir, *config.state_dir.parents)
+    home = next(each for each in places if access(each, F_OK))
+    lack = wrong_at("state_dir", key="config-no-home", path=str(home))
+    yield lack, home, lambda mode: S_ISDIR(mode) and statvfs(home).f_blocks > 0
+    for section in ("training", "answering"):
+        device = getattr(config.engine, section).device
+        number = device.removeprefix("cuda:")
+        # A container may have the card nvidia3 alone, which is cuda:0 there.
+        if number.isdecimal() and int(number) >= _count_cards():
+            lack = wrong_at(
+                "engine", section, "device", key="config-no-card", device=device
+            )
+            yield lack, Path(f"/dev/{device}"), S_ISREG
     for name, base in config.engine.models.items():
         if base.path:
             lack = wrong_at(
                 "engine", "models", name, "path", key="config-no-folder", path=base.path
             )
             yield lack, Path(base.path), S_ISDIR
+
+
+def _count_cards() -> float:
+    """Return how many GPUs there are: AMD's, and Windows' below WSL, have no device for each."""
+    is_other = any(access(place, F_OK) for place in ("/dev/kfd", "/dev/dxg"))
+    return math.inf if is_other else len([*Path("/dev").glob("nvidia[0-9]*")])
 
 
 def _read_text(path: Path) -> str:

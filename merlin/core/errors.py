@@ -21,7 +21,8 @@
 Any other exception is a bug: exit 3, and a report is written under `state_dir/reports`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 
 class MerlinError(Exception):
@@ -54,6 +55,17 @@ class LeadTaken(MerlinError):
     """Another process leads or holds the lock."""
 
     exit_code = 75
+
+
+@contextmanager
+def reading_stored() -> Iterator[None]:
+    """Raise MerlinError for a stored document that is not as this version writes it."""
+    try:
+        yield
+    except ValueError as error:
+        # Without the stored value, which pydantic adds.
+        reason = " ".join(str(error).partition(" [type=")[0].split())
+        raise MerlinError(reason, "store-unreadable", reason=reason) from error
 
 
 class NotFound(MerlinError):

@@ -6,6 +6,7 @@ A step that fails because of a bug stops alone and the process lives on; the hea
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import format_time, text
@@ -33,6 +34,11 @@ class Heartbeat:
     step: str = ""
     counters: Mapping[str, int] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_process(self) -> bool:
+        """Return whether its process lives, if that is one of this host."""
+        return Path(f"/proc/{self.pid}").exists()
 
     def is_alive(self, now: datetime) -> bool:
         """Return whether the process reported within the last ten seconds.

@@ -75,6 +75,12 @@ def _texts(language: str) -> _Texts:
     return _Texts(language)
 
 
+def read_texts() -> None:
+    """Read the texts of every language now: an upgrade replaces them under a running process."""
+    for language in LANGUAGES:
+        _texts(language)
+
+
 def language_of(code: str | None, default: str = "ru") -> str:
     """Return the supported language for a code such as "en-GB", else `default`."""
     head = (code or "").lower().split("-")[0]

@@ -25,6 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from merlin.core.errors import reading_stored
 from merlin.core.formatted_text import is_blank
 from merlin.core.names import find_nearest, is_valid_name, suggest_name
 from merlin.core.yaml_error import json_type
@@ -592,8 +593,9 @@ def _settings() -> TypeAdapter[DatasetSpec]:
 
 
 def load_spec(text: str | None) -> DatasetSpec | None:
-    """Return a dataset's settings as `dump_spec` wrote them."""
-    return None if text is None else _settings().validate_json(text)
+    """Return a dataset's settings as `dump_spec` wrote them. Raises MerlinError for others."""
+    with reading_stored():
+        return None if text is None else _settings().validate_json(text)
 
 
 def dump_spec(spec: DatasetSpec | None) -> str | None:

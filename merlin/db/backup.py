@@ -36,8 +36,9 @@ from merlin.core.durable_files import (
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.connections import not_recorded, restore_mark, sqlite_path
+from merlin.db.connections import not_recorded, open_session, restore_mark, sqlite_path
 from merlin.db.database import open_database
+from merlin.db.driver_errors import driver_errors
 from merlin.db.encryption import key_path
 from merlin.db.migrations import STEPS, list_applied
 
@@ -337,6 +338,9 @@ def restore_backup(
                 "--single-transaction",
                 str(folder / DUMP),
             )
+            # Until then every query is planned for empty tables.
+            with driver_errors(), open_session(url, autocommit=True) as session:
+                session.execute("ANALYZE")
         give_to_owner(state_dir, state_dir)
         remove_durably(mark)
     return manifest

@@ -9,6 +9,7 @@ are executed by `merlin.db.database`.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import select
 import sqlite3
@@ -25,6 +26,7 @@ from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
 from merlin.core.errors import ConfigError, NotFound, Unstartable
 from merlin.core.network import postgresql_parameters
+from merlin.db.values import storable_values
 
 if TYPE_CHECKING:  # SQLite does without it
     import psycopg
@@ -39,6 +41,10 @@ _TIMEOUTS = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+
+# A session that outlives its server's role tells nothing of it: after a failover an address may
+# lead to another server, while the old one still answers reads.
+_MAX_AGE_S = 600.0
 
 # Waits for so many seconds at most.
 Wait: TypeAlias = "Callable[[float], object]"
@@ -87,16 +93,33 @@ class Registry:
 
 
 class _Registering:
-    """Registers the connections of a handle."""
+    """Registers the connections of a handle; each serves its thread for `max_age_s` at most."""
+
+    max_age_s = math.inf
 
     def __init__(self, *arguments: object, **options: object) -> None:
         self.registry = Registry()
+        self._serves = threading.local()
         super().__init__(*arguments, **options)
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]  # of peewee's handle
         self.registry.add(connection)
+        self._serves.until = time.monotonic() + self.max_age_s
         return connection
+
+    def execute_sql(self, sql: Any, params: Any = None) -> Any:
+        """Execute a statement; what PostgreSQL stores in no text is replaced here, for all."""
+        return super().execute_sql(sql, storable_values(params))  # type: ignore[misc]
+
+    def retire(self) -> None:
+        """Let this thread's connection serve no further transaction."""
+        self._serves.until = -math.inf
+
+    def is_connection_usable(self) -> bool:
+        """Return whether this thread's connection is open and serves on."""
+        is_open: bool = super().is_connection_usable()  # type: ignore[misc]  # of peewee's handle
+        return is_open and time.monotonic() < self._serves.until
 
     def _close(self, conn: Any) -> None:
         self.registry.remove(conn)
@@ -190,6 +213,7 @@ class Postgresql(_Registering, PostgresqlDatabase):
     """A PostgreSQL database through psycopg 3."""
 
     dialect = "postgresql"
+    max_age_s = _MAX_AGE_S
     psycopg2_adapter = psycopg3_adapter = _PsycopgAdapter
 
     def is_connection_usable(self) -> bool:

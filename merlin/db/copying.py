@@ -48,6 +48,9 @@ def copy_database(
             for table in tables:
                 copied[table] = _copy_table(lite, target, table, tables[table])
                 advance()
+            target.execute(
+                "ANALYZE"
+            )  # until then every query is planned for empty tables
             return copied
         finally:
             lite.close()

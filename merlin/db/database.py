@@ -45,6 +45,7 @@ from merlin.db.driver_errors import (
     is_lock_conflict,
 )
 from merlin.db.tables import PERSON
+from merlin.db.values import storable_values
 
 if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
@@ -181,7 +182,7 @@ class Database:
             with suppress(PeeweeException):
                 whole.__exit__(type(error), error, error.__traceback__)
             raise
-        with driver_errors():
+        with self._errors():
             whole.__exit__(None, None, None)
 
     def require_transaction(self) -> None:
@@ -203,7 +204,7 @@ class Database:
             yield
             return
         how = "DEFERRED" if self.dialect == "sqlite" else "REPEATABLE READ"
-        with driver_errors(), self._handle.atomic(how):
+        with self._errors(), self._handle.atomic(how):
             yield
 
     def transact(self, work: Callable[[], T]) -> T:
@@ -225,11 +226,25 @@ class Database:
         """
         return work() if self._handle.in_transaction() else self.transact(work)
 
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise what `driver_errors` raises; a connection that failed serves no longer.
+
+        What it was refused may be a state of its session alone: one that began while the server
+        or the file was read-only stays so.
+        """
+        try:
+            with driver_errors():
+                yield
+        except DatabaseAway:
+            self._handle.retire()
+            raise
+
     def _retry_conflicts(self, call: Callable[[], T]) -> T:
         """Return `call()`, retried a bounded number of times while other writers conflict."""
         for attempt in range(TRIES):
             try:
-                with driver_errors():
+                with self._errors():
                     return call()
             except driver_error_types() as error:
                 if not is_lock_conflict(error):
@@ -240,7 +255,7 @@ class Database:
         raise MerlinError("the database is busy", "store-busy")
 
     def _ready(self) -> None:
-        """Drop a connection that its server has closed, so that the next call opens a new one."""
+        """Drop a connection that serves no longer, so that the next call opens a new one."""
         if self._handle.in_transaction() or self._handle.is_closed():
             return
         if not self._handle.is_connection_usable():
@@ -249,7 +264,7 @@ class Database:
     def rows(self, query: Query) -> list[Row]:
         """Return the rows of a SELECT."""
         self._ready()
-        with driver_errors():
+        with self._errors():
             handle: Any = self._handle
             return _read_rows(handle.execute(query))
 
@@ -326,12 +341,12 @@ class Database:
 
     def _done(self, query: Query) -> Any:
         self._ready()
-        with driver_errors():
+        with self._errors():
             return query.bind(self._handle).execute(self._handle)
 
     def _execute(self, statement: str, values: Sequence[object] | Columns = ()) -> Any:
         run: Any = self._handle.execute_sql
-        with driver_errors():
+        with self._errors():
             return run(statement, values)
 
     def for_update(self, query: Select) -> Select:
@@ -351,7 +366,7 @@ class Database:
     def sql(self, statement: str, *values: object, **named: object) -> list[Row]:
         """Return the rows of a plain statement, with `?` or `:name` for its values."""
         self._ready()
-        with driver_errors():
+        with self._errors():
             spelled = _spell(statement, self.dialect)
             cursor = self._execute(spelled, named or values)
             return _read_rows(cursor) if cursor.description else []
@@ -364,11 +379,11 @@ class Database:
     def run_many(self, statement: str, rows: Iterable[Columns]) -> None:
         """Execute a plain INSERT for each row, all or none: peewee takes five times as long."""
         spelled = _spell(statement, self.dialect)
-        values = [*rows]
+        values = [storable_values(row) for row in rows]
 
         def insert() -> None:
             cursor: Any = self._handle.cursor
-            with driver_errors():
+            with self._errors():
                 cursor().executemany(spelled, values)
 
         self.run_in_transaction(insert)
@@ -377,7 +392,7 @@ class Database:
         """Return whether the table exists."""
         self._ready()
         try:
-            with driver_errors():
+            with self._errors():
                 return bool(self._handle.table_exists(name))
         except UnicodeDecodeError as error:  # how SQLite reports a damaged schema
             raise DatabaseDamaged(
@@ -394,7 +409,7 @@ class Database:
     def announce(self) -> None:
         """Wake those that `listen`, in every process."""
         self._ready()
-        with driver_errors():
+        with self._errors():
             self._handle.announce()
 
     @contextmanager
@@ -403,7 +418,8 @@ class Database:
 
         `look_s` is its pause where the system tells of nothing. It raises DatabaseAway.
         """
-        with driver_errors(), self._handle.listen(look_s) as wait:
+        self._ready()
+        with self._errors(), self._handle.listen(look_s) as wait:
             yield wait
 
     def quick_check(self) -> None:

@@ -20,10 +20,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
-from merlin.core.clock import iso
+from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import SILENT_AFTER_S, Heartbeat
 from merlin.core.log import redact
 from merlin.db.connections import open_session
 from merlin.db.database import Database, Repository, transaction
@@ -47,7 +47,7 @@ class Heartbeats(Repository):
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        self._has_sent = False
+        self._sent = dict[tuple[str, str], int]()
         self._other: Heartbeat | None = None
 
     @transaction
@@ -66,17 +66,25 @@ class Heartbeats(Repository):
             self._other = stored
         other = self._other
         # A process whose pid is gone has ended, and its calls with it.
-        if other is not None and Path(f"/proc/{other.pid}").exists():
+        if other is not None and other.has_process:
             heartbeat = replace(heartbeat, since=min(heartbeat.since, other.since))
         row = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
         self.db.upsert(HEARTBEAT, named, row)
-        if not self._has_sent:
+        if not self._sent:
             self.db.delete(
                 HEARTBEAT, HEARTBEAT.at < iso(heartbeat.at - _FORGOTTEN_AFTER)
             )
-            self._has_sent = True
+        self._sent[heartbeat.process, heartbeat.host] = heartbeat.pid
         notices = Notices(self.db, lambda: heartbeat.at)
         notices.notify_failing_steps(heartbeat.process, heartbeat.failing)
+
+    @transaction
+    def withdraw(self) -> None:
+        """Let nobody take this process for a live one: it ends."""
+        silent_since = iso(utc_now() - timedelta(seconds=SILENT_AFTER_S))
+        for (process, host), pid in self._sent.items():
+            is_ours = (HEARTBEAT.process == process) & (HEARTBEAT.host == host)
+            self.db.update(HEARTBEAT, is_ours & (HEARTBEAT.pid == pid), at=silent_since)
 
     def list_all(self) -> list[Heartbeat]:
         """Return the last heartbeat of every process, by process and host."""

@@ -25,6 +25,7 @@ from typing import (
 )
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.errors import reading_stored
 from merlin.core.log import get_logger
 from merlin.core.messages import REJECTED, Message
 from merlin.core.money import Amount, Currency
@@ -50,13 +51,29 @@ def decrypt(cipher: Cipher, sealed: str) -> str | None:
         return None
 
 
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
+
 def storable_text(text: str) -> str:
     """Return `text` as both databases can store it: without NUL and lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
         text = text.encode("utf-8", "replace").decode()
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.replace("\0", _UNKNOWN)
+
+
+def storable_values(values: Any) -> Any:
+    """Return the values of a statement, by name or in order, without NUL.
+
+    Half a character stays the driver's error: it is told to who typed it.
+    """
+    if isinstance(values, Mapping):
+        return dict(zip(values, storable_values(values.values()), strict=True))
+    return values and [
+        value.replace("\0", _UNKNOWN) if isinstance(value, str) else value
+        for value in values
+    ]
 
 
 def dump_json(value: object) -> str:
@@ -65,8 +82,9 @@ def dump_json(value: object) -> str:
 
 
 def load_json(text: str | None) -> Any:
-    """Return what `dump_json` wrote; None stays None."""
-    return None if text is None else json.loads(text)
+    """Return what `dump_json` wrote; None stays None. Raises MerlinError for what it did not."""
+    with reading_stored():
+        return None if text is None else json.loads(text)
 
 
 def read_messages(text: str) -> tuple[Message, ...]:

@@ -1,12 +1,14 @@
 """The state of jobs, bases and requests as figures, without a key: health, readiness, metrics."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from merlin.config import INSTALLATION_HEADER, id_of_folder
 from merlin.core.metrics import counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
 
@@ -46,9 +48,13 @@ router = APIRouter()
 
 
 @router.get("/healthz")
-def healthz() -> Response:
-    """Return 200 while the process responds."""
-    return JSONResponse({"status": "ok"})
+def healthz(request: Request) -> Response:
+    """Return 200 while the process responds, and which installation it belongs to."""
+    response = JSONResponse({"status": "ok"})
+    with suppress(OSError):
+        state_dir = request.app.state.settings.folder.parent
+        response.headers[INSTALLATION_HEADER] = id_of_folder(state_dir)
+    return response
 
 
 @router.get("/readyz")

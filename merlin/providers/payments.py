@@ -106,7 +106,7 @@ class GatewayPayment:
     """A payment as read from its gateway.
 
     `purchase_id` and `user_id` are the metadata that we sent. `reason` is the gateway's code for a
-    cancellation.
+    cancellation. `foreign` is an amount in a currency that no order has ("3.50 USD"), "" for none.
     """
 
     outside_id: str
@@ -120,6 +120,12 @@ class GatewayPayment:
     reason: str = ""
     refunded: int = 0
     at: datetime | None = None
+    foreign: str = ""
+
+    @property
+    def paid(self) -> str:
+        """Return what was paid as the gateway writes it: "299.00", "3.50 USD"."""
+        return self.foreign or self.amount.decimal
 
 
 @dataclass(frozen=True, slots=True)

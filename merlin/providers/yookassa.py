@@ -48,6 +48,8 @@ log = get_logger(__name__)
 Body = Mapping[str, Any]
 MAX_DESCRIPTION_LENGTH = 128
 MAX_REFUND_DESCRIPTION_LENGTH = 250
+# Amount and currency, which people are told.
+_FOREIGN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,3})? [A-Z]{3}")
 _IS_DONE = {"succeeded": True, "canceled": False}
 
 
@@ -119,15 +121,27 @@ def build_customer(contact: str) -> Body:
 
 
 def parse_payment(body: Body) -> GatewayPayment:
-    """Parse a Payment object. Raises PaymentError if it is invalid."""
+    """Parse a Payment object in roubles. Raises PaymentError if it is invalid."""
+    payment = read_payment(body)
+    if payment.foreign:
+        raise _unreadable("amount", payment.foreign)
+    return payment
+
+
+def read_payment(body: Body) -> GatewayPayment:
+    """Parse a Payment object, which may be in another currency.
+
+    Raises PaymentError if it is invalid.
+    """
+    foreign = _read_foreign(body.get("amount"))
     metadata = get_object(body, "metadata")
-    refunded = body.get("refunded_amount")
+    refunded = None if foreign else body.get("refunded_amount")
     pay_url = get_text(get_object(body, "confirmation"), "confirmation_url")
     return GatewayPayment(
         outside_id=_read_id(body.get("id")),
         status=PaymentStatus(get_text(body, "status")),
         is_paid=body.get("paid") is True,
-        amount=_read_amount(body.get("amount")),
+        amount=roubles(0) if foreign else _read_amount(body.get("amount")),
         is_test=body.get("test") is True,
         purchase_id=get_text(metadata, "purchase"),
         user_id=get_text(metadata, "user"),
@@ -135,6 +149,7 @@ def parse_payment(body: Body) -> GatewayPayment:
         reason=get_text(get_object(body, "cancellation_details"), "reason"),
         refunded=0 if refunded is None else _read_amount(refunded).minor,
         at=_parse_time(body, "captured_at") or _parse_time(body, "created_at"),
+        foreign=foreign,
     )
 
 
@@ -157,6 +172,15 @@ def _read_id(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise _unreadable("id", value)
     return value
+
+
+def _read_foreign(field: object) -> str:
+    """Return an amount that is not in roubles for people, "" for roubles and for no amount."""
+    if not isinstance(field, Mapping):
+        return ""
+    value, currency = (get_text(field, name) for name in ("value", "currency"))
+    is_amount = _FOREIGN.fullmatch(f"{value} {currency}")
+    return is_amount[0] if is_amount and currency != Currency.RUB.value else ""
 
 
 def _read_amount(field: object) -> Amount:
@@ -247,7 +271,7 @@ class YooKassaGateway:
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
         body = await self._call("GET", f"/payments/{_check_id(outside_id)}")
-        return _require_same_id(parse_payment(body), outside_id)
+        return _require_same_id(read_payment(body), outside_id)
 
     async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
         """Return all payments created in a period."""
@@ -255,7 +279,7 @@ class YooKassaGateway:
             "created_at.gte": _format_time(since),
             "created_at.lt": _format_time(until),
         }
-        return await self._list_all("/payments", query, parse_payment)
+        return await self._list_all("/payments", query, read_payment)
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
         body = build_refund(request, self._shop.receipt)
@@ -335,7 +359,7 @@ class YooKassaGateway:
     ) -> list[T]:
         """Return all valid items of a list, page by page.
 
-        Invalid items are skipped: a shop may have other payments, in other currencies. Raises
+        Invalid items are skipped: other programs may use the shop. Raises
         GatewayUnavailable with the code ENDLESS_LIST for a repeated cursor, and above so many
         pages or seconds: part of a list would hide a refund.
         """

@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.core import durable_files
+from merlin.core.connections import BoundedHttp, HttpServer
 from merlin.core.json_fields import parse_object
 from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
@@ -52,7 +53,7 @@ class StandIn:
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: uvicorn.Server | None = None
+        self._server: HttpServer | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -82,9 +83,11 @@ class StandIn:
         listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
-        self._server = uvicorn.Server(
+        # uvicorn alone would wake ten times a second while nobody calls.
+        self._server = HttpServer(
             uvicorn.Config(
                 self,
+                http=BoundedHttp,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -92,7 +95,8 @@ class StandIn:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=LAST_CALLS_S,
-            )
+            ),
+            self._started.set,
         )
         self._thread = threading.Thread(
             target=self._run,
@@ -104,11 +108,10 @@ class StandIn:
         if not self._started.wait(PATIENCE_S):
             raise TimeoutError("the stand-in did not start")
 
-    def _run(self, server: uvicorn.Server, listener: socket.socket) -> None:
+    def _run(self, server: HttpServer, listener: socket.socket) -> None:
         with listener, asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             runner.run(self.open())
-            self._loop.call_soon(self._started.set)
             runner.run(server.serve([listener]))
 
     def stop(self) -> None:
@@ -116,7 +119,7 @@ class StandIn:
         if self._thread is None or self._server is None:
             return
         self.run(self.close())
-        self._server.should_exit = True
+        self._server.handle_exit(0, None)
         self._thread.join()
         self._thread = None
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from functools import cache, partial
 
 from merlin.api.app import serve
+from merlin.api.pages.page import load_templates
 from merlin.api.services import ApiServices
 from merlin.chat.answer import AnswerService
 from merlin.config import Config
@@ -32,6 +33,7 @@ def run_api(config: Config) -> None:
         context.open_checked_database(config) as database,
         closing(Store(database)) as store,
     ):
+        load_templates().read_all()
         serve(services_of(config, store), config.api, partial(notify, READY), end_soon)
         notify(STOPPING)
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from merlin.config import Config
 from merlin.config.credentials import credential
 from merlin.config.settings import PING_URL, ProviderConfig
 from merlin.core.clock import utc_now
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.server import READY, STOPPING, notify, show_alive, status_notice
@@ -57,6 +57,9 @@ def run_daemon(config: Config) -> None:
             notify(READY)
             if _wait_for_lead(lead, stop, database):
                 _lead(services, lead, stop)
+                # After the lead: who waits for this process takes it next.
+                with suppress(MerlinError):
+                    services.heartbeats.withdraw()
 
 
 def _lead(services: DaemonServices, lead: Lead, stop: threading.Event) -> None:

@@ -5,14 +5,18 @@ Never a 5xx, and no internal details in the response. Invalid values: `test_cont
 
 import gzip
 import json
+import re
 import socket
 from http.client import HTTPResponse
+from itertools import chain
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from structlog.testing import capture_logs
 
-from tests.api.running_api import VERA
+from merlin.core.permissions import Role
+from tests.api.running_api import VERA, run_api
 from tests.api.staff_api import run_full_api
 from tests.api.test_role_matrix import TOLD, read_tables
 from tests.support.waiting import longest, wait_until
@@ -177,3 +181,35 @@ def test_malformed_headers_are_refused_and_not_echoed(site, header, before):
     assert "<script" not in str(answer.headers)
     assert not [word for word in WORDS_OF_OURS if word.encode() in content]
     assert read_tables(site) == before
+
+
+def list_query_names(dependant):
+    """Return the parameters of the query that a function and its dependencies take."""
+    names = [
+        *(each.alias for each in dependant.query_params),
+        *(
+            field
+            for each in dependant.query_params
+            for field in getattr(each.field_info.annotation, "model_fields", {})
+        ),
+    ]
+    return [*names, *chain(*map(list_query_names, dependant.dependencies))]
+
+
+# PostgreSQL stores no NUL.
+@pytest.mark.parametrize("sent", ["%00", "a%00b", "%ED%A0%BD"])
+def test_no_query_of_any_address_is_an_error_on_postgresql(tmp_path, postgresql, sent):
+    with run_api(tmp_path, postgresql.reset()) as site:
+        site.add_user(VERA, Role.ADMIN)
+        asked = [
+            f"{route.path}?{name}={sent}"
+            for route in site.app.routes
+            if isinstance(route, APIRoute) and "GET" in route.methods
+            for name in list_query_names(route.dependant)
+        ]
+        named = [each.replace("{dataset}", "algorithms") for each in asked]
+        filled = [re.sub(r"\{\w+\}", "1", each) for each in named]
+        assert any("author=" in each for each in filled)
+        with site.browser_client(VERA) as browser:
+            failed = [each for each in filled if browser.get(each).status_code >= 500]
+    assert failed == []

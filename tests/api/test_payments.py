@@ -1,25 +1,31 @@
 """Orders that cannot be paid, and refunds at a YooKassa stand-in."""
 
+import asyncio
 import re
+from datetime import timedelta
 from functools import partial
 
+import httpx
 import pytest
 
 from merlin.app import payments
 from merlin.app.actor import Actor
+from merlin.app.billing_check import check_billing
 from merlin.billing.refunds import RefundState
+from merlin.core.clock import from_iso
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Role
 from merlin.providers.base import ENDLESS_LIST
 from tests.api.payment_api import NOT_OPEN
 from tests.api.running_api import VERA, run_api
 from tests.support.faults import Fault, FaultKind
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
 
 ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+NEW = "2030-01-01T00:00:00.000000Z"
 OLD = "2026-01-01T00:00:00.000000Z"
 
 
@@ -65,6 +71,59 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     )
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
+
+
+def test_notification_of_a_refund_whose_process_was_killed_is_enough(shop):
+    """The money was back, and the rights stayed for five minutes."""
+    order_id = shop.buyer().buy("pack")
+    shop.yookassa.behave(refund="pending")
+    request_refund(shop, order_id)
+    refunds = shop.yookassa.refunds
+    pending = wait_until(
+        lambda: next((x for x in refunds() if x["status"] == "pending"), None)
+    )
+    # As the third try leaves it.
+    shop.sql(
+        "UPDATE refund SET next_poll_at = ?, polls = 3 WHERE state = 'sending'", NEW
+    )
+    shop.yookassa.finish_refund(pending["id"], "succeeded")
+    shop.wait_for_state(order_id, "refunded")
+
+
+def test_cancellation_after_the_grant_is_told_to_admins(shop):
+    anna = shop.buyer()
+    order_id = anna.buy("pack")
+    (payment,) = shop.payments_of(order_id)
+    shop.yookassa.change(payment["id"], "canceled")
+    notify(shop, "payment.canceled", payment["id"])
+    number = order_id[:8]
+    wait_until(lambda: shop.admin_notice_keys(purchase=number))
+    assert shop.admin_notice_keys(purchase=number) == ["notice-payment-undone"]
+    assert (shop.state(order_id), shop.count_grants(order_id)) == ("paid", 1)
+
+
+def test_payment_in_another_currency_grants_nothing_and_is_told_and_listed(shop):
+    order_id = shop.buyer().start_payment("pack")
+    (payment,) = shop.payments_of(order_id)
+    amount = {"value": "3.50", "currency": "USD"}
+    now = payment["created_at"]
+    shop.yookassa.change(payment["id"], "succeeded", amount)
+    notify(shop, "payment.succeeded", payment["id"])
+    wait_until(lambda: shop.admin_notice_keys(differs="currency"))
+    assert (shop.state(order_id), shop.count_grants(order_id)) == ("pending", 0)
+    ctx = shop.site.services
+    far = timedelta(days=1)
+    at = from_iso(now)
+    checked = asyncio.run(check_billing(ctx, ctx.polled, at - far, at + far))
+    (found,) = [each for each in checked.differences if each.payment == payment["id"]]
+    assert (found.ledger, found.yookassa.paid) == (None, "3.50 USD")
+
+
+def notify(shop, event, payment_id):
+    """Post a notification as YooKassa does."""
+    url = f"{shop.site.address}/hooks/payment"
+    body = {"event": event, "object": {"id": payment_id}}
+    assert httpx.post(url, json=body, timeout=longest()).status_code == 200
 
 
 def test_list_of_refunds_without_an_end_is_notified(shop):

@@ -1,17 +1,20 @@
 """Signing in by each way, and the keys and browsers of a person afterwards."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import ApiKeys, Scope
-from merlin.account.sign_ins import Logins, SignIns, TelegramPerson
+from merlin.account.sign_ins import FRESH, Logins, SignIns, TelegramPerson
 from merlin.account.users import User, Users
-from merlin.app import accounts, sign_in
+from merlin.app import accounts, sign_in, users
+from merlin.app.actor import Actor
 from merlin.app.sign_in import Blocked
 from merlin.db.audit import Audit
-from tests.support.people import ANNA, STUDENT
+from merlin.db.tables import SIGN_IN
+from tests.support.people import ANNA, BORIS, STUDENT
 
 pytestmark = pytest.mark.integration
 
@@ -20,8 +23,9 @@ def perform(ctx, act, *args, **options):
     return ctx.db.transact(partial(act, ctx, *args, **options))
 
 
-def sign_in_by_telegram(ctx, previous=""):
-    person = TelegramPerson(ANNA, "Anna", "ru", "mini-app")
+def sign_in_by_telegram(ctx, previous="", **data):
+    known = TelegramPerson(ANNA, "Anna", "ru", "mini-app", ctx.clock())
+    person = replace(known, **data)
     return perform(ctx, sign_in.sign_in_by_telegram, person, previous)
 
 
@@ -90,6 +94,40 @@ def test_blocked_person_cannot_sign_in(ctx, anna):
     with pytest.raises(Blocked):
         sign_in_by_telegram(ctx)
     assert list_open(ctx) == []
+
+
+@pytest.mark.parametrize("end", ["everywhere", "blocked", "erased"])
+def test_what_signed_in_before_does_not_sign_in_again(ctx, clock, end):
+    """The mark that data was used lay in the row of the sign-in, and went with it."""
+    opened = sign_in_by_telegram(ctx)
+    _, key, browser, _ = perform(ctx, sign_in.start_login)
+    logins = Logins(ctx.db, clock)
+    assert logins.settle(logins.show(key, ANNA).login_id, ANNA, is_own=True)
+    before = {"at": clock(), "source": "another that was never used"}
+    clock.move(60)
+    if end == "everywhere":
+        perform(ctx, accounts.close_sign_ins, STUDENT)
+    elif end == "blocked":
+        perform(ctx, users.block, Actor.operator(), ANNA)
+        perform(ctx, users.unblock, Actor.operator(), ANNA)
+    else:
+        perform(ctx, accounts.erase, STUDENT)
+    for data in ({"at": opened.sign_in.at}, before):
+        assert sign_in_by_telegram(ctx, **data) is None
+    assert perform(ctx, sign_in.sign_in_by_code, browser, "") is None
+    assert sign_in_by_telegram(ctx, at=clock(), user_id=BORIS)
+    clock.move(1)
+    assert sign_in_by_telegram(ctx)
+    clock.move(FRESH.total_seconds())
+    assert sign_in_by_telegram(ctx)
+    assert ctx.db.count(SIGN_IN, SIGN_IN.user_id < 0) == 0, "it is kept for an hour"
+
+
+def test_mark_of_before_the_clock_was_set_back_refuses_nobody(ctx, clock):
+    clock.move(86400)
+    perform(ctx, accounts.close_sign_ins, STUDENT)
+    clock.move(-86400)
+    assert sign_in_by_telegram(ctx)
 
 
 def test_use_of_a_key_and_of_a_browser_is_recorded(ctx, clock):

@@ -7,6 +7,7 @@ import pytest
 
 from merlin.billing.purchases import MAX_OPEN, POLL_DURATION, PurchaseState
 from merlin.core.errors import NotFound, Refused
+from merlin.db.tables import PURCHASE
 from tests.billing.plan_shop import (
     ANNA,
     BORIS,
@@ -262,3 +263,19 @@ def test_unknown_purchase_is_not_found(shop):
     with pytest.raises(NotFound):
         shop.billing.purchases.list_newest(before="nothing")
     assert not shop.billing.purchases.end_unpaid("no\0thing", PurchaseState.CANCELED)
+
+
+def test_order_is_found_by_a_unique_beginning_of_its_number(shop):
+    rows = shop.billing.purchases
+    ids = ["081c62cb" + "0" * 24, "081c62cc" + "0" * 24]
+    for number, purchase_id in enumerate(ids):
+        purchase = shop.order(contact=f"{number}@example.com")
+        rows.db.update(PURCHASE, PURCHASE.id == purchase.purchase_id, id=purchase_id)
+    for written in (ids[0], "081c62cb", "№ 081C62CB"):
+        assert rows.find(written).purchase_id == ids[0]
+    with pytest.raises(Refused) as several:
+        rows.find("081c62c")
+    assert several.value.arguments["orders"] == ", ".join(ids)
+    for unknown in ("", "№", "081", "081c62cd", "081c62cb\0", ids[0] + "0"):
+        with pytest.raises(NotFound):
+            rows.find(unknown)

@@ -29,6 +29,7 @@ unit = pytest.mark.unit
 integration = pytest.mark.integration
 
 MOSCOW = zone_of("Europe/Moscow")
+DAY_S = 86_400
 NEW_YORK = zone_of("America/New_York")
 LATE = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Moscow", "Pacific/Kiritimati", "Africa/Cairo", "America/Havana"]
@@ -334,3 +335,23 @@ def test_pack_is_its_persons_of_its_format_and_reduced_alone(quotas, database):
     assert quotas.packs.count_unused(ANNA) == {VOICE: 3}
     assert quotas.packs.count_unused(BORIS) == {TEXT: 3}
     assert quotas.packs.find_open(BORIS, TEXT) == boris
+
+
+@integration
+def test_new_zone_counts_from_the_next_border_of_a_day(quotas, database, clock):
+    """A person whose day was used up chose a zone in which the next one had begun."""
+    users = Users(database, clock)
+    users.record([User(ANNA)])
+    users.set_zone(ANNA, "Europe/Moscow", "UTC")
+    clock.move(2 * DAY_S)
+    for update_id in (1, 2):
+        assert reserve_question(quotas, update_id, zone=MOSCOW) is None
+    assert reserve_question(quotas, 3, zone=MOSCOW).remaining == 0
+    ends = show_quota(quotas, zone=MOSCOW).resets_at
+    for name in ("Pacific/Kiritimati", "Pacific/Niue", "Pacific/Kiritimati"):
+        users.set_zone(ANNA, name, "UTC")
+        counts = users.get(ANNA).counting_zone("UTC", clock())
+        left = show_quota(quotas, zone=counts)
+        assert (left.remaining, left.resets_at) == (0, ends)
+    clock.move((ends - clock()).total_seconds())
+    assert users.get(ANNA).counting_zone("UTC", clock()) == zone_of(name)

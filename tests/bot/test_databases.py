@@ -1,7 +1,10 @@
 """Killed and waiting bots on SQLite and PostgreSQL."""
 
+import time
+from contextlib import closing
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from tests.bot.running_bot import (
@@ -9,11 +12,14 @@ from tests.bot.running_bot import (
     add_live_model,
     answer_texts,
     bot_settings,
+    count_updates_by_state,
     kill_bot_at,
+    say_and_wait,
+    send_at,
     wait_until_ended,
 )
 from tests.support.forked_processes import start_bot
-from tests.support.waiting import longest
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -64,3 +70,31 @@ def test_second_polling_bot_waits_quietly_and_takes_over(telegram, settings, tmp
     assert {call.status for call in telegram.calls("getUpdates")} <= {200, 0}
     assert answer_texts(telegram, "vera") == []
     assert len(answer_texts(telegram)) == 2
+
+
+def test_questions_that_were_asked_while_the_database_was_read_only_are_all_answered(
+    telegram, provider, tmp_path, postgresql, logs
+):
+    """As a failover leaves it; ten questions at once were refused as a flood."""
+    url = postgresql.reset()
+    settings = replace(bot_settings(tmp_path, telegram, provider), database=url)
+    add_live_model(settings, "stand-in-base")
+    with (
+        closing(psycopg.connect(postgresql.url("postgres"), autocommit=True)) as admin,
+        RunningBot(settings),
+    ):
+        say_and_wait(telegram, settings, "Первый", 1)
+        admin.execute("ALTER DATABASE shared SET default_transaction_read_only = on")
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = 'shared'"
+            )
+            questions = [f"Вопрос {number}" for number in range(10)]
+            send_at(telegram, time.time(), *questions)
+            trouble = "updates could not be stored"
+            wait_until(lambda: trouble in {entry["event"] for entry in [*logs]})
+        finally:
+            admin.execute("ALTER DATABASE shared RESET default_transaction_read_only")
+        wait_until_ended(telegram, settings, 11)
+    assert count_updates_by_state(settings) == {"answered": 11}

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import re
+import shlex
 import shutil
 
 import pytest
 import yaml
 
 from merlin.account.users import User
+from merlin.billing.purchases import order_number
 from merlin.cli import main
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import utc_now
@@ -24,6 +26,7 @@ from tests.billing.plan_shop import (
     Shop,
     make_payment_request,
 )
+from tests.support.markdown_pages import read_page
 from tests.support.plan_config import make_plans
 from tests.support.stand_ins import YooKassaStandIn
 
@@ -31,6 +34,7 @@ pytestmark = pytest.mark.functional
 
 SHOP_ID = "100500"
 KEY = "test_stand-in"
+PAGE = read_page("docs", "en", "payments.md").text
 BACK = "http://127.0.0.1:8701/orders/1"
 
 
@@ -142,6 +146,13 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
         capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes"
     )
     assert (again, "in progress" in captured.err) == (1, True)
+
+
+def test_documented_command_takes_the_number_that_people_see(capfd, folder, order):
+    (line,) = re.findall(r"^\$ merlin (.* 081c62cb .*)", PAGE, re.MULTILINE)
+    arguments = shlex.split(line.replace("081c62cb", order_number(order)))
+    code, captured = run(capfd, folder, *arguments, "--yes")
+    assert (code, order in captured.err) == (0, True), captured.err
 
 
 @pytest.mark.parametrize(

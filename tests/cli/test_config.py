@@ -50,6 +50,33 @@ def test_missing_files_and_folders_are_named_at_their_keys(judge, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("state_dir: /proc/1/x", ":1:1: state_dir: no folder can be made in /proc/1"),
+        (
+            "state_dir: config.yaml/x",
+            ":1:1: state_dir: no folder can be made in :",
+        ),
+        (
+            "state_dir: s\ndatasets: {default: ''}",
+            ':2:12: datasets.default: "" isn\'t valid; for example: neurotypology',
+        ),
+        (
+            "state_dir: s\nengine: {training: {device: 'cuda:99'}}",
+            ":2:21: engine.training.device: there is no cuda:99 on this machine",
+        ),
+        (
+            "state_dir: s\nengine: {answering: {device: 'cuda:99'}}",
+            ":2:22: engine.answering.device: there is no cuda:99 on this machine",
+        ),
+    ],
+)
+def test_what_this_machine_cannot_have_is_named(judge, lines, said):
+    code, output = judge(f"{lines}\n")
+    assert (code, said in output) == (2, True), output
+
+
 def test_folder_that_this_user_may_not_open_is_named_as_not_looked_at(judge, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)

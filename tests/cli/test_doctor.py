@@ -7,6 +7,8 @@ import socket
 import urllib.parse
 import urllib.request
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -93,6 +95,54 @@ def test_database_that_is_away_is_described_once(fresh, capsys):
     document = run_doctor(fresh, capsys)
     assert "Connection refused" in document["database"][1]
     assert "Check its server or disk" in document["database"][1]
+    assert document["not known"] == (
+        False,
+        text("en", "doctor-not-known", names="text.key, telegram.admins, daemon, bot"),
+    )
+    away = {what for what, (_, words) in document.items() if "refused" in words}
+    assert away - {"api"} == {"database", "postgresql"}
+    assert not {"text.key", "telegram.admins", "daemon", "bot"} & document.keys()
+
+
+@pytest.mark.parametrize(
+    ("planted", "named"),
+    [
+        ({"datasets": {"default": "trail"}}, "datasets.default"),
+        ({"api": {"tls": {"certificate": "/no", "key": "/no"}}}, "api.tls.key"),
+        ({"engine": {"models": {"x": {"path": "/no"}}}}, "engine.models.x.path"),
+    ],
+)
+def test_doctor_finds_what_the_check_of_the_configuration_finds(
+    serving, capsys, planted, named
+):
+    """It said that everything was in place."""
+    settings = yaml.safe_load(serving.path.read_text("utf-8")) | planted
+    serving.path.write_text(yaml.safe_dump(settings), "utf-8")
+    good, words = run_doctor(serving, capsys)["config.yaml"]
+    assert (good, named in words) == (False, True), words
+    assert main(["config", "check", "--config", str(serving.path)]) == 2
+    assert words in capsys.readouterr().err.replace("merlin: ", "")
+
+
+def test_secret_that_everybody_may_read_is_named(fresh, capsys):
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o711)
+        config = folder / "config.yaml"
+        config.write_text(fresh.path.read_text("utf-8"), "utf-8")
+        fresh.path = config
+        secret = folder / "credentials" / "TELEGRAM_BOT_TOKEN"
+        secret.parent.mkdir(0o755)
+        secret.parent.chmod(0o755)
+        secret.write_text("secret")
+        secret.chmod(0o644)
+        good, words = run_doctor(fresh, capsys)["secrets"]
+        assert (good, f"chmod o= {secret}" in words) == (False, True), words
+        secret.parent.chmod(0o700)
+        assert run_doctor(fresh, capsys)["secrets"][0]
+        secret.parent.chmod(0o755)
+        secret.chmod(0o640)
+        assert run_doctor(fresh, capsys)["secrets"][0]
 
 
 def test_confinement_of_the_document_reader_is_told(fresh, capsys):
@@ -430,6 +480,19 @@ class OtherMerlin(Handler):
 
     def get(self):
         self.answer(200, Merlin_Installation=self.installation)
+
+
+def test_engine_of_another_installation_is_not_taken_for_our_own(with_engine, capsys):
+    with serve_http(OtherMerlin) as server:
+        OtherMerlin.installation = "another"
+        place = server.url.removeprefix("http://")
+        settings = yaml.safe_load(with_engine.path.read_text("utf-8"))
+        settings["engine"]["listen"] = place
+        settings["providers"][-1]["base_url"] = f"{server.url}/v1"
+        with_engine.path.write_text(yaml.safe_dump(settings), "utf-8")
+        good, words = run_doctor(with_engine, capsys)["engine.listen"]
+        assert not good
+        assert "set another engine.listen here" in words
 
 
 def test_api_of_another_installation_is_not_taken_for_our_own(fresh, capsys):

@@ -3,7 +3,10 @@
 import base64
 import json
 import os
+import socket
 import stat
+import subprocess
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +24,9 @@ from merlin.db.encryption import key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import SESSION
+from tests.support.ending import wait_for_end
 from tests.support.machine import become_another_user, require_root
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -130,6 +135,44 @@ def test_rotation_is_refused_while_a_process_runs(capsys, folder):
     assert code == 1
     assert "bot" in output
     assert path.read_bytes() == before
+
+
+def test_rotation_waits_for_a_process_of_this_host_that_ends(capsys, folder):
+    with subprocess.Popen(["sleep", "0.5"]) as ending, open_place(folder) as database:
+        now = utc_now()
+        for pid in (ending.pid, 2**22 - 1):  # and one that was killed
+            name = "bot" if pid == ending.pid else "daemon"
+            beat = Heartbeat(name, socket.gethostname(), pid, now, now)
+            Heartbeats(database).beat(beat)
+        reaping = threading.Thread(target=wait_for_end, args=(ending,))
+        reaping.start()
+        assert run(capsys, folder, "rotate")[0] == 0
+        assert ending.returncode == 0
+        wait_for_end(reaping)
+
+
+def test_rotation_is_refused_at_once_while_a_process_of_this_host_goes_on(
+    capsys, folder
+):
+    name = socket.gethostname()
+    stop = threading.Event()
+
+    def go_on():
+        with open_place(folder) as database:
+            while not stop.wait(0.05):
+                beat = Heartbeat("api", name, os.getpid(), utc_now(), utc_now())
+                Heartbeats(database).beat(beat)
+
+    living = threading.Thread(target=go_on)
+    living.start()
+    try:
+        with open_place(folder) as database:
+            wait_until(lambda: Heartbeats(database).list_all())
+        code, output = run(capsys, folder, "rotate")
+    finally:
+        stop.set()
+        wait_for_end(living)
+    assert (code, "api" in output) == (1, True), output
 
 
 def test_key_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):

@@ -206,6 +206,16 @@ providers.1.name      providers:⏎- {name: a, base_url: 'http://[::1]'}⏎- {^n
     ("give either path", "задайте что-то одно"): """
 engine.models.a       engine: {models: {^a: {}}}
 """,
+    ("as text; write 1000", "как текст; запишите 1000"): """
+repository.interval_s  repository: {url: ., ^interval_s: 1e3}
+telegram.admins.0     telegram: {admins: [^'1000']}
+""",
+    ("as text; write 0.002500", "как текст; запишите 0.002500"): """
+daemon.quiet_s        daemon: {^quiet_s: 25e-4}
+""",
+    ("the address of both the api and the engine", "адрес и api, и движка"): """
+engine.listen         api: {listen: '127.0.0.1:8701'}⏎engine: {^listen: 'localhost:8701'}
+""",
     ("the anchor “x” contains itself", "якорь «x» содержит сам себя"): """
 -                     a: &x [^*x]
 -                     a: &x {b: {c: ^*x}}

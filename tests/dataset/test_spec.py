@@ -2,6 +2,8 @@
 
 import pytest
 
+from merlin.core.errors import MerlinError
+from merlin.core.i18n import text as translate
 from merlin.dataset.spec import (
     GateRule,
     LaunchRule,
@@ -121,6 +123,23 @@ def test_removed_key_is_refused_with_what_to_do_instead():
 def test_stored_settings_are_read_back_equal():
     for spec in (read_spec(WHOLE), read_spec(DATASET_YAML)):
         assert load_spec(dump_spec(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"recipe": {"base": 7}, "system": "кто-то"}', "DatasetSpec"),
+    ],
+)
+def test_stored_settings_of_another_version_are_told_in_a_sentence(text, reason):
+    """They ended the process."""
+    with pytest.raises(MerlinError) as caught:
+        load_spec(text)
+    said = translate("ru", caught.value.key, **caught.value.arguments)
+    assert said.startswith("Сохранённый документ записан не так")
+    assert reason in said
+    assert "кто-то" not in said, "people's texts are no one's news"
 
 
 def test_missing_language_uses_the_other_one():

@@ -4,10 +4,12 @@ import sqlite3
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 from peewee import IntegrityError
 
@@ -15,7 +17,7 @@ from merlin.account.users import Consents
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.db.connections import connect
+from merlin.db.connections import Postgresql, connect
 from merlin.db.database import (
     Database,
     lock_user,
@@ -335,6 +337,41 @@ def test_connection_lost_within_a_transaction_fails_that_one_alone(postgresql):
         database.quick_check()  # is of files alone
 
 
+@pytest.mark.parametrize("whose", ["ROLE writer", "DATABASE shared"])
+def test_session_that_began_read_only_is_not_taken_for_the_server(postgresql, whose):
+    """A failover or a full disk left every process read-only until it was started anew."""
+    url = postgresql.reset().replace("//postgres@", "//writer@")
+    with closing(psycopg.connect(postgresql.url("postgres"), autocommit=True)) as admin:
+        admin.execute("CREATE ROLE writer LOGIN SUPERUSER")
+        admin.execute(f"ALTER {whose} SET default_transaction_read_only = on")
+        try:
+            with open_database(url) as database, ThreadPoolExecutor(1) as other:
+                for work in (database.announce_change, database.require_writable):
+                    for run in (lambda w: w(), lambda w: other.submit(w).result()):
+                        with pytest.raises(DatabaseAway) as refused:
+                            run(work)
+                        assert refused.value.key == "store-read-only"
+                admin.execute(f"ALTER {whose} RESET default_transaction_read_only")
+                database.announce_change()
+                other.submit(database.announce_change).result()
+                assert read_change_counter(database) == 2
+        finally:
+            admin.execute(f"ALTER {whose} RESET default_transaction_read_only")
+            admin.execute("DROP ROLE writer")
+
+
+def test_connection_has_an_age_at_which_it_is_opened_anew(postgresql, monkeypatch):
+    """The address of a demoted server leads to another one, and the old one still reads."""
+    own = "SELECT pg_backend_pid()"
+    with open_database(postgresql.reset()) as database:
+        assert database.sql(own) == database.sql(own)
+        monkeypatch.setattr(Postgresql, "max_age_s", 0.0)
+        database.close()
+        assert database.sql(own) != database.sql(own)
+        with database.atomic():
+            assert database.sql(own) == database.sql(own)
+
+
 def test_writes_are_tried_without_a_change(url):
     with open_database(url) as database:
         database.require_writable()
@@ -456,3 +493,15 @@ def test_number_over_the_integer_range_is_not_found(tmp_path):
         migrate(database)
         with pytest.raises(NotFound):
             database.row(INTENT.select().where(INTENT.empty_finds == 10**20))
+
+
+def test_nul_in_a_text_is_replaced_whatever_the_way(url):
+    sent = "a\0b"
+    with open_database(url) as database:
+        database.upsert(SETTING, {"name": "peewee"}, {"value": sent})
+        database.sql("INSERT INTO setting VALUES (?, ?)", "place", sent)
+        database.run("INSERT INTO setting VALUES (:n, :v)", n="name", v=sent)
+        database.run_many("INSERT INTO setting VALUES (:n, :v)", [{"n": 1, "v": sent}])
+        stored = {row.value for row in database.rows(SETTING.select())}
+        assert stored == {"a\ufffdb"}
+        assert database.count(SETTING, SETTING.value == sent) == 4

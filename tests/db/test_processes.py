@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.db.intents import Intents, IntentState
@@ -284,6 +285,17 @@ def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(notices, cl
         == len(told) + 1
     )
     assert len(notices.list_newest("77", 9)) == 2
+
+
+def test_process_that_ends_takes_its_heartbeats_back_and_no_other(database):
+    ended, goes_on = Heartbeats(database), Heartbeats(database)
+    now = utc_now()
+    for name in ("daemon", "engine", "bot"):
+        ended.beat(Heartbeat(name, "here", 1, now, now))
+    goes_on.beat(Heartbeat("bot", "here", 2, now, now))
+    ended.withdraw()
+    live = [beat.process for beat in ended.list_all() if beat.is_alive(utc_now())]
+    assert live == ["bot"]
 
 
 def test_heartbeat_replaces_the_earlier_one(heartbeats, clock):

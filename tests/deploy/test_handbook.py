@@ -43,7 +43,7 @@ PROGRAMS = {
         for unit; do
           case $unit in -*|enable|start|stop|restart) continue;; esac
           case $unit in *.*) ;; *) unit=$unit.service;; esac
-          [ -e "$UNITS/$unit" ] || { echo "no unit $unit" >&2; exit 5; }
+          ls "$UNITS"/$unit >/dev/null || { echo "no unit $unit" >&2; exit 5; }
         done
         [ "$*" != "start merlin-backup" ] || eval "$(sed -n 's/^ExecStart=//p' "$UNITS/$unit")"
         """,

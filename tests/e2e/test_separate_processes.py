@@ -2,6 +2,9 @@
 
 import pytest
 
+from merlin.core.clock import utc_now
+from merlin.db.processes import Heartbeats
+from merlin.wiring.context import open_read_only
 from tests.e2e.separate_processes import (
     make_question,
     wait_for_answer,
@@ -9,8 +12,30 @@ from tests.e2e.separate_processes import (
     wait_for_serving,
 )
 from tests.support.forked_processes import run_processes
+from tests.support.pipeline_lab import run_command
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
+
+
+def test_command_that_needs_merlin_stopped_runs_as_soon_as_it_was_told_to_end(lab):
+    """The heartbeats of processes that had ended refused it for ten seconds."""
+    names = {"daemon", "bot", "api"}
+    with run_processes(lab.path, *names) as processes:
+        wait_until(lambda: {beat.process for beat in list_live(lab)} >= names)
+        code, _, error = run_command("key", "rotate", "--config", str(lab.path))
+        assert (code, "running: api, bot, daemon." in error) == (1, True), error
+        for process in processes:
+            process.terminate()
+        code, _, error = run_command("key", "rotate", "--config", str(lab.path))
+        assert code == 0, error
+    assert list_live(lab) == []
+
+
+def list_live(lab):
+    with open_read_only(lab.config) as database:
+        beats = Heartbeats(database).list_all()
+    return [beat for beat in beats if beat.is_alive(utc_now())]
 
 
 def test_each_process_continues_without_the_others(lab, telegram):

@@ -322,6 +322,16 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
         """Set the address of notifications; "" turns them off."""
         self._notify_url = url
 
+    def change(self, payment_id: str, status: str, amount: Json | None = None) -> None:
+        """Change a payment as no step of its payer does."""
+
+        def change() -> None:
+            payment = self._shop.find(payment_id)
+            payment.status = status
+            payment.request |= {"amount": amount} if amount else {}
+
+        self.access(change)
+
     def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
         """End a payment as its payer would; return it. Raises NotFound, ValueError."""
         return self.access(

@@ -95,6 +95,21 @@ def test_backup_is_tried_on_a_copy_as_the_handbook_says(machine):
     assert not machine.box.path("/var/lib/merlin/copy").exists()
 
 
+def test_sequences_that_stop_merlin_run_as_printed(machine):
+    """A stub of systemctl waited where the real one does not."""
+    blocks = re.findall(
+        r"^```console\n(.*?)^```",
+        HANDBOOK.read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    stopping = [each for each in blocks if "systemctl stop" in each]
+    assert any("key rotate" in each for each in stopping)
+    for block in stopping:
+        commands = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
+        machine.box.run("bash", "-euo", "pipefail", "-c", f"{SUDO}\n{commands}")
+        machine.wait_until_all_serve()
+
+
 def test_every_process_notifies_its_watchdog(machine):
     def get_feed_time(process):
         return int(machine.box.prop(f"merlin-{process}", "WatchdogTimestampMonotonic"))

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -124,6 +125,24 @@ def test_child_that_ran_long_is_restarted_after_the_shortest_pause(tmp_path):
         parent = Supervisor([child], out, stable_after_s=0.0)
         assert parent.run(lambda: child.restarts < 2) == 0
     assert child.backoff.begin() == 0.02, "as after a first failure"
+
+
+@pytest.mark.usefixtures("restore_signals")
+def test_supervisor_at_rest_waits_and_hears_of_a_child_that_ends(tmp_path):
+    """It woke ten times a second."""
+    asked = []
+    sleeping = Child("sleeps", ["--version"])
+
+    def look():
+        asked.append(time.monotonic())
+        return sleeping.restarts < 1
+
+    began = time.monotonic()
+    with (tmp_path / "said").open("wb") as out:
+        Supervisor([sleeping], out).run(look)
+    passed = time.monotonic() - began
+    assert len(asked) <= 3 + passed / supervisor.POLL_S
+    assert sleeping.restarts == 1
 
 
 def test_kernel_is_asked_to_kill_a_child_with_its_parent():

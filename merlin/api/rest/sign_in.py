@@ -62,9 +62,10 @@ async def sign_in_by_telegram(
         int(bot_id) if bot_id.isdecimal() else 0,
         ctx.telegram_keys,
     )
-    if person is None:
+    act, token = sign_in.sign_in_by_telegram, token_of(request)
+    entered = await ctx.write(act, person, token) if person else None
+    if entered is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
-    entered = await ctx.write(sign_in.sign_in_by_telegram, person, token_of(request))
     remember_browser(request, response, entered)
     expires_at = entered.sign_in.expires_at
     return SignedInView(user=entered.user, expires_at=expires_at, token=entered.token)

@@ -33,7 +33,10 @@ def render_left_lines(context: BotContext, plan: Plan) -> list[str]:
     """
     if plan is UNLIMITED:
         return []
-    of_format = context.quotas.read_left(context.user_id, plan, context.zone)
+    services = context.services
+    default, now = services.config.timezone, services.clock()
+    zone = context.user.counting_zone(default, now)
+    of_format = context.quotas.read_left(context.user_id, plan, zone)
     found = [of_format[kind] for kind in Format if kind in of_format]
     resets = [left.resets_at for left in found if left.limit]
     if len(set(resets)) != 1 or len(resets) == 1:

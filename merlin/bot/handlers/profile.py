@@ -109,7 +109,8 @@ def take_zone(context: BotContext) -> View:
     if zone is None:
         return menu.form(context, "zone-unknown")
     context.stop_waiting()
-    Users(context.db).set_zone(context.user_id, zone)
+    users = Users(context.db, context.services.clock)
+    users.set_zone(context.user_id, zone, context.services.config.timezone)
     return menu.text_view(context, "zone-saved", zone=zone, now=_now(context, zone))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from merlin.core.i18n import page_text
@@ -97,6 +97,16 @@ class Templates:
         environment.globals.update(self.functions)
         environment.globals |= {"asset": self.asset, "icon": self.icon}
         return environment
+
+    def read_all(self) -> None:
+        """Read every template now: an upgrade replaces them under a running process."""
+        folders = (TEMPLATES, self.folder)  # the own ones come before the shared ones
+        sources = {
+            path.relative_to(folder).as_posix(): path.read_text("utf-8")
+            for folder in folders
+            for path in folder.rglob("*.html")
+        }
+        self.environment.loader = DictLoader(sources)
 
     def icon(self, name: str, style: str = "") -> Markup:
         """Return the markup of an icon. Raises KeyError if it does not exist."""

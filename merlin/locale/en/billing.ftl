@@ -49,6 +49,7 @@ notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or 
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it.
 notice-payment-wrong = Payment { $payment } doesn't match order { $purchase }: { payment-differs }. Nothing was granted. Check it in YooKassa.
+notice-payment-undone = Payment { $payment } of order { $purchase } was paid and granted, and YooKassa now says it was cancelled. Nothing was taken back. Check it in YooKassa. You can change the user's plan on their page.
 notice-stars-wrong = Payment { $payment } in Stars doesn't match order { $purchase }: { payment-differs }. Nothing was granted. The user knows you'll look into it.
 payment-differs = { $differs ->
         [id] the order has another payment
@@ -64,6 +65,7 @@ openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: plan { $plan } until { $until }
 billing-not-paid = This order isn't paid, so there's nothing to refund.
 billing-which-grant = The order was paid several times. Refund it on its page, where you choose the payment: /admin/billing/{ $order }
+billing-several-orders = Several orders have such a number: { $orders }. Type more of it.
 billing-refund-started = The refund of { $amount } is saved. Its state is on the page of the order: /admin/billing/{ $order }
 billing-refund-sure = Refund { $amount } to user { $user } (plan { $plan }) and remove the purchase?
 billing-refund-not-sure = Nothing was refunded. To skip this question: --yes

@@ -13,7 +13,7 @@ privacy-text =
 
     Your rights. Delete a conversation: /clear or /sessions. Get everything that is stored about you: /export. Delete everything: /delete_me.
 
-    What stays after that. The bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway. This way deleting gives no new free questions. A block stays, too. What editors wrote into the datasets in their own name stays in the history there.
+    What stays after that. The bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway. This way deleting gives no new free questions. A block stays, too, and for an hour that earlier sign-ins are over. What editors wrote into the datasets in their own name stays in the history there.
 privacy-retention =
     How long it is kept. Questions and answers: { $turns ->
         [0] until you delete them yourself

@@ -5,7 +5,7 @@ api-problem-too-many = Too many calls. Try again in { $seconds ->
        *[other] { $seconds } seconds
     }.
 api-problem-needs-https = Sign in works over https only, so that your password stays private. For the admin: set api.tls, or name the proxy in api.proxies.
-api-problem-telegram-data = Telegram's data doesn't match or is more than an hour old. Close the page in Telegram and open it again.
+api-problem-telegram-data = Telegram's data doesn't match, is more than an hour old, or is from before you signed out everywhere. Close the page in Telegram and open it again.
 api-problem-wrong-password = The username or the password is wrong: check both and try again. Forgot the password? Sign in through the bot and set a new one.
 api-problem-current-password = Enter the current password. Forgot it? Sign in through the bot again and repeat this within ten minutes.
 api-problem-sign-in-again = Confirm that it is you: sign in again through the bot or from Telegram, and repeat this within ten minutes.

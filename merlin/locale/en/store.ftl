@@ -6,6 +6,7 @@ store-encoding = The PostgreSQL database has the encoding { $encoding }, which c
 store-denied = PostgreSQL denies its user a right: { $reason }. Make it the owner, as an administrator of the server: ALTER DATABASE name OWNER TO user. For tables that already exist: REASSIGN OWNED BY former TO user
 store-read-only = The database is read-only: its file, file system or server refuses writes. Once it's writable again, Merlin continues automatically.
 store-no-room = The disk of { $folder } is full. Free some space: Merlin then continues automatically, nothing is lost.
+store-unreadable = A stored document isn't as this version writes it: { $reason }. Another version or program changed it: start that version, or restore a backup.
 store-damaged = The database is damaged: { $found }. Stop Merlin and restore your backup.
 store-damaged-start = The database { $path } is damaged: { $found }. To lose nothing more, Merlin doesn't start. Stop Merlin, move this file and those next to it (-wal, -shm) away, restore your backup and start again.
 store-lost = There are builds in { $folder }, but the database is empty: it's lost, or config.yaml names another one. Restore your backup: merlin restore ARCHIVE. Without one, move { $folder } away: Merlin starts again from the branch's newest commit and finds its models at the provider. People, conversations and payments are lost. Until then Merlin doesn't start.

@@ -49,6 +49,7 @@ notice-refunded-part = Возвращена часть денег: «{ $ru }», 
 notice-refunded = Деньги возвращены: «{ $ru }», { $amount }. На карту они приходят за несколько дней, звёзды — сразу.
 notice-paid-nobody = Заказ { $purchase } оплачен ({ $amount }), но покупатель удалил все свои данные. Верните деньги.
 notice-payment-wrong = Платёж { $payment } не сходится с заказом { $purchase }: { payment-differs }. Ничего не выдано. Проверьте его в кабинете ЮKassa.
+notice-payment-undone = Платёж { $payment } по заказу { $purchase } был оплачен и выдан, а теперь ЮKassa называет его отменённым. Ничего не отозвано. Проверьте его в кабинете ЮKassa; тариф пользователя можно изменить на его странице.
 notice-stars-wrong = Платёж звёздами { $payment } не сходится с заказом { $purchase }: { payment-differs }. Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
 payment-differs = { $differs ->
         [id] у заказа уже есть другой платёж
@@ -64,6 +65,7 @@ openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: тариф { $plan } до { $until }
 billing-not-paid = Этот заказ не оплачен: возвращать нечего.
 billing-which-grant = Заказ оплачен несколько раз. Верните деньги на его странице, там выбирается оплата: /admin/billing/{ $order }
+billing-several-orders = Так начинаются несколько заказов: { $orders }. Укажите больше цифр номера.
 billing-refund-started = Возврат { $amount } сохранён. Что с ним — на странице заказа: /admin/billing/{ $order }
 billing-refund-sure = Вернуть { $amount } пользователю { $user } (тариф { $plan }) и отозвать покупку?
 billing-refund-not-sure = Ничего не возвращено. Чтобы не спрашивать: --yes

@@ -38,7 +38,8 @@ from merlin.wiring.context import open_writing_context
 # Pause between the chat model's words, as a real model: an answer grows, and can be stopped.
 WORD_PAUSE_S = 0.03
 LATER_S = 0.8
-CHECKS_PER_READ = 5  # the database is read at every fifth check of the child processes
+# The database is read when a process announces a change, and at every second check.
+CHECKS_PER_READ = 2
 
 
 def run_demo(folder: Path, first_port: int, language: str) -> int:
@@ -61,18 +62,22 @@ def run_demo(folder: Path, first_port: int, language: str) -> int:
 def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
     """Report news at each step; yields True for ever."""
     restarts = dict.fromkeys(supervisor.children, 0)
+    database = demo.config.state_dir / "merlin.db"
+    seen = 0
     for number in count(1):
-        if number % CHECKS_PER_READ == 0:
-            for child, reported in restarts.items():
-                restart_count = supervisor.children[child].restarts
-                # Report ever more rarely: the 1st, 2nd, 4th, 8th restart.
-                if restart_count >= max(1, 2 * reported):
-                    logs = str(demo.place.logs)
-                    demo.story.say(
-                        "demo-restarted", child=child, times=restart_count, logs=logs
-                    )
-                    restarts[child] = restart_count
+        for child, reported in restarts.items():
+            restart_count = supervisor.children[child].restarts
+            # Report ever more rarely: the 1st, 2nd, 4th, 8th restart.
+            if restart_count >= max(1, 2 * reported):
+                logs = str(demo.place.logs)
+                demo.story.say(
+                    "demo-restarted", child=child, times=restart_count, logs=logs
+                )
+                restarts[child] = restart_count
+        announced = database.stat().st_mtime_ns if database.exists() else 0
+        if announced != seen or number % CHECKS_PER_READ == 0:
             demo.story.report()
+            seen = announced
         yield True
 
 
