@@ -94,7 +94,7 @@ ROWS: Mapping[str, str] = {
     "serving": "the live model of a dataset",
     "chat_session": "a conversation with its own history, model and window",
     "setting": "a text set by the operator",
-    "sign_in": "a signed-in browser of a person, with its token as SHA-256; for an hour a sign-out everywhere",
+    "sign_in": "a signed-in browser, with its token as SHA-256; for an hour a sign-out everywhere",
     "taught_example": "an example that consecutive builds train alike, up to before `end_build`",
     "turn": "a question and its answer",
     "telegram_update": "an update from Telegram, and its result",
