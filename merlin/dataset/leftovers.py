@@ -233,6 +233,80 @@ _LEFTOVERS = (
             r"|[À-ÿ]{6}|вЂ[”“™¦˜ќ\u00a0]|â€[œ™¦\u009d”“]"
         ),
     ),
+    # Moodle, Notion and Word keep pictures beside a text: @@PLUGINFILE@@/1.png, img/1.png.
+    Leftover(
+        "leftover",
+        "address",
+        Severity.WARNING,
+        _SAID,
+        ("](", "@@PLUGINFILE@@", ";base64,"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"\[[^\[\]\n]{0,200}\]\((?![a-zA-Z][a-zA-Z\d+.-]{0,20}:)[^()\s]{0,200}[./][^()\s]{0,200}"
+            r"|@@PLUGINFILE@@|\bdata:[a-z]{1,20}/[\w.+-]{1,40};base64,"
+        ),
+    ),
+    # Wikis and Obsidian. A matrix begins with a number, a test of a shell with a space.
+    Leftover(
+        "leftover",
+        "wiki",
+        Severity.WARNING,
+        _SAID,
+        ("[[",),
+        (CODE, _QUOTED),
+        re.compile(r"\[\[[^\W\d_][^\[\]\n]{0,80}\]\]"),
+    ),
+    # Bots, mailings and help desks. LaTeX writes \frac{name} after a letter, a set has commas.
+    Leftover(
+        "leftover",
+        "placeholder",
+        Severity.WARNING,
+        _SAID,
+        ("{", "%"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"(?<![\w\\^$}{])\{[^\W\d_]{2,20}(?:[_ ][^\W\d_]{1,20}){0,3}\}(?!\})"
+            r"|%(?:[a-z]{1,20}_){1,3}[a-z]{1,20}%|%(?:name|имя)%"
+        ),
+    ),
+    # Excel shows a long number so: 88005553535 became 8.80056E+10.
+    Leftover(
+        "leftover",
+        "number",
+        Severity.WARNING,
+        _SAID,
+        ("E+",),
+        (CODE, _QUOTED),
+        re.compile(r"(?<![\w.,])\d[.,]\d{1,6}E\+[01]\d\b"),
+    ),
+    # GSM8K: a calculator's notes, and the result after ####.
+    Leftover(
+        "leftover",
+        "calculation",
+        Severity.WARNING,
+        ("answer",),
+        ("<<", "####"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"<<[^<>\n]{1,60}=[^<>\n]{0,30}>>|^#### ?-?\d[\d.,]{0,20}\s*\Z",
+            re.MULTILINE,
+        ),
+    ),
+    # Recognised speech and subtitles. (18:00) is a time of day.
+    Leftover(
+        "leftover",
+        "speech",
+        Severity.WARNING,
+        _SAID,
+        ("<", "[", "(", "-->"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"(?i)[<\[](?:no[ _-]?(?:input|match|speech)|silence|inaudible|crosstalk|unk"
+            r"|blank_audio|неразборчиво|тишина)[>\]]"
+            r"|\d\d:\d\d:\d\d[.,]\d{3}|\d\d:\d\d(?:[.,]\d{3})? --> "
+            r"|[<\[]\d{1,2}:\d\d(?::\d\d)?[>\]]|\(\d{1,2}:\d\d:\d\d\)"
+        ),
+    ),
     Leftover(
         "replacement-character",
         "",

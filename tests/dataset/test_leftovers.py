@@ -106,6 +106,21 @@ FOUND = {
         *("РџСЂРёРІРµС‚", "ÐŸÑ€Ð¸Ð²ÐµÑ‚", "Ïðèâåò, ìèð", "╨Я╤А╨╕╨▓╨╡╤В"),
         *("Лампа вЂ” это свет", "itâ€™s"),
     ],
+    "leftover address": [
+        *("So:\n\n![image](FAQ%201a2b/img.png)", "Как [здесь](../faq/pay.md)"),
+        *("![](@@PLUGINFILE@@/1.png)", "![x](data:image/png;base64,iVBO)"),
+    ],
+    "leftover wiki": ["Смотри [[Оплата]].", "Q: Where is [[pay|the shop]]?"],
+    "leftover placeholder": [
+        *("I am {name}.", "Привет, {имя}!", "{first_name}, hi", "Hi, %first_name%!"),
+        *("Здравствуйте, %имя%", "Q: Where is {your order}?"),
+    ],
+    "leftover number": ["8.80056E+10", "Звоните: 8,80056E+10"],
+    "leftover calculation": ["It is <<2+2=4>>4.", "It is four.\n#### 4"],
+    "leftover speech": [
+        *("<noinput>", "Так [неразборчиво] вот", "[00:12] Hello.", "(1:02:33) Да"),
+        *("00:01:23,456 --> 00:01:25,000", "00:01 --> 00:05 Да"),
+    ],
 }
 CASES = [(rule, each) for rule, texts in FOUND.items() for each in texts]
 QUIET = [
@@ -155,6 +170,15 @@ QUIET = [
         "Пользователь: admin\nПароль: у куратора",
         "System: Windows 10",
         "Оператор: звоните до 18.",
+    ),
+    *("![](https://a.org/1.png) [a](tel:+7800) [b](mailto:a@b.org) [c](#d)", "f[i](x)"),
+    *("The matrix [[1, 2], [3, 4]]", "[[ -f x ]] is a test", "`[[page]]`"),
+    *(r"\frac{name}{two}, x^{ab}", "The set {a, b}", "100% of it, 5 % a year%"),
+    *(
+        "6.02E+23",
+        "At 10:00, from 9:30 to 18:00 (12:00)",
+        "x << 2 == 8",
+        "#### 4 steps\ntext",
     ),
     *("СССР — РФ, РСФСР; С»", "Ça, élève, größere Übel, naïve", "╔══╤══╗\n║ a│b║"),
 ]

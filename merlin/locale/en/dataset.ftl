@@ -137,6 +137,12 @@ finding-leftover = { $kind ->
     [html] “{ $found }” is HTML, and students would see it as it stands. Write Markdown, or the character itself. To write about HTML, use `backticks`.
     [citation] “{ $found }” is a source mark of ChatGPT that leads nowhere. Delete it.
     [role] “{ $found }” starts with the name of a role. Delete it, and write each turn as a message of its own.
+    [address] “{ $found }” leads to a file beside the text that isn't here. Write a full address, or describe the picture in words.
+    [wiki] “{ $found }” is a link of a wiki, and students would see it as it stands. Write [text](address), or the text alone.
+    [placeholder] “{ $found }” is a place that a program fills in, and students would see it as it stands. Write what stands there.
+    [number] “{ $found }” is a long number that a table has shortened: its digits are lost. Type the number, and save the column as text.
+    [calculation] “{ $found }” is a note of a set of exercises, and the model would learn to write it. Delete it.
+    [speech] “{ $found }” is a note or a time of recognised speech. Delete it.
    *[encoding] “{ $found }” was read in a wrong encoding. Type the text again, or export it as UTF-8.
 }
 finding-control-token = “{ $found }” is a control token of models: our engine trains it as text, another provider may end the message there.
