@@ -154,6 +154,9 @@ def convert_record(
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
+    if _is_flag(parts.get("rejected")):  # true was refused above
+        left.append(keys["rejected"])
+        parts["rejected"] = None
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
     left += (
@@ -191,7 +194,8 @@ def _check_meaning(record: Mapping[str, Any]) -> None:
     for key, found in record.items():
         name = _plain(key)
         value = str(found).strip().casefold().removesuffix(".0")
-        if value in _BAD.get(name, ()):
+        is_rejected = name == "rejected" and _is_flag(found) and value in ("true", "1")
+        if is_rejected or value in _BAD.get(name, ()):
             raise Unreadable("import-bad-answer", found=shorten(f"{key}: {found}"))
         if name in _NEEDS and found and value != "false":
             raise Unreadable(
@@ -199,6 +203,14 @@ def _check_meaning(record: Mapping[str, Any]) -> None:
             )
         if name == "context" and isinstance(found, dict):
             _check_meaning(found)
+
+
+def _is_flag(rejected: Any) -> bool:
+    """Return whether "rejected" says yes or no, and is no worse answer."""
+    return isinstance(rejected, int | float) or str(rejected).casefold() in (
+        "true",
+        "false",
+    )
 
 
 def _is_of(record: Mapping[str, Any], shape: Shape) -> bool:
@@ -251,6 +263,8 @@ def _read_message(place: str, turn: Any, left: list[str]) -> Any:
     message = {
         key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])
     }
+    if isinstance(weight := message.get("weight"), float) and weight.is_integer():
+        message["weight"] = int(weight)
     message["role"] = _ROLES.get(str(turn[role_key]).casefold(), turn[role_key])
     text_key = next((key for key in _TEXT_KEYS if turn.get(key) is not None), "content")
     if isinstance(content := turn.get(text_key), list):

@@ -141,6 +141,29 @@ def test_preferred_and_rejected_answers_become_a_pair():
 
 
 @pytest.mark.parametrize(
+    ("rejected", "rule"),
+    [
+        *((False, ""), (0, ""), ("False", "")),
+        *((True, "import-bad-answer"), (1, "import-bad-answer")),
+        ("true", "import-bad-answer"),
+    ],
+)
+def test_rejected_that_says_yes_or_no_is_no_worse_answer(rejected, rule):
+    (line,) = read_import_lines(json.dumps(PAIR | {"rejected": rejected}))
+    assert [each.rule for each in line.findings] == [*filter(None, [rule])]
+    if not rule:
+        assert (line.example.rejected, line.left) == (None, ("rejected",))
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+def test_weight_may_be_written_as_a_float(weight):
+    answer = {**ANSWERED, "weight": float(weight)}
+    (line,) = read_import_lines(json.dumps(make_chat(ASKED, answer)))
+    assert line.findings == ()
+    assert line.example.messages[-1].extra == {"weight": weight}
+
+
+@pytest.mark.parametrize(
     ("record", "rule", "inside"),
     [
         (
