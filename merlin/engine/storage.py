@@ -206,7 +206,9 @@ class Models:
         """Set weights without a row aside: those of interrupted runs; return how many."""
         known = set(map(self.path, self._database.select("SELECT path FROM model")))
         root = self._folder.parent
-        count = durable_files.set_aside(root, self._folder.glob("*/*"), known)
+        files = (each for each in self._folder.iterdir() if not each.is_dir())
+        found = [*self._folder.glob("*/*"), *files]
+        count = durable_files.set_aside(root, found, known)
         for folder in self._folder.iterdir():
             with suppress(OSError):  # it isn't empty
                 folder.rmdir()

@@ -256,6 +256,7 @@ def test_each_refusal_reason_has_its_text(reason):
     assert text("ru", f"media-{reason}", kinds="PDF", characters=5)
 
 
+@functional
 @pytest.mark.parametrize(
     "output",
     [
