@@ -11,7 +11,7 @@ from tests.e2e.separate_processes import (
     wait_for_engine,
     wait_for_serving,
 )
-from tests.support.forked_processes import run_processes
+from tests.support.forked_processes import run_processes, wait_for_exit
 from tests.support.pipeline_lab import run_command
 from tests.support.waiting import wait_until
 
@@ -27,6 +27,8 @@ def test_command_that_needs_merlin_stopped_runs_as_soon_as_it_was_told_to_end(la
         assert (code, "running: api, bot, daemon." in error) == (1, True), error
         for process in processes:
             process.terminate()
+        # One that is busy may send a beat yet: test_key.py has the wait for its end.
+        assert [wait_for_exit(process) for process in processes] == [0, 0, 0]
         code, _, error = run_command("key", "rotate", "--config", str(lab.path))
         assert code == 0, error
     assert list_live(lab) == []
