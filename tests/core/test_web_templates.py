@@ -1,5 +1,8 @@
 """Templates escape everything, and know their texts, their files and icons."""
 
+import re
+from pathlib import Path
+
 import pytest
 from jinja2 import UndefinedError
 
@@ -51,3 +54,20 @@ def test_icon_and_value_that_do_not_exist_are_errors(render):
         render("{{ icon('nothing') }}")
     with pytest.raises(UndefinedError):
         render("{{ nothing }}")
+
+
+def test_label_around_a_field_has_words():
+    """Some fields are in states that no page of the browser's tests is in."""
+    merlin = Path(__file__).parents[2] / "merlin"
+    field = re.compile(r"<(?:input|select|textarea)\b")
+    unseen = re.compile(r"<(select|textarea)\b.*?</\1>|<[^>]*>|{%.*?%}", re.DOTALL)
+    labels = [
+        body
+        for path in merlin.rglob("templates/*.html")
+        for body in re.findall(
+            r"<label\b[^>]*>(.*?)</label>", path.read_text("utf-8"), re.DOTALL
+        )
+        if field.search(body) and "aria-label" not in body
+    ]
+    assert len(labels) > 20
+    assert [body for body in labels if not unseen.sub("", body).strip()] == []
