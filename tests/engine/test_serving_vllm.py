@@ -683,6 +683,7 @@ def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monke
     assert not [name for name in environment if name.startswith("PYTHON")]
 
 
+@pytest.mark.usefixtures("needs_torch")
 @pytest.mark.parametrize(
     ("device", "dtype", "given"),
     [
