@@ -17,7 +17,7 @@ from merlin.account.users import Consents
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.db.connections import Postgresql, connect
+from merlin.db.connections import connect
 from merlin.db.database import (
     Database,
     lock_user,
@@ -360,12 +360,12 @@ def test_session_that_began_read_only_is_not_taken_for_the_server(postgresql, wh
             admin.execute("DROP ROLE writer")
 
 
-def test_connection_has_an_age_at_which_it_is_opened_anew(postgresql, monkeypatch):
+def test_connection_has_an_age_at_which_it_is_opened_anew(postgresql):
     """The address of a demoted server leads to another one, and the old one still reads."""
     own = "SELECT pg_backend_pid()"
     with open_database(postgresql.reset()) as database:
         assert database.sql(own) == database.sql(own)
-        monkeypatch.setattr(Postgresql, "max_age_s", 0.0)
+        database._handle.max_age_s = 0.0
         database.close()
         assert database.sql(own) != database.sql(own)
         with database.atomic():

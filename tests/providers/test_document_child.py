@@ -269,9 +269,9 @@ def test_each_refusal_reason_has_its_text(reason):
         '{"text": "\\ud800", "is_cut": false}',
     ],
 )
-def test_answer_of_a_child_is_read_as_a_strangers(tmp_path, monkeypatch, output):
+def test_answer_of_a_child_is_read_as_a_strangers(tmp_path, set_interpreter, output):
     program = tmp_path / "child"
     program.write_text(f"#!/bin/sh\ncat > /dev/null; printf '%s' '{output}'\n")
     program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
+    set_interpreter(str(program))
     assert get_refusal_key(b"text", "a.txt") == "media-damaged"
