@@ -13,6 +13,7 @@ import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
@@ -132,12 +133,13 @@ class ErrorMeaning(Enum):
     REFUSED = auto()
 
 
+# Of a topic that is no more.
+_TOPIC_GONE = ("topic_deleted", "message thread not found")
 # Telegram has no error codes for these, only texts. Source: tdlib.
 _ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
     ChatClosed: (
         "topic_closed",
-        "topic_deleted",
-        "message thread not found",
+        *_TOPIC_GONE,
         "not enough rights to send",
         "have no rights to send",
         "chat_write_forbidden",
@@ -195,7 +197,8 @@ class BotApi:
     ) -> int:
         """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
-        If the group became a supergroup, it is sent there without the reply reference. If
+        If the group became a supergroup, it is sent there without the reply reference; if the topic
+        of a private chat is gone, beside the topics. If
         Telegram rejects the entities, it is sent without them, addresses as text. Raises
         ChatUnreachable, BadRequest if Telegram rejects the text. A stored message is not retried:
         raises SendUnknown, or the error after which it was surely not sent.
@@ -214,6 +217,9 @@ class BotApi:
                         "sendDocument", fields, send_class, page.file
                     )
             except TelegramError as error:
+                if spot.thread_id and chat_id > 0 and _is_topic_gone(error):
+                    spot = replace(spot, thread_id=0)
+                    continue
                 meaning = _classify(error, chat_id)
                 if meaning is ErrorMeaning.UNKNOWN and send_class is SendClass.STORED:
                     raise SendUnknown(type(error).__name__) from error
@@ -357,6 +363,10 @@ class BotApi:
         except TelegramError as error:
             _classify(error, int(fields.get("chat_id", 0)))
             raise
+
+
+def _is_topic_gone(error: TelegramError) -> bool:
+    return any(mark in str(error).lower() for mark in _TOPIC_GONE)
 
 
 def _classify(error: TelegramError, chat_id: int) -> ErrorMeaning:

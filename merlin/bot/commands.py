@@ -1,7 +1,7 @@
 """The bot's commands, and the settings that it sends to Telegram at startup.
 
-The command menus in each language for private chats and groups, and the course page as the menu
-button. /help lists the commands of staff.
+The command menus in each language for private chats and groups, the bot's description, and the
+course page as the menu button. /help lists the commands of staff.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -78,6 +78,8 @@ async def send_settings(
         label = text(services.config.language, "bot-menu-courses")
         button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
         calls.append(partial(bot.set_chat_menu_button, menu_button=button))
+    language = services.config.language
+    calls += [partial(_describe, bot, code, code or language) for code in _CODES]
     for call in calls:
         try:
             await transport.retry_until_accepted(call)
@@ -85,6 +87,18 @@ async def send_settings(
             log.warning(
                 "telegram refuses a setting of the bot", reason=redact(str(error))
             )
+
+
+async def _describe(bot: Bot, code: str, language: str) -> None:
+    """Say that one talks to a program, unless the bot's owner has described it.
+
+    The European Union's AI Act, article 50(1), asks for it at the first contact.
+    """
+    if not (await bot.get_my_description(code)).description:
+        await bot.set_my_description(text(language, "bot-description"), code)
+    if not (await bot.get_my_short_description(code)).short_description:
+        words = text(language, "bot-short-description")
+        await bot.set_my_short_description(words, code)
 
 
 def _menu(names: Sequence[str], language: str) -> list[BotCommand]:

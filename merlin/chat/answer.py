@@ -49,7 +49,7 @@ from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.openai_protocol.errors import NO_CREDIT, TOO_LONG
+from merlin.openai_protocol.errors import BAD_KEY, NO_CREDIT, TOO_LONG
 from merlin.providers.base import NOT_COUNTED, Answer, check_answering_model
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderFault:
-    """A provider error reported to admins: gone, unapplied, spent, refused or failing."""
+    """A provider error reported to admins; `kind` ends the key of its text `notice-answer-…`.
+
+    It is gone, unapplied, spent, refused (the key or the address), declined (this question) or
+    failing.
+    """
 
     kind: str
     provider: str
@@ -417,7 +421,7 @@ class AnswerService:
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(attempt, str(refusal), faults)
-            kind = "spent" if refusal.code == NO_CREDIT else "refused"
+            kind = _kind_of_refusal(refusal)
             if kind == "spent" and not self._skipped.has(choice.provider):
                 self._skipped.add(choice.provider)
             faults.append(_fault_of(kind, choice, refusal))
@@ -571,6 +575,17 @@ def _reply(
         first_ms=first_ms,
         estimate=estimate,
     )
+
+
+def _kind_of_refusal(refusal: ProviderError) -> str:
+    """Return the kind of a fault: a server that names the request's own mistake knows the key."""
+    if refusal.code == NO_CREDIT:
+        return "spent"
+    has_own_mistake = (
+        refusal.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+        and refusal.code != BAD_KEY
+    )
+    return "declined" if has_own_mistake else "refused"
 
 
 def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:

@@ -249,7 +249,11 @@ BYTES_PER_TOKEN = 4
 _FRAME_TOKENS = 4
 # Of the largest picture, as gpt-4o counts it: 85, and 170 for each of eight tiles.
 _IMAGE_TOKENS = 1445
-_NUMBER = re.compile(r"\b(\d{1,3}(?:,\d{3})+|\d{3,8})\s+tokens")
+# The number that servers name as the limit, after the words that announce it.
+_LIMIT = re.compile(
+    r"(?:n_ctx|\bcontext\b|maximum|limit|allowed|at most|only|with|less than|<=|> )"
+    r"(?:(?!n_keep)\D){0,50}?\b(\d{1,3}(?:,\d{3})+|\d{3,8})\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,12 +298,9 @@ def fits_window(messages: Iterable[Message], limit_tokens: int) -> bool:
 def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
     """Return the limit stated in a provider's refusal, else less than the number of tokens sent.
 
-    Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
-    llama.cpp (xllamacpp 2026.10.11549) names what was sent before: "request (1631 tokens) exceeds
-    the available context size (512 tokens)".
+    Many name first what was sent; tests/support/long_conversations.py has their words.
     """
-    _, _, about_window = reason.partition("context")
-    if found := _NUMBER.search(about_window or reason):
+    if found := _LIMIT.search(reason):
         return int(found[1].replace(",", ""))
     return max(1, count_window_tokens(messages) * 3 // 4)
 

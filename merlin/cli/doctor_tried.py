@@ -4,24 +4,27 @@ from collections.abc import Iterator
 
 from merlin.cli.doctor_checks import CheckMessage
 from merlin.config import Config, is_engine, process_names
-from merlin.core.tried import read_tried
+from merlin.core.tried import PROTOCOLS, read_tried
 
 _IN_TESTS: CheckMessage = ("tried-in-tests", {})
 _AS_PROVIDER = "provider-test"
-_NEVER: CheckMessage = ("tried-never", {})
 
 
 def list_trials(config: Config) -> Iterator[tuple[str, CheckMessage]]:
     """Yield each configured service with what is to be said of it."""
     programs = read_tried()["programs"]
-    yield "telegram", _NEVER
+    yield "telegram", _never("telegram")
     yield "database", _IN_TESTS
     servers = ", ".join(
         name for name, trial in programs.items() if _AS_PROVIDER in trial["shown"]
     )
     for provider in config.providers:
         if not is_engine(config, provider):
-            arguments = {"programs": servers, "provider": provider.name}
+            arguments = {
+                "programs": servers,
+                "provider": provider.name,
+                **PROTOCOLS["openai"].as_arguments(),
+            }
             yield provider.name, ("tried-provider", arguments)
     if "engine" in process_names(config):
         engine = config.engine
@@ -38,4 +41,8 @@ def list_trials(config: Config) -> Iterator[tuple[str, CheckMessage]]:
                     ("tried-never-device", {"device": device}),
                 )
     if config.payments.yookassa is not None:
-        yield "payments.yookassa", _NEVER
+        yield "payments.yookassa", _never("yookassa")
+
+
+def _never(protocol: str) -> CheckMessage:
+    return "tried-never", PROTOCOLS[protocol].as_arguments()

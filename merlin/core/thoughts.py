@@ -1,7 +1,9 @@
-"""What models think before they answer: the marks around it, and a filter that drops it."""
+"""What is no part of an answer in what models write: their thoughts, and borders of messages."""
 
 import re
 from collections.abc import Iterable
+
+from merlin.core.messages import CONTROL_TOKEN
 
 # Servers send thoughts as part of the answer unless they are told to separate them, as vLLM by
 # `--reasoning-parser`.
@@ -40,6 +42,65 @@ _FIRST = _match_any({mark[0] for mark in _BOTH})
 _BEGINNINGS = {mark[:end].lower() for mark in _BOTH for end in range(1, len(mark))}
 
 
+_TOKENS = rf"\s*(?:(?:{CONTROL_TOKEN.pattern})\s*)+"
+# The beginning of a message in a prompt: control tokens around the name of the role.
+_HEADER = re.compile(rf"{_TOKENS}(?:(?:assistant|model)(?:\s*\n|{_TOKENS}))?")
+# The end of a piece that may go on as a control token, or as such a beginning.
+_BEGUN = r"(?:<[^<>\s]{0,62}|\[/?[A-Z_]{0,24})\Z"
+_OPEN_TOKEN = re.compile(_BEGUN)
+_OPEN_HEADER = re.compile(rf"{_TOKENS}[a-z]{{0,9}}\s*(?:{_BEGUN}|\Z)")
+# HTML's marks of struck text; the second one alone ends an answer of Llama 2 and Mistral.
+_STRUCK = "<s>"
+_STRUCK_END = "</s>"
+
+
+class BorderFilter:
+    """Ends an answer at the first control token that a server has left in its text.
+
+    What a model writes behind one is a message that nobody sent. Those before the first word are
+    dropped, with the name of the role. Those within code are shown, and `<s>…</s>`.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._backticks = 0
+        self._is_struck = self._has_begun = self._is_ended = False
+
+    def drop(self, piece: str, *, is_last: bool) -> str:
+        """Return what of the next piece belongs to the answer."""
+        if self._is_ended:
+            return ""
+        text = self._held + piece
+        self._held = ""
+        if not self._has_begun and not text.lstrip().startswith(_STRUCK):
+            if not is_last and _OPEN_HEADER.match(text):
+                self._held = text
+                return ""
+            header = _HEADER.match(text)
+            text = text[header.end() :] if header else text
+        text = self._cut(text)
+        begun = None if is_last or self._is_ended else _OPEN_TOKEN.search(text)
+        if begun:
+            self._held = begun[0]
+            text = text[: begun.start()]
+        self._backticks += text.count("`")
+        self._is_struck = self._is_struck or _STRUCK in text
+        self._has_begun = self._has_begun or bool(text.strip())
+        return text
+
+    def _cut(self, text: str) -> str:
+        """Return a text up to its first border."""
+        for found in CONTROL_TOKEN.finditer(text):
+            before = text[: found.start()]
+            is_code = (self._backticks + before.count("`")) % 2 == 1
+            is_struck = self._is_struck or _STRUCK in before
+            is_html = found[0] == _STRUCK or (found[0] == _STRUCK_END and is_struck)
+            if not is_code and not is_html:
+                self._is_ended = True
+                return before.rstrip()
+        return text
+
+
 class ThoughtFilter:
     """Drops the thoughts at the start of an answer; a mark may be split across pieces of a stream.
 
@@ -55,6 +116,7 @@ class ThoughtFilter:
         self._has_thoughts = self._has_begun = False
         # How far the text held was searched; the backticks in what was returned before it.
         self._searched = self._backticks = 0
+        self._borders = BorderFilter()
         # `is_unopened`: a thought ended that no mark had opened.
         self.is_replaced = self.is_unopened = False
 
@@ -71,7 +133,7 @@ class ThoughtFilter:
         self._searched -= end
         self._backticks += text.count("`")
         self._has_begun = self._has_begun or bool(text)
-        return text
+        return self._borders.drop(text, is_last=is_last)
 
     def _drop_ended(self) -> bool:
         """Drop thoughts that have ended; return whether one is open."""
@@ -89,6 +151,7 @@ class ThoughtFilter:
             self._held = self._held[end:]
             self._searched = 0
             self._has_begun = False
+            self._borders = BorderFilter()
             self.is_replaced = self._has_thoughts = True
             self.is_unopened = self.is_unopened or not is_open
         return False

@@ -11,7 +11,7 @@ import codecs
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import quote, urlsplit
 
@@ -40,6 +40,7 @@ MAX_EVENT_BYTES = 1_000_000
 _MAX_ERROR_BYTES = 64 * 1024
 _OK = range(200, 300)
 _DONE = b"[DONE]"
+_NOTHING = b"null"
 # A comment has no name.
 _EVENT_FIELDS = (b"", b"data", b"event", b"id", b"retry")
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -159,10 +160,13 @@ async def read_whole(
 
 
 async def read_events(
-    response: aiohttp.ClientResponse, total_s: float = math.inf
+    response: aiohttp.ClientResponse,
+    total_s: float = math.inf,
+    on_done: Callable[[], object] = lambda: None,
 ) -> AsyncGenerator[Json, None]:
     """Yield the JSON objects of a streamed response, each a line of data, until `[DONE]`.
 
+    `on_done` is called at `[DONE]`. A line of `null` says nothing, and is left out.
     A body without an event is one object: an error, or the answer of a server that does not stream.
     `total_s` limits the total time spent waiting for data, without the consumer's time. Raises
     InvalidResponse, and the exceptions that `call_errors` converts into ProviderError.
@@ -182,24 +186,33 @@ async def read_events(
         if total_s < 0:
             raise TimeoutError
         size += len(content)
-        if size > MAX_STREAM_BYTES:
-            raise InvalidResponse(f"longer than {MAX_STREAM_BYTES // 1_000_000} MB")
         # At the end of the stream the last line ends too.
         *lines, rest = (rest + (content or b"\n")).split(b"\n")
-        if len(rest) > MAX_EVENT_BYTES:
-            raise InvalidResponse("an event without an end")
+        _check_size(size, rest)
         # The BOM, which a stream may begin with, is no part of its first line.
         for line in (each.strip().removeprefix(codecs.BOM_UTF8) for each in lines):
             name, _, value = line.partition(b":")
-            is_done = is_done or (name == b"data" and value.strip() == _DONE)
-            if name == b"data" and not is_done:
+            is_event = name == b"data" and not is_done
+            if is_event and value.strip() == _DONE:
+                is_done = True
+                on_done()
+            elif is_event:
                 has_events = True
-                yield json_object(value)
+                if value.strip() != _NOTHING:
+                    yield json_object(value)
             elif name not in _EVENT_FIELDS and len(other_lines) < MAX_EVENT_BYTES:
                 other_lines += line + b"\n"
         begun = time.monotonic()
     if other_lines.strip() and not has_events and not is_done:
         yield json_object(other_lines)
+
+
+def _check_size(size: int, rest: bytes) -> None:
+    """Raise InvalidResponse for a stream of too many bytes, or whose last line is too long."""
+    if size > MAX_STREAM_BYTES:
+        raise InvalidResponse(f"longer than {MAX_STREAM_BYTES // 1_000_000} MB")
+    if len(rest) > MAX_EVENT_BYTES:
+        raise InvalidResponse("an event without an end")
 
 
 @contextmanager

@@ -40,13 +40,6 @@ _SAID_IN_WORDS = (
     (NO_MODEL, re.compile(r"Invalid model name passed in model=")),
     # transformers 5.24.0 (`transformers serve MODEL`), 400.
     (NO_MODEL, re.compile(r"^Server is pinned to '.*'; requested '", re.DOTALL)),
-    # vLLM 0.32.0, 400; litellm 1.108.7 puts the same words after a name of its own.
-    (
-        TOO_LONG,
-        re.compile(r"maximum context length is \d+ tokens|ContextWindowExceededError"),
-    ),
-    # llama.cpp (xllamacpp 2026.10.11549), 400.
-    (TOO_LONG, re.compile(r"exceeds the available context size \(\d+ tokens\)")),
     # litellm 1.108.7, 429. Without its name before them others say these words of a minute's limit.
     (NO_CREDIT, re.compile(r"OpenAIException - You exceeded your current quota")),
     # litellm 1.108.7 without a database, 400: every key but its master key.
@@ -57,11 +50,29 @@ _SAID_IN_WORDS = (
         re.compile(r"files_settings is not set|must be a LiteLLM Enterprise user"),
     ),
 )
+# What servers call it, as a code, a type or within their words: OpenAI, Z.ai; llama.cpp; litellm.
+_TOO_LONG_NAME = re.compile(
+    r"context_?(?:window|length)_?exceeded|exceed_context_size", re.IGNORECASE
+)
+# What the words of all of them have in common: what is too long, its measure, and that it is more
+# than fits. tests/support/long_conversations.py has the words of twenty servers, and what looks
+# alike.
+_TOO_LONG_WORDS = re.compile(
+    r"(?=.*\b(?:context|prompt|inputs?|messages|token limit)\b)"
+    r"(?=.*(?:token|length|context|\blong))"
+    r"(?=.*(?:too (?:long|large|many)|exceed|overflow|(?:long|great|larg)er than"
+    r"|maximum (?:context|prompt)|must (?:be <=|have less)|reduce the length))"
+    r"(?!.*(?:rate.limit|quota|per.minute))",
+    re.IGNORECASE | re.DOTALL,
+)
+_CHAT = "/chat/completions"
 # Error codes whose type does not follow from the status.
 _TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
 _LATER = frozenset({408, 425})
 _NOT_THERE = 404
 _BUSY = 429
+_TOO_LARGE = 413
+_UNPROCESSABLE = 422
 _BAD = 400
 _NOT_MADE = 501
 _SERVER = 500
@@ -72,7 +83,7 @@ _FILE_WAIT_S = 5.0
 _LONGEST = 300
 _STATUS = re.compile("[45][0-9][0-9]")
 _LONGEST_WAIT_S = 86_400.0
-_ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
+_ABOUT_MODELS = (_CHAT, "/models", "/audio/")
 
 
 class ApiError(Exception):
@@ -196,10 +207,14 @@ def error_of_status(
     wait_s = retry_after_s(headers)
     named = headers.get("x-request-id")
     request_id = f" (request {one_line(named)})" if named else ""
+    is_too_long = code == TOO_LONG or (
+        _CHAT in path and _is_too_long(status, code, error)
+    )
+    code = TOO_LONG if is_too_long else code
     detail = one_line(" ".join(part for part in (code, message) if part))
     words = f"{status} {detail}{request_id}" if detail else f"HTTP {status}{request_id}"
     is_unclear = status in _LATER or (status >= _SERVER and status != _NOT_MADE)
-    if is_unclear and code != UNSUPPORTED:
+    if is_unclear and code not in (UNSUPPORTED, TOO_LONG):
         return unsure(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BUSY and code != NO_CREDIT:
         return ProviderBusy(words, code=code, status=status, retry_after_s=wait_s)
@@ -230,8 +245,8 @@ def error_of_object(
         return error_of_status(status, {}, error, "/chat/completions", unsure)
     code = _code_of(error)
     words = one_line(_message(error) or otherwise or "an error in the answer")
-    if code == NO_CREDIT:
-        return ProviderError(words, code=code)
+    if code in (NO_CREDIT, TOO_LONG) or _TOO_LONG_WORDS.search(words):
+        return ProviderError(words, code=code or TOO_LONG)
     return ModelGone(words, code=code) if code == NO_MODEL else unsure(words, code=code)
 
 
@@ -253,6 +268,28 @@ def _code_of(error: object) -> str:
         return NO_CREDIT
     words = _message(error)
     return next((code for code, said in _SAID_IN_WORDS if said.search(words)), "")
+
+
+def _is_too_long(status: int, code: str, error: object) -> bool:
+    """Return whether a refusal of a conversation says that it is longer than the model's window.
+
+    The names decide before the words. The status 413 says nothing else. A key, a rate, an account
+    and a model's name are told by their codes and statuses.
+    """
+    kind = str(error.get("type") or "") if isinstance(error, Mapping) else ""
+    words = _message(error)
+    if any(map(_TOO_LONG_NAME.search, (code, kind, words))):
+        return True
+    if status == _TOO_LARGE:
+        return True
+    is_about_request = status in (_BAD, _UNPROCESSABLE) or status >= _SERVER
+    has_own_code = code in (BAD_KEY, NO_CREDIT, NO_MODEL, TOO_OFTEN, UNSUPPORTED)
+    return (
+        is_about_request
+        and not has_own_code
+        and code not in NOT_APPLIED
+        and _TOO_LONG_WORDS.search(words) is not None
+    )
 
 
 def _status_in(error: object) -> int:

@@ -123,6 +123,7 @@ class Answer:
     language model wrote. In a stream all fields but `text` come once, near the end. `model` is the
     one that the provider says has answered, "" if it does not; `is_applied`: it has proved that
     this is the trained one.
+    `reasoning` is what a piece of a stream has beside its text: thoughts that the server separates.
     The text of a piece that `is_replacing` stands for that of all earlier ones: they were thoughts.
     """
 
@@ -135,6 +136,7 @@ class Answer:
     is_applied: bool = False
     is_replacing: bool = False
     composed_from: tuple[str, ...] = ()
+    reasoning: str = ""
 
 
 def check_answering_model(answer: Answer, model_id: str, base: str) -> None:

@@ -35,6 +35,7 @@ from merlin.openai_protocol.errors import (
 )
 from merlin.providers.base import ANSWER_TOTAL_S, NOT_COUNTED, Answer, ModelCard
 from merlin.providers.openai_objects import (
+    STOP,
     build_messages,
     find_refused_parameter,
     parse_answer,
@@ -129,7 +130,8 @@ class OpenAIChat:
         """Yield pieces of the answer. Raises ParameterRefused too, before the first piece.
 
         An error after the first piece means that the answer is truncated and cannot be resumed.
-        If the iterator ends without an error, the answer is complete.
+        If the iterator ends without an error, the answer is complete: a piece had a finish reason,
+        or the stream its last line. What a server took for thoughts is the answer if it is all.
         """
         json: Json = {"model": model_id, "messages": build_messages(messages)}
         if not self._is_streaming:
@@ -138,38 +140,26 @@ class OpenAIChat:
                     yield parse_answer(json_object(await read_whole(response)))
             return
         json = {**json, "stream": True, "stream_options": {"include_usage": True}}
-        usage = NOT_COUNTED
-        is_whole = False
-        thoughts = ThoughtFilter(is_opened=model_id in self._opened)
+        answer = _StreamedAnswer(is_opened=model_id in self._opened)
         with call_errors():
             async with (
                 self._send(json, sampling) as response,
-                aclosing(read_events(response, self._total_s)) as chunks,
+                aclosing(read_events(response, self._total_s, answer.end)) as chunks,
             ):
                 async for chunk in chunks:
                     if chunk.get("error"):
                         raise _error_of(chunk["error"], sampling)
-                    piece = parse_chunk(chunk)
-                    usage = usage if piece.usage is NOT_COUNTED else piece.usage
-                    is_whole = is_whole or piece.finish_reason is not None
-                    text = thoughts.drop(piece.text, is_last=is_whole)
-                    if (
-                        text != piece.text
-                        or piece.usage is not NOT_COUNTED
-                        or thoughts.is_replaced
-                    ):
-                        replaced = thoughts.is_replaced
-                        piece = replace(
-                            piece, text=text, usage=NOT_COUNTED, is_replacing=replaced
-                        )
+                    piece = answer.read(chunk)
                     is_news = piece.text or piece.is_replacing
                     if is_news or piece.known is not None or piece.finish_reason:
                         yield piece
-        if not is_whole:
+        if not answer.is_whole:
             raise ProviderBusy("the answer ends in the middle", reason="cut")
-        (self._opened.add if thoughts.is_unopened else self._opened.discard)(model_id)
-        if usage is not NOT_COUNTED:
-            yield Answer(usage=usage)
+        is_unopened = answer.thoughts.is_unopened
+        (self._opened.add if is_unopened else self._opened.discard)(model_id)
+        rest = answer.read_rest()
+        if rest.text or rest.usage is not NOT_COUNTED:
+            yield rest
 
     @asynccontextmanager
     async def _send(
@@ -223,6 +213,58 @@ class OpenAIChat:
     async def aclose(self) -> None:
         """Close all connections; await it in the event loop that made the calls."""
         await self._client.aclose()
+
+
+class _StreamedAnswer:
+    """Reads the chunks of one answer; `thoughts` filters their text.
+
+    `is_whole`: a chunk had a finish reason, or the stream its last line.
+    """
+
+    def __init__(self, *, is_opened: bool) -> None:
+        self.thoughts = ThoughtFilter(is_opened=is_opened)
+        self.is_whole = False
+        self._usage = NOT_COUNTED
+        self._reason = ""
+        self._has_text = False
+        self._reasoning: list[str] = []
+
+    def end(self) -> None:
+        """Take the stream's last line, which ends an answer without a finish reason."""
+        self.is_whole = self.is_whole or self._has_text or bool(self._reasoning)
+
+    def read(self, chunk: Json) -> Answer:
+        """Return the piece of a chunk, without usage and reasoning. Raises InvalidResponse."""
+        piece = parse_chunk(chunk)
+        self._usage = self._usage if piece.usage is NOT_COUNTED else piece.usage
+        self._reason = piece.finish_reason or self._reason
+        self.is_whole = self.is_whole or piece.finish_reason is not None
+        if piece.reasoning:
+            self._reasoning.append(piece.reasoning)
+        text = self.thoughts.drop(piece.text, is_last=self.is_whole)
+        is_replacing = self.thoughts.is_replaced
+        self._has_text = bool(text) or (self._has_text and not is_replacing)
+        if text == piece.text and piece.usage is NOT_COUNTED and not piece.reasoning:
+            return replace(piece, is_replacing=True) if is_replacing else piece
+        return replace(
+            piece,
+            text=text,
+            usage=NOT_COUNTED,
+            reasoning="",
+            is_replacing=is_replacing,
+        )
+
+    def read_rest(self) -> Answer:
+        """Return what was held back of a whole answer, and its usage.
+
+        What the server took for thoughts is the answer if a model that has ended wrote nothing
+        else.
+        """
+        text = self.thoughts.drop("", is_last=True)
+        if not (text or self._has_text) and self._reason in ("", STOP):
+            reasoning = "".join(self._reasoning)
+            text = ThoughtFilter().drop(reasoning, is_last=True)
+        return Answer(text=text, usage=self._usage)
 
 
 def _error_of(refusal: object, sampling: SamplingParams) -> ProviderError:

@@ -40,6 +40,8 @@ _CONTEXT_FIELDS = (
     "max_model_len",
     "max_context_length",
 )
+# The finish reason of an answer that its model has ended.
+STOP = "stop"
 # Of tokens or steps; unbounded values would overflow sums in the database.
 _MAX_COUNT = 10**12
 # Of an id, a status or a model's name, in characters: they are shown, sent and compared.
@@ -174,16 +176,24 @@ def parse_model_card(raw: Json) -> ModelCard:
 
 
 def parse_answer(raw: Json) -> Answer:
-    """Parse a chat completion; `refusal` is its text if `content` is empty."""
+    """Parse a chat completion; its text is the first of content, refusal and reasoning.
+
+    Servers that separate thoughts give a whole answer as `reasoning` if no mark ends a thought.
+    """
     first = _find_choice(get_list(raw, "choices"))
     message = first.get("message")
     if not isinstance(message, Mapping):
         raise _missing_field(raw, "choices")
-    text = join_surrogates(_read_content(message)) or get_text(message, "refusal")
+    reason = get_text(first, "finish_reason") or STOP
+    text = _read_content(message) or get_text(message, "refusal")
+    text = ThoughtFilter().drop(join_surrogates(text), is_last=True)
+    if not text.strip() and reason == STOP:
+        reasoning = join_surrogates(_read_reasoning(message))
+        text = ThoughtFilter().drop(reasoning, is_last=True)
     return Answer(
-        text=ThoughtFilter().drop(text, is_last=True),
+        text=text,
         usage=parse_usage(raw.get("usage")),
-        finish_reason=get_text(first, "finish_reason") or "stop",
+        finish_reason=reason,
         model=get_text(raw, "model"),
         **_read_extension(raw),
     )
@@ -214,6 +224,11 @@ def _read_content(message: Json) -> str:
         if isinstance(part, Mapping) and part.get("type") in _SHOWN_PARTS
     ]
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def _read_reasoning(message: Json) -> str:
+    """Return the thoughts that a server has separated: vLLM, OpenRouter; DeepSeek, llama.cpp."""
+    return get_text(message, "reasoning") or get_text(message, "reasoning_content")
 
 
 def parse_usage(raw: object) -> Usage:
@@ -307,15 +322,17 @@ def _parse_date(text: str) -> date | None:
 def parse_chunk(chunk: Json) -> Answer:
     """Parse one chunk of a stream, or the whole answer of a server that does not stream.
 
-    Raises InvalidResponse if it has no list of choices.
+    Raises InvalidResponse if it has no list of choices; null is an empty one.
     """
-    choices = chunk.get("choices")
+    choices = [] if chunk.get("choices", "") is None else chunk.get("choices")
     if not isinstance(choices, list):
         raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
     first = _find_choice(choices)
     reason = first.get("finish_reason")
+    message = get_object(first, "delta") or get_object(first, "message")
     return Answer(
-        text=_read_content(get_object(first, "delta") or get_object(first, "message")),
+        text=_read_content(message) or get_text(message, "refusal"),
+        reasoning=_read_reasoning(message),
         usage=parse_usage(chunk.get("usage")),
         finish_reason=reason if isinstance(reason, str) else None,
         model=get_text(chunk, "model"),

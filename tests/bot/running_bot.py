@@ -4,6 +4,7 @@ import asyncio
 import re
 import selectors
 import threading
+import urllib.request
 from dataclasses import replace
 
 from telegram import Bot
@@ -286,3 +287,8 @@ def send_at(telegram, sent_s, *texts):
     """Send messages of anna's with this date, in seconds since 1970."""
     for words in texts:
         telegram.send(telegram.place("anna"), {"text": words, "date": int(sent_s)})
+
+
+def call_bot_api(telegram, call):
+    """Call the Bot API as another program with the token."""
+    urllib.request.urlopen(f"{telegram.base_url}{telegram.token}/{call}").close()  # noqa: S310

@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import time
-import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -22,6 +21,7 @@ from tests.bot.running_bot import (
     RunningBot,
     answer_texts,
     ask,
+    call_bot_api,
     count_updates_by_state,
     hook,
     russian_text,
@@ -187,11 +187,6 @@ def test_polling_after_own_webhook_deletes_it_and_keeps_the_messages(
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert "«вопрос»" in answer_texts(telegram)[-1]
     assert len(telegram.calls("deleteWebhook")) == 1
-
-
-def call_bot_api(telegram, call):
-    """Call the Bot API as another program with the token."""
-    urllib.request.urlopen(f"{telegram.base_url}{telegram.token}/{call}").close()  # noqa: S310
 
 
 def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, bot, logs):

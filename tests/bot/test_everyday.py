@@ -10,6 +10,7 @@ from merlin.sandbox.telegram.world import VERA
 from tests.bot.running_bot import (
     RunningBot,
     bot_settings,
+    call_bot_api,
     russian_text,
     select_rows,
 )
@@ -74,6 +75,26 @@ def test_command_menus_are_set_in_each_language_for_chats_and_groups(anna, teleg
     assert "privacy" not in in_group
     assert russian["new"] == "новый разговор"
     assert english["new"] == "a new conversation"
+
+
+def test_first_contact_says_that_a_program_answers(anna, telegram):
+    telegram.wait_for(lambda: len(telegram.calls("setMyShortDescription")) >= 3)
+    for call in telegram.calls("setMyDescription"):
+        is_english = call.body.get("language_code") == "en"
+        words = "not a person" if is_english else "не с человеком"
+        assert words in call.body["description"]
+    assert "программа, а не человек" in anna.say("/start").text
+
+
+def test_description_that_the_owner_wrote_stays(tmp_path, telegram):
+    call_bot_api(telegram, "setMyDescription?description=Mine&language_code=ru")
+    with RunningBot(bot_settings(tmp_path, telegram)):
+        telegram.wait_for(lambda: len(telegram.calls("setMyShortDescription")) >= 3)
+    described = [
+        call.body.get("language_code") for call in telegram.calls("setMyDescription")
+    ]
+    assert sorted(described) == ["", "en", "ru"]
+    assert telegram.calls("setMyDescription")[0].body["description"] == "Mine"
 
 
 def test_menu_button_opens_the_course_page(tmp_path, telegram):

@@ -21,6 +21,7 @@ from tests.bot.running_bot import (
     say_and_wait,
     select_rows,
     wait_for_windows,
+    wait_until_ended,
 )
 from tests.bot.test_courses import course_row
 from tests.support.faults import Fault, FaultKind
@@ -137,6 +138,31 @@ def test_each_topic_has_its_own_session(telegram, bot, provider):
         assert user_messages(provider) == [f"что такое {topic}?"]
         assert telegram.answers(f"study#{thread}")[-1].thread == thread
     assert select_rows(bot, "SELECT COUNT(*) FROM chat_session") == [(2,)]
+
+
+@pytest.mark.parametrize("error", ["message thread not found", "TOPIC_DELETED"])
+def test_answer_in_a_lost_topic_of_a_private_chat_comes_beside_it(
+    telegram, bot, provider, error
+):
+    telegram.closed_topics = {56: error}
+    telegram.say("anna#56", "что такое лоб?")
+    telegram.wait_for(lambda: telegram.answers("anna"))
+    wait_until_ended(telegram, bot, 1)
+    (answer,) = telegram.answers("anna")
+    assert (answer.thread, "лоб" in answer.text) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [("anna#56", "TOPIC_CLOSED"), ("anna@study#56", "TOPIC_DELETED")],
+)
+def test_answer_in_another_closed_topic_is_not_sent_elsewhere(
+    telegram, bot, provider, who, error
+):
+    telegram.closed_topics = {56: error}
+    telegram.say(who, f"{MENTION} что такое лоб?")
+    wait_until_ended(telegram, bot, 1)
+    assert telegram.answers("anna") == telegram.answers("study") == []
 
 
 def test_question_counts_in_the_plan_of_the_asker(telegram, tmp_path, provider):

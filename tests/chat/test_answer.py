@@ -459,11 +459,21 @@ def test_route_without_a_working_model_ends_with_nobody(provider):
     assert ask(provider, choice("ft:gone"))[0].ending is Ending.NOBODY
 
 
-def test_refused_key_is_reported_and_not_retried(provider):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=401, times=9))
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, "refused"), (404, "refused"), (400, "declined"), (422, "declined")],
+)
+def test_refusal_is_reported_and_not_retried(provider, status, kind):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=9))
     reply, _ = ask(provider)
-    assert (reply.ending, reply.faults[0].kind) == (Ending.NOBODY, "refused")
+    assert (reply.ending, reply.faults[0].kind) == (Ending.NOBODY, kind)
     assert provider.faults.list_pending()[0].times == 8
+
+
+def test_refused_key_is_no_matter_of_the_question(server):
+    server.will(Reply(b'{"error": {"code": "invalid_api_key"}}', 400))
+    reply, _ = ask(server)
+    assert reply.faults[0].kind == "refused"
 
 
 @pytest.mark.parametrize("blank", [" ", "\u200b \u2060\ufeff", "\u3164\ufe0f\n\u2800"])

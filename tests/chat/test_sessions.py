@@ -11,7 +11,10 @@ from merlin.chat.sessions import (
     fits_window,
     limit_from_refusal,
 )
+from merlin.core.errors import ProviderUnknown
 from merlin.core.messages import Image, Message
+from merlin.openai_protocol.errors import error_of_status
+from tests.support.long_conversations import TOO_LONG
 
 pytestmark = pytest.mark.unit
 
@@ -52,17 +55,17 @@ def test_room_is_left_for_the_answer():
     assert not fits_window(TALK, count_window_tokens(TALK))
 
 
-def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():
-    refusal = (
-        "This model's maximum context length is 2048 tokens,"
-        " however you requested 5000 tokens"
-    )
-    assert limit_from_refusal(refusal, TALK) == 2048
-    assert limit_from_refusal(refusal.replace("2048", "131,072"), TALK) == 131_072
-    sent_first = "request (1631 tokens) exceeds the available context size (512 tokens)"
-    assert limit_from_refusal(sent_first, TALK) == 512
+def test_limit_is_read_from_the_words_of_a_refusal():
     assert limit_from_refusal("at most 4096 tokens", TALK) == 4096
-    assert 0 < limit_from_refusal("too long", TALK) < count_window_tokens(TALK)
+    assert limit_from_refusal("maximum is 131,072 tokens", TALK) == 131_072
+    for status, error, limit in TOO_LONG.values():
+        refusal = error_of_status(
+            status, {}, error, "/chat/completions", ProviderUnknown
+        )
+        read = limit_from_refusal(str(refusal), TALK)
+        # What no number says is estimated below the size that was sent.
+        size = count_window_tokens(TALK)
+        assert read == limit if limit else 0 < read < size
 
 
 @pytest.mark.parametrize(

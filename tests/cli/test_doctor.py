@@ -32,7 +32,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import text
 from merlin.core.log import redact
 from merlin.core.server import free_ports
-from merlin.core.tried import read_tried
+from merlin.core.tried import PROTOCOLS, read_tried
 from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import open_migrated_database
@@ -298,14 +298,20 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
     }
     servers = {"programs": "litellm, transformers, vllm"}
     vllm = read_tried()["programs"]["vllm"]
-    stand_in = text("en", "tried-never")
+    protocols = {name: read.as_arguments() for name, read in PROTOCOLS.items()}
     expected = {
-        "tried telegram": stand_in,
+        "tried telegram": text("en", "tried-never", **protocols["telegram"]),
         "tried database": "in every run of the tests",
-        "tried stand-in": text("en", "tried-provider", **servers, provider="stand-in"),
+        "tried stand-in": text(
+            "en",
+            "tried-provider",
+            **servers,
+            **protocols["openai"],
+            provider="stand-in",
+        ),
         "tried engine.serving": f"with vllm {vllm['version']}, on {vllm['date']}",
         "tried engine.answering.device": "never on cuda:0, only on a processor",
-        "tried payments.yookassa": stand_in,
+        "tried payments.yookassa": text("en", "tried-never", **protocols["yookassa"]),
     }
     advised = text("en", "library-advises-sampling", name="qwen")
     assert found["engine.models.qwen"] == (True, redact(advised))

@@ -6,7 +6,7 @@ import pytest
 
 from docs.build.tried import tried_told
 from merlin.core.i18n import LANGUAGES, keys, text
-from merlin.core.tried import read_tried
+from merlin.core.tried import PROTOCOLS, read_tried
 from tests.real.programs import PROGRAMS
 from tests.support.markdown_pages import ROOT
 
@@ -22,6 +22,8 @@ def test_page_tells_each_program_with_its_version_and_what_never_was(language):
         assert f"| `{name}` | {trial['version']} | {trial['date']} | " in told
     for name in tried["never"]:
         assert text(language, f"tried-never-{name}") in told
+    for read in PROTOCOLS.values():
+        assert f"| {read.protocol} | {read.version} | {read.date} |" in told
 
 
 def test_name_that_a_test_shows_has_a_text():

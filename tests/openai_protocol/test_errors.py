@@ -24,8 +24,10 @@ from merlin.openai_protocol.errors import (
     retry_after_s,
     unknown_model,
 )
+from tests.support.long_conversations import OTHERS, TOO_LONG
 
 pytestmark = pytest.mark.unit
+CHAT = "/v1/chat/completions"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,33 @@ def test_status_and_code_of_an_answer_tell_what_it_means(status, error, kind):
     path = "/v1/chat/completions"
     found = error_of_status(status, {}, error, path, ProviderUnknown)
     assert type(found) is kind
+
+
+@pytest.mark.parametrize("server", TOO_LONG)
+def test_conversation_that_is_too_long_is_told_by_name_or_words(server):
+    status, error, _ = TOO_LONG[server]
+    found = error_of_status(status, {}, error, CHAT, ProviderUnknown)
+    assert (type(found), found.code) == (ProviderError, "context_length_exceeded")
+
+
+@pytest.mark.parametrize("server", OTHERS)
+def test_refusal_of_something_else_is_no_conversation_that_is_too_long(server):
+    status, error = OTHERS[server]
+    found = error_of_status(status, {}, error, CHAT, ProviderUnknown)
+    assert found.code != "context_length_exceeded"
+
+
+def test_only_a_conversation_is_too_long_by_its_words():
+    status, error, _ = TOO_LONG["SGLang"]
+    found = error_of_status(status, {}, error, "/v1/files", ProviderUnknown)
+    assert found.code == ""
+
+
+def test_conversation_may_turn_out_to_be_too_long_within_an_answer():
+    for server in ("OpenAI", "SGLang", "Ollama"):
+        _, error, _ = TOO_LONG[server]
+        found = error_of_object(error, ProviderUnknown)
+        assert (type(found), found.code) == (ProviderError, "context_length_exceeded")
 
 
 @pytest.mark.parametrize(

@@ -122,11 +122,67 @@ def test_invalid_extension_is_ignored(server, reply, extension):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        [make_chunk("Оче"), DONE],
+        [make_chunk("Оче"), make_event({"choices": None}), DONE],
+        [make_event({"choices": None, "usage": None}), make_chunk("Оче"), DONE],
+        [b"data: null\n\n", make_chunk("Оче"), b"data: null\n\n", DONE],
+    ],
+)
+def test_stream_that_ends_as_the_protocol_says_is_whole_without_a_reason(
+    server, reply, body
+):
+    server.will(reply(body))
+    assert read_pieces(server) == [Answer("Оче")]
+
+
+@pytest.mark.parametrize("body", [[DONE], [make_event({"choices": []}), DONE]])
+def test_stream_that_ends_without_any_piece_is_cut(server, reply, body):
+    server.will(reply(body))
+    with pytest.raises(ProviderBusy):
+        read_pieces(server)
+
+
+def make_delta(reason=None, **delta):
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return make_event({"choices": [choice]})
+
+
+def test_streamed_refusal_is_the_answer(server, reply):
+    server.will(
+        reply([make_delta(refusal="Об этом "), make_delta("stop", refusal="нет"), DONE])
+    )
+    pieces = read_pieces(server)
+    assert [piece.text for piece in pieces] == ["Об этом ", "нет"]
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize(
+    ("reason", "text", "shown"),
+    [
+        ("stop", None, "Очередь"),
+        (None, None, "Очередь"),
+        ("stop", "Да", "Да"),
+        # The thoughts took all the tokens that there were.
+        ("length", None, ""),
+    ],
+)
+def test_reasoning_is_the_answer_only_if_a_model_that_ended_wrote_nothing_else(
+    server, reply, name, reason, text, shown
+):
+    body = [make_delta(**{name: "Оче"}), make_delta(reason, **{name: "редь"})]
+    if text:
+        body.insert(1, make_delta(content=text))
+    server.will(reply([*body, DONE]))
+    assert "".join(piece.text for piece in read_pieces(server)) == shown
+
+
+@pytest.mark.parametrize(
     "rest",
     [
         {"cut": True, "body": [make_chunk("Оче")]},
         {"body": [make_chunk("Оче")]},
-        {"body": [make_chunk("Оче"), DONE]},
         {"body": [make_chunk("Оче"), b"data: {bro\n\n"]},
         {"body": [make_chunk("Оче"), make_event({"choices": "x"})]},
         {"body": [make_chunk("Оче"), b"data: \xff\xfe\n\n"]},
@@ -341,6 +397,15 @@ def asker(server):
 def make_completion(content="Очередь", reason="stop", **fields):
     choice = {"index": 0, "message": {"role": "assistant", "content": content}}
     return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **fields}
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize(("reason", "shown"), [("stop", "Очередь"), ("length", "")])
+def test_whole_answer_may_stand_in_the_reasoning(asker, server, name, reason, shown):
+    message = {"content": None, name: "<think>?</think>Очередь"}
+    choice = {"index": 0, "message": message, "finish_reason": reason}
+    server.will({"choices": [choice]})
+    assert asker.ask("ft:x", QUESTION).text == shown
 
 
 def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):

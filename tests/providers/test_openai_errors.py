@@ -225,20 +225,6 @@ def test_model_that_is_missing_or_without_its_weights_is_told_from_other_refusal
     assert kind is not ModelUnapplied or "see q_proj" in str(error)
 
 
-def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(
-    server, ask, reply
-):
-    words = "request (1631 tokens) exceeds the available context size (512 tokens)"
-    error = {
-        "code": 400,
-        "message": words,
-        "type": "exceed_context_size_error",
-        "n_ctx": 512,
-    }
-    server.will(reply({"error": error}, 400))
-    assert catch(ProviderError, ask).code == "context_length_exceeded"
-
-
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

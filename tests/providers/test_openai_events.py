@@ -68,10 +68,14 @@ def test_other_lines_are_an_answer_only_where_nothing_is_streamed(stream, events
     assert read_events(stream.encode()) == events
 
 
+def test_event_of_null_says_nothing():
+    assert read_events(b"data: null\n\n", LINES.encode(), b"data: null\n\n") == EVENTS
+
+
 NESTED = pytest.param("[" * 100_000, id="nested")
 
 
-@pytest.mark.parametrize("data", ["{", "[1]", "7", "null", '"x"', "\\", NESTED])
+@pytest.mark.parametrize("data", ["{", "[1]", "7", '"x"', "\\", NESTED])
 def test_event_that_is_not_an_object_is_invalid(data):
     with pytest.raises(InvalidResponse):
         read_events(f"data: {data}\n\n".encode())

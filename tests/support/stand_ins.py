@@ -157,8 +157,8 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         }
         self._methods |= {**set_webhook, "getWebhookInfo": self._webhook.info}
         self._methods["getUpdates"] = self._poll
-        # Numbers of topics to which nobody may write.
-        self.closed_topics: set[int] = set()
+        # Topics to which nobody may write, each with what Telegram says of it.
+        self.closed_topics: dict[int, str] = {}
         for name, method in self._methods.items():
             self._methods[name] = self._check_first(name, method)
 
@@ -174,10 +174,9 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         async def answer(world: World, arguments: Arguments) -> Any:
             if arguments.text("chat_id"):
                 self._actions.check_chat(target_chat(world, arguments))
-            if name == "sendMessage" and arguments.integer("message_thread_id") in (
-                self.closed_topics
-            ):
-                raise bad_request("TOPIC_CLOSED")
+            closed = self.closed_topics.get(arguments.integer("message_thread_id"))
+            if closed and name in ("sendMessage", "sendRichMessage"):
+                raise bad_request(closed)
             return await method(world, check_call(world, name, arguments))
 
         return answer

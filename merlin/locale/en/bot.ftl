@@ -38,6 +38,7 @@ notice-answer-gone = Provider { $provider } no longer has the model { $model }. 
 notice-answer-unapplied = Provider { $provider } answers without the trained weights of the model { $model } ({ $reason }). A backup model answers meanwhile.
 notice-answer-spent = The account at provider { $provider } is empty, so questions stay unanswered. Top it up or change the provider.
 notice-answer-refused = Provider { $provider } rejects our requests ({ $reason }). Check its key and address in config.yaml.
+notice-answer-declined = Provider { $provider } didn't take a question for the model { $model } ({ $reason }). Its key is right. What to do: see what config.yaml asks of this provider, or choose another model.
 notice-answer-failing = The model { $model } of provider { $provider } failed three questions in a row ({ $reason }). A backup model answers meanwhile. Once a minute we try this one again. What to do: check the provider, or go back to the previous model.
 notice-unconfirmed = Telegram didn't confirm a message to chat { $chat } twice. It may not have arrived.
 notice-conflict = Telegram reports that another program uses this token. The bot waits and tries again. Stop the other program or turn its webhook off.

@@ -50,8 +50,11 @@ bot-command-start = start the bot
 bot-command-help = what the bot can do
 bot-command-info = about the bot and its models
 bot-command-lang = language and time zone
-bot-hello = Hi, I'm Merlin. I answer questions about what I've learnt.
+bot-hello = Hi, I'm Merlin, a program and not a person: a model trained on examples of answers. Ask about what I've learnt.
 bot-signs = Under an answer: 👍 👎 rate it, ℹ️ show its source, ✏️ correct it.
+# Telegram shows it in an empty chat, and the short one on the bot's page: 512 and 120 characters at most.
+bot-description = You talk to a program, not a person. A model trained on a course's answers replies. It can be wrong: ℹ️ under an answer shows its source.
+bot-short-description = A program, not a person: a model trained on a course's answers.
 bot-start =
     { bot-hello }
     Just write your question.
@@ -62,7 +65,7 @@ bot-start =
     /info — which model answers now
     /lang — язык, language
 bot-start-course =
-    Hi, I'm Merlin. I answer questions about “{ $course }”. Type a question or pick one.
+    Hi, I'm Merlin, a program and not a person: a model trained on the answers of “{ $course }”. Type a question or pick one.
 
     { bot-signs }
 

@@ -2,9 +2,9 @@
 doctor-row-tried = tried:
 tried-with = with { $program } { $version }, on { $date }
 tried-in-tests = in every run of the tests
-tried-never = never with the real one, only with a stand-in
+tried-never = never with the real one, only with a stand-in: { $protocol } { $version }, read on { $date }
 tried-never-device = never on { $device }, only on a processor
-tried-provider = with { $programs }, never with a hosted one. What this one can do: merlin provider test { $provider }
+tried-provider = with { $programs }, never with a hosted one. { $protocol }: { $version }, read on { $date }. What this one can do: merlin provider test { $provider }
 tried-shown-chat = chat answers
 tried-shown-chat-stream = streamed chat answers
 tried-shown-async = the asynchronous client, with the fields that clients add

@@ -2,9 +2,9 @@
 doctor-row-tried = испытано:
 tried-with = с { $program } { $version }, { $date }
 tried-in-tests = при каждом запуске тестов
-tried-never = с настоящим — ни разу, только с имитацией
+tried-never = с настоящим — ни разу, только с имитацией: { $protocol } { $version }, прочитано { $date }
 tried-never-device = на { $device } — ни разу, только на процессоре
-tried-provider = с { $programs }, с облачным провайдером — ни разу. Что умеет этот, покажет merlin provider test { $provider }
+tried-provider = с { $programs }, с облачным провайдером — ни разу. { $protocol }: { $version } от { $date }. Что умеет этот, покажет merlin provider test { $provider }
 tried-shown-chat = ответы в чате
 tried-shown-chat-stream = ответы в чате потоком
 tried-shown-async = асинхронный клиент с полями, которые клиенты добавляют

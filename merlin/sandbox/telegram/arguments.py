@@ -194,6 +194,32 @@ async def set_my_commands(world: World, arguments: Arguments) -> bool:
     return True
 
 
+# The texts about the bot: an empty chat's and the profile's; each with its longest length.
+DESCRIPTIONS = {"description": 512, "short_description": 120}
+
+
+async def set_description(world: World, arguments: Arguments) -> bool:
+    """Answer setMyDescription and setMyShortDescription. Raises BotApiError for a long text."""
+    for name in DESCRIPTIONS.keys() & arguments.values.keys():
+        value = arguments.text(name)
+        if len(value) > DESCRIPTIONS[name]:
+            raise bad_request(f"bot {name} is too long")
+        world.record("setting", name=_description_setting(name, arguments), value=value)
+    return True
+
+
+async def get_descriptions(world: World, arguments: Arguments) -> dict[str, str]:
+    """Answer getMyDescription and getMyShortDescription."""
+    return {
+        name: world.settings.get(_description_setting(name, arguments), "")
+        for name in DESCRIPTIONS
+    }
+
+
+def _description_setting(name: str, arguments: Arguments) -> str:
+    return f"{name}:{arguments.text('language_code')}"
+
+
 def menu_for(world: World, person: Person, chat: Chat) -> list[dict[str, Any]]:
     """Return the commands that a client offers a person in a chat, by the scopes that our bot uses.
 
