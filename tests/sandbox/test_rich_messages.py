@@ -135,12 +135,12 @@ REFUSED = [
     ([paragraph(7)], not_parsed('type "7" is unsupported')),
     (
         [{"type": "details", "summary": "a", "blocks": WORDS}],
-        not_parsed("expected an array"),
+        "RICH_MESSAGE_CONTENT_REQUIRED",
     ),
-    ([{"type": "pre", "text": "a", "language": 7}], not_parsed("expected a string")),
+    ([{"type": "pre", "text": "a", "language": 7}], not_parsed("expected str")),
     (
         [{"type": "list", "items": [{"blocks": [WORDS], "has_checkbox": "yes"}]}],
-        not_parsed("expected bool, not 'yes'"),
+        not_parsed("expected bool"),
     ),
     (
         [items(numbered("1"), {"blocks": [WORDS]})],
@@ -150,7 +150,8 @@ REFUSED = [
         [items({"blocks": [WORDS], "value": 3})],
         "value of a list item counts only with its type",
     ),
-    ([items(numbered("7"))], "Invalid list item type specified"),
+    ([items(numbered("a"))], "the stand-in numbers lists by 1, 2, 3 only"),
+    ([items(numbered(""))], "the stand-in numbers lists by 1, 2, 3 only"),
     ([items()], "List must be non-empty"),
     (
         [{"type": "heading", "text": "a", "size": 7}],
@@ -246,20 +247,25 @@ def test_text_without_anything_to_detect_needs_nothing():
     assert check_rich_message(message) == message
 
 
+def test_answer_has_the_labels_of_a_numbered_list():
+    numbers = [numbered("1", value) for value in (3, None, 0)]
+    answered = check_blocks([items(*numbers)])
+    assert [each["label"] for each in answered[0]["items"]] == ["3.", "4.", "0."]
+
+
 @pytest.mark.parametrize(
-    ("kind", "numbers", "labels"),
+    ("item", "error"),
     [
-        ("1", [3, None, 7], "3. 4. 7."),
-        ("1", [0], "0."),
-        ("a", [None, 26, None], "a. z. aa."),
-        ("A", [52, 703], "AZ. AAA."),
-        ("i", [None, 4, 1994], "i. iv. mcmxciv."),
-        ("I", [49], "XLIX."),
+        (numbered("7", label="7."), "Invalid list item type specified"),
+        (numbered("I"), not_parsed('Can\'t find field "label"')),
     ],
 )
-def test_answer_has_the_labels_of_a_numbered_list(kind, numbers, labels):
-    answered = check_blocks([items(*(numbered(kind, each) for each in numbers))])
-    assert [each["label"] for each in answered[0]["items"]] == labels.split()
+def test_received_list_has_labels_and_known_numbers(item, error):
+    with pytest.raises(RichMessageError) as caught:
+        check_blocks([items(item)], by_bot=False)
+    assert str(caught.value) == error
+    letters = [items(numbered("I", 4, label="IV."))]
+    assert check_blocks(letters, by_bot=False) == letters
 
 
 def test_thinking_block_is_a_drafts():
