@@ -1,7 +1,8 @@
 """The control routes and the chat page, for people, the demo and tests.
 
-`/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`), `press`
-(with `message_id`), `voice` (the sample), or `act`: any name in ACTS, with its arguments in `with`.
+`/control/send` takes a JSON object with `person` and one of: `text` or `fields`, those of a Message
+object (with `reply_to`), `press` (with `message_id`), `voice` (the sample), or `act`: any name in
+ACTS, with its arguments in `with`.
 A form with `person` and one or more `file` sends files; several form an album. Changes are sent to
 the page at once as server-sent events.
 """
@@ -205,6 +206,8 @@ class ControlSide:
                 person, upload, kind="voice", seconds=seconds(content)
             )
         reply_to = int(body.get("reply_to") or 0)
+        if "fields" in body:
+            return self._actions.send_fields(person, body["fields"], reply_to=reply_to)
         return self._actions.say(person, str(body.get("text", "")), reply_to=reply_to)
 
     async def _send_files(self, form: FormData) -> int | list[int]:
