@@ -175,6 +175,10 @@ REFUSED = [
         [paragraph({"type": "hashtag", "text": "#a", "hashtag": "a b"})],
         "RICH_MESSAGE_HASHTAG_INVALID",
     ),
+    (
+        [keys({"text": "a", "url": "javascript:alert(1)"})],
+        "RICH_MESSAGE_URL_INVALID",
+    ),
     ([PHOTO], "the stand-in takes no media in blocks of the bot"),
     ([keys(*[KEY] * 9)], "a block has 1 to 8 buttons"),
     ([keys({"text": "a", "callback_data": "я" * 33})], "BUTTON_DATA_INVALID"),

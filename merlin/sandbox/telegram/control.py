@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from merlin.bot.latex import to_unicode
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.web.browser import get_chosen_language
@@ -79,6 +80,9 @@ class ControlSide:
                     },
                 ),
                 web.view_route("/control/chats", self._chats),
+                web.view_route(
+                    "/control/formula", lambda latex: {"text": to_unicode(latex)}
+                ),
                 web.view_route("/control/menu", actions.menu),
                 Route("/", self._show),
                 # Deep links to the bot, like t.me/<bot>?start=…

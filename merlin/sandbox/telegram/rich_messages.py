@@ -330,6 +330,7 @@ def _button(check: _Check, value: Any, level: int) -> Json:
 
 
 _alignment = _one_of(("left", "center", "right"), "Invalid alignment specified")
+_url = _matching("URL", r"(?:https?://|mailto:|tg://)\S+")
 _CAPTION: Fields = {"caption?": _part({"text": _content, "credit?": _content})}
 _BOT_ITEM: Fields = {
     "blocks": _blocks,
@@ -357,6 +358,7 @@ _BUTTON: Fields = {
     "text": _label,
     "style?": _one_of(("danger", "success", "primary", "link"), "BUTTON_STYLE_INVALID"),
     **dict.fromkeys((f"{name}?" for name in _ACTIONS), _is(dict, str)),
+    "url?": _url,
 }
 
 BLOCKS: Mapping[str, Fields] = {
@@ -416,10 +418,7 @@ TEXTS: Mapping[str, Fields] = {
         "alternative_text": _counted,
     },
     "mathematical_expression": {"expression": _formula},
-    "url": {
-        "text": _content,
-        "url": _matching("URL", r"(?:https?://|mailto:|tg://)\S+"),
-    },
+    "url": {"text": _content, "url": _url},
     "email_address": {
         "text": _content,
         "email_address": _matching("EMAIL", r"[^\s@]+@[^\s@]+"),

@@ -32,9 +32,9 @@ from merlin.sandbox.telegram.rich_messages import check_rich_message
 from merlin.sandbox.telegram.world import (
     MEMBER_STATUSES,
     Chat,
-    Draft,
     Group,
     LoggedMessage,
+    MessageDraft,
     Person,
     World,
 )
@@ -186,7 +186,7 @@ class UserActions:
             for upload, album_caption in zip(uploads, captions, strict=True)
         ]
 
-    def draft(self, who: str | int) -> Draft | None:
+    def draft(self, who: str | int) -> MessageDraft | None:
         """Return the draft that a person sees in the chat or topic."""
         place = self.place(who)
         return self.world.find_draft(place.chat.chat_id, place.thread)
