@@ -67,6 +67,8 @@ LARGEST = [
     [paragraph("я" * 32_768)],
     [WORDS] * 500,
     [details(15)],
+    [details(15, paragraph(["a", "b"]))],
+    [paragraph("см. example.com")],
     [details(5, paragraph(bold(10)))],
     [table([cell()] * 20)],
     [table([cell(colspan=20)], [cell()])],
@@ -92,6 +94,7 @@ def not_parsed(text):
     return f"can't parse InputRichBlock: {text}"
 
 
+MAP = {"type": "map", **dict.fromkeys(("zoom", "width", "height"), 13)}
 REFUSED = [
     ([], "rich message must be non-empty"),
     ([paragraph("я" * 32_768), WORDS], "RICH_MESSAGE_TEXT_TOO_LONG"),
@@ -124,6 +127,7 @@ REFUSED = [
     ),
     ([{"type": "heading", "text": "a"}], not_parsed('Can\'t find field "size"')),
     ([{"type": "poem", "text": "a"}], not_parsed('type "poem" is unsupported')),
+    ([{"type": ["a"]}], not_parsed("type \"['a']\" is unsupported")),
     (["a"], not_parsed('type "a" is unsupported')),
     ([paragraph({"type": "plain"})], not_parsed('type "plain" is unsupported')),
     ([{**WORDS, "txt": "a"}], not_parsed('field "txt" is unknown')),
@@ -161,7 +165,19 @@ REFUSED = [
     ([table([cell(colspan=0)])], "Invalid table cell colspan specified"),
     ([table([cell(rowspan=True)])], "Invalid table cell rowspan specified"),
     ([table([cell(align="justify")])], "Invalid alignment specified"),
-    ([{"type": "thinking", "text": "a"}], "Block is not allowed"),
+    ([WORDS, {"type": "thinking", "text": "a"}], "Block is not allowed"),
+    (
+        [{"type": "map", "location": {"latitude": "7", "longitude": 1}}],
+        not_parsed('Can\'t find field "zoom"'),
+    ),
+    (
+        [{**MAP, "location": {"latitude": "7", "longitude": 1}}],
+        not_parsed("expected float"),
+    ),
+    (
+        [paragraph({"type": "url", "text": "a", "url": 7})],
+        "RICH_MESSAGE_URL_INVALID",
+    ),
     ([paragraph("a\ud800")], "strings must be encoded in UTF-8"),
     (
         [paragraph({"type": "mention", "text": "@anna", "username": "anna"})],
@@ -207,7 +223,9 @@ SEEN = {"blocks": [WORDS], "skip_entity_detection": True}
     ("message", "error"),
     [
         (None, "rich message must be non-empty"),
+        ([WORDS], "rich message must be non-empty"),
         ({"is_rtl": True}, "rich message must be non-empty"),
+        ({"blocks": [{"type": "thinking", "text": "a"}]}, "Block is not allowed"),
         ({"html": "<p>a</p>"}, "the stand-in takes blocks only, and no html"),
         ({**SEEN, "markdown": "a"}, "the stand-in takes blocks only, and no markdown"),
         ({**SEEN, "media": []}, "the stand-in takes blocks only, and no media"),
@@ -332,12 +350,7 @@ EVERY_BLOCK = [
         "caption": "a",
     },
     nest(1, WORDS, type="details", summary="a", is_open=True),
-    {
-        "type": "map",
-        "location": {"latitude": 55.7, "longitude": 37},
-        **dict.fromkeys(("zoom", "width", "height"), 13),
-        "caption": CAPTION,
-    },
+    {**MAP, "location": {"latitude": 55.7, "longitude": 37}, "caption": CAPTION},
     *(
         {"type": kind, kind: {"file_id": "a"}, "caption": CAPTION}
         for kind in ("audio", "document", "voice_note")
@@ -364,8 +377,11 @@ def test_words_of_a_message_keep_lines_rows_and_runs_of_text():
         paragraph(["Ответ ", bold(2), ": ", EVERY_TEXT[5], [" ", EVERY_TEXT[13]]]),
         table([cell(), cell(text="b")], [cell()]),
         nest(1, WORDS, type="details", summary="s"),
+        {**nest(1, WORDS, type="blockquote", credit="c"), "blocks": [WORDS, WORDS]},
+        keys(KEY, KEY),
     ]
-    assert plain_text(blocks, "\n") == "Ответ a: a a\na | b\na\ns\na"
+    words = "Ответ a: a a|a # b|a|s|a|a|a|c|a|a".replace("|", "\n").replace("#", "|")
+    assert plain_text(blocks, "\n") == words
 
 
 def test_nodes_are_found_at_any_depth():

@@ -37,7 +37,7 @@ def check_rich_message(
     `by_bot` is False for the RichMessage of a person, a channel or another bot. Raises
     RichMessageError with the error text of the Bot API.
     """
-    message = message or {}
+    message = message if isinstance(message, Mapping) else {}
     for name in message.keys() - {"blocks", "is_rtl", "skip_entity_detection"}:
         if name in {"html", "markdown", "media"}:
             raise RichMessageError(f"the stand-in takes blocks only, and no {name}")
@@ -66,6 +66,8 @@ _TEXT_FIELDS = (
     *("buttons", "blocks", "items", "caption", "cells", "credit"),
 )
 
+_LINES = frozenset({"blocks", "items", "cells", "buttons"})
+
 
 def plain_text(value: Any, separator: str = "") -> str:
     """Return the words of a rich message, a block or a rich text: blocks and rows as lines."""
@@ -73,9 +75,7 @@ def plain_text(value: Any, separator: str = "") -> str:
         return value
     if isinstance(value, Mapping):
         return "\n".join(
-            plain_text(
-                value[name], "\n" if name in {"blocks", "items", "cells"} else ""
-            )
+            plain_text(value[name], "\n" if name in _LINES else "")
             for name in _TEXT_FIELDS
             if name in value
         )
