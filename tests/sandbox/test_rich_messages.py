@@ -75,6 +75,7 @@ LARGEST = [
     [keys(*[KEY] * 8)],
     [keys({"text": "a", "callback_data": "я" * 32})],
     [keys({**KEY, "style": "link"}, {"text": "b", "disabled": {}})],
+    [keys({"text": "a", "switch_inline_query_chosen_chat": {}, "style": "danger"})],
     [items(*[{"blocks": [WORDS]}] * 166)],  # 1 + 166 + 166 blocks
 ]
 

@@ -292,7 +292,7 @@ def _rows(check: _Check, value: Any, level: int) -> list[list[Json]]:
             raise RichMessageError("Table cell must be non-empty")
         table.append([check.read(cell, _CELL, level + 1) for cell in row])
         for cell in table[-1]:
-            for below in range(min(cell.get("rowspan", 1), len(value) - number)):
+            for below in range(min(cell.get("rowspan", 1), len(value))):
                 columns[number + below] += cell.get("colspan", 1)
     check.columns = max(check.columns, *columns.values())
     return table
