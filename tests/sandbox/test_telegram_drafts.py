@@ -143,6 +143,17 @@ def test_draft_is_no_message_and_ends_with_the_next_one_of_its_chat_or_topic(tel
     assert telegram.draft("boris")
 
 
+def test_rich_message_replies_and_a_draft_may_have_a_negative_number(telegram):
+    telegram.say("anna", "Где?")
+    asked = telegram.log("anna")[0].message_id
+    draft(telegram, -7)
+    assert telegram.draft("anna").draft_id == -7
+    reply = {"reply_parameters": {"message_id": asked}}
+    call = {"chat_id": 1001, "rich_message": RICH, **reply}
+    _, sent = call_api(telegram, "sendRichMessage", **call)
+    assert sent["reply_to_message"]["message_id"] == asked
+
+
 def test_edit_and_draft_of_another_id_leave_one_draft(telegram):
     sent = call_api(telegram, "sendMessage", chat_id=1001, text="a")[1]
     draft(telegram, 7, text="раз")
