@@ -23,6 +23,7 @@ from merlin.sandbox.telegram.arguments import (
     status_error,
     target_chat,
 )
+from merlin.sandbox.telegram.messages import given_rich_message
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.server import notification
@@ -172,10 +173,12 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         self, name: str, method: telegram_server.Method
     ) -> telegram_server.Method:
         async def answer(world: World, arguments: Arguments) -> Any:
+            if "rich_message" in arguments.values:  # checked before the chat
+                given_rich_message(arguments, is_draft=name.endswith("Draft"))
             if arguments.text("chat_id"):
                 self._actions.check_chat(target_chat(world, arguments))
             closed = self.closed_topics.get(arguments.integer("message_thread_id"))
-            if closed and name in ("sendMessage", "sendRichMessage"):
+            if closed and name.startswith(("sendMessage", "sendRichMessage")):
                 raise bad_request(closed)
             return await method(world, check_call(world, name, arguments))
 
