@@ -28,6 +28,7 @@ from merlin.core.killpoint import kill_point
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.entries import FileText
+from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
 from merlin.dataset.import_lines import ImportedLine, read_import_files
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.preview import edited_blob
@@ -151,6 +152,7 @@ def plan_files(
     account: AccountContents,
     read_file: Callable[[str], bytes],
     files: DatasetFiles,
+    choices: FieldChoices = NO_CHOICES,
 ) -> Iterator[FilePlan]:
     """Yield the plan of each file, which knows the examples of those before it; slow.
 
@@ -167,12 +169,13 @@ def plan_files(
         if content is None:
             yield FilePlan(file, key, failure=failure)
             continue
-        lines = read_import_files([(content, f"{file.file_id}/{file.name}")])
+        named = [(content, f"{file.file_id}/{file.name}")]
+        lines = read_import_files(named, choices)
         if file.file_id in account.test_files:
             lines = map(_mark_as_test, lines)
         plans = []
         while part := [*islice(lines, COMMIT_LINES)]:
-            plans.append(plan := examples.plan(ctx, files, part))
+            plans.append(plan := examples.plan(ctx, files, part, choices))
             added = (
                 FileText(
                     plan.dataset, edit.path, edited_blob(edit.text or ""), edit.text

@@ -32,6 +32,7 @@ from merlin.dataset.example_repair import mend_keys, recover_turn
 from merlin.dataset.example_rewording import free_example_id, reword_example
 from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
+from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
@@ -407,9 +408,17 @@ def _require_file(files: DatasetFiles, example_id: str) -> FileText:
 
 
 def plan(
-    ctx: Context, files: DatasetFiles, lines: Iterable[ImportedLine]
+    ctx: Context,
+    files: DatasetFiles,
+    lines: Iterable[ImportedLine],
+    choices: FieldChoices = NO_CHOICES,
 ) -> ImportPlan:
     """Return a plan to import lines; slow, reads no rows. Raises Refused."""
     return plan_import(
-        files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker
+        files.dataset,
+        files.files,
+        lines,
+        ctx.config.example_tokens,
+        ctx.checker,
+        choices,
     )

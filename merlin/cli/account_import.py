@@ -20,6 +20,7 @@ from merlin.app.changes import DatasetFiles
 from merlin.cli import language
 from merlin.cli.daemon_requests import POLL_S
 from merlin.cli.edit_session import EditSession, edit_session, print_findings
+from merlin.cli.import_fields import ask_fields
 from merlin.cli.options import require_yes
 from merlin.cli.output import (
     print_json,
@@ -32,6 +33,7 @@ from merlin.cli.output import (
 from merlin.config import Config, require_provider
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
+from merlin.dataset.import_fields import FieldChoices
 from merlin.db.processes import Lead
 from merlin.providers.base import JobReport
 from merlin.wiring.providers import account_client
@@ -45,6 +47,7 @@ def import_account(
     provider: str,
     dataset: str,
     keep: Path | None,
+    choices: FieldChoices,
     *,
     dry_run: bool,
     yes: bool,
@@ -53,8 +56,8 @@ def import_account(
     """Show what an account has and would bring; then commit the examples of each file.
 
     With `yes` a file is committed as soon as it is read. `keep` is a folder that gets each file as
-    it was downloaded. Exits with 1 if something of a file is neither an example nor kept. Raises
-    NotFound, ProviderError, Refused, OSError.
+    it was downloaded. Exits with 1 if something of a file is neither an example nor kept, or a
+    field is to be asked about. Raises NotFound, ProviderError, Refused, OSError.
     """
     service = account_client(require_provider(config, provider))
     # Two runs at once would take the same file.
@@ -70,7 +73,7 @@ def import_account(
         download = _keep_files(account, service, keep) if keep else service.read_file
         with show_progress("import-progress", len(account.files)) as advance:
             read = _show_findings(
-                act.plan_files(session.ctx, account, download, files), advance
+                act.plan_files(session.ctx, account, download, files, choices), advance
             )
             plans = _take(session, read) if yes and not dry_run else [*read]
         counts = {name: sum(plan.count()[name] for plan in plans) for name in COUNTS}
@@ -88,6 +91,11 @@ def import_account(
     if json:
         print_json(document)
     print_message("did-plan" if dry_run else "did-import", **counts)
+    asked = [
+        question for each in plans for plan in each.plans for question in plan.questions
+    ]
+    if asked:
+        raise ask_fields(asked)
     if not (_show_left_out(plans, keep) or dry_run):
         raise typer.Exit(1)
 

@@ -28,6 +28,7 @@ from merlin.cli.edit_session import (
     print_commit,
     print_findings,
 )
+from merlin.cli.import_fields import ask_fields, read_choices
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -39,7 +40,6 @@ from merlin.cli.options import (
 from merlin.cli.output import print_json, print_message
 from merlin.config import schema
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.core.table_cells import REQUIRED_COLUMNS
 from merlin.dataset.chat_formats import to_record
 from merlin.dataset.import_lines import MAX_IMPORT_BYTES, read_import_files
 from merlin.dataset.import_plan import ImportPlan
@@ -82,6 +82,28 @@ _COLUMNS = Annotated[
         "--columns", metavar="QUESTION ANSWER", help="Names of a table's columns."
     ),
 ]
+_MAP = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="PART=FIELD",
+        help="The field that is the question, answer, rejected, context, system, tags, note.",
+    ),
+]
+_ONLY = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="FIELD=VALUE",
+        help="Take only records with this value of a field; several values add up.",
+    ),
+]
+_LEAVE = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--leave", metavar="FIELD", help="A field that means nothing for an example."
+    ),
+]
 _SKIP_BAD = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
@@ -97,6 +119,9 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     dataset: _DATASET,
     dry_run: _DRY_RUN = False,
     columns: _COLUMNS = ("", ""),
+    maps: _MAP = None,
+    only: _ONLY = None,
+    leave: _LEAVE = None,
     skip_bad: _SKIP_BAD = False,
     yes: _YES = False,
     keep: _KEEP = None,
@@ -106,19 +131,27 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Import examples from files, in one commit or none, or from an account at a provider."""
     _require_source(files or (), source, keep)
+    choices = read_choices(columns, maps or (), only or (), leave or ())
     settings = configuration(config)
     if not files:
         import_account(
-            settings, source, dataset, keep, dry_run=dry_run, yes=yes, json=json
+            *(settings, source, dataset, keep, choices),
+            dry_run=dry_run,
+            yes=yes,
+            json=json,
         )
         return
-    named = dict(zip(REQUIRED_COLUMNS, columns, strict=True)) if all(columns) else {}
     with edit_session(settings) as session, closing(_read_files(files)) as contents:
         existing = _read_dataset(session, dataset)
-        plan = examples.plan(session.ctx, existing, read_import_files(contents, named))
+        lines = read_import_files(contents, choices)
+        plan = examples.plan(session.ctx, existing, lines, choices)
         print_findings([*plan.findings, *plan.preview.around])
         edits = plan.good_edits
         view = _to_json(plan) | preview_record(plan.preview)
+        if plan.questions:
+            if json:
+                print_json(view)
+            raise ask_fields(plan.questions)
         if plan.rejected and not (skip_bad and (edits or plan.duplicates)):
             if json:
                 print_json(view)
@@ -218,6 +251,11 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
         **_line_counts(plan),
         "dataset": plan.dataset,
         "rejected": plan.rejected,
+        "excluded": plan.excluded,
+        "questions": [
+            {**question._asdict(), "proposed": question.proposed}
+            for question in plan.questions
+        ],
         "paths": [good_edit.path for good_edit in plan.good_edits],
         "at_lines": findings,
         "commit": None,

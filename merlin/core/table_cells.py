@@ -57,6 +57,7 @@ _NAMES = {
     "rejected": ("rejected",),
 }
 REQUIRED_COLUMNS = ("question", "answer")
+PARTS = tuple(_NAMES)
 # What spreadsheets and editors leave unseen beside a name.
 _INVISIBLE = "\u00ad\u200b\u2060\ufeff"
 _ERRORS = (

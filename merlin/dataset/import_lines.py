@@ -12,7 +12,7 @@ import json
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import chain, islice
@@ -22,7 +22,6 @@ from merlin.core.errors import Refused
 from merlin.core.table_cells import (
     REQUIRED_COLUMNS,
     Row,
-    find_columns,
     is_cell_error,
     parse_heading,
     plain_name,
@@ -31,8 +30,23 @@ from merlin.core.table_cells import (
 from merlin.dataset.example import Example
 from merlin.dataset.example_file import read_example
 from merlin.dataset.finding import Finding, Severity, shorten
+from merlin.dataset.import_fields import (
+    COLLECTION,
+    MAX_DEPTH,
+    NO_CHOICES,
+    FieldChoices,
+    FieldValues,
+    find_parts,
+    join_fields,
+    list_fields,
+)
 from merlin.dataset.import_forms import FileForm, find_form
-from merlin.dataset.import_records import Unreadable, convert_record, is_record
+from merlin.dataset.import_records import (
+    Unmapped,
+    Unreadable,
+    convert_record,
+    is_record,
+)
 from merlin.dataset.import_texts import (
     Block,
     decode_any,
@@ -63,8 +77,8 @@ from merlin.providers.documents import read_in_child
 class ImportedLine:
     """One record of a file: its start (from 1), and an example or the findings about it.
 
-    `left` are the keys that were left out, for a column without a name its number from 1 in
-    brackets.
+    `left` are the fields that were left out, for a column without a name its number from 1 in
+    brackets; `fields` are their values, and those of the maps around the record.
     """
 
     line: int
@@ -73,20 +87,21 @@ class ImportedLine:
     file: str = ""
     column: int = 1
     left: tuple[str, ...] = ()
+    fields: FieldValues = ()
 
 
 MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
 
 
 def read_import_files(
-    files: Iterable[tuple[bytes, str]], columns: Mapping[str, str] | None = None
+    files: Iterable[tuple[bytes, str]], choices: FieldChoices = NO_CHOICES
 ) -> Iterator[ImportedLine]:
     """Yield every record of files, given by content and name.
 
     Findings have the file's name as their path. An unreadable file is one record with findings; a
-    list or a table is read up to its first syntax error. `columns` has a table's own names of
-    question and answer, or the numbers of their columns from 1. The files of a project of Rasa are
-    read together, after the others.
+    list or a table is read up to its first syntax error. `choices` names the fields of question and
+    answer, or the numbers of a table's columns from 1. The files of a project of Rasa are read
+    together, after the others.
     """
     project = dict[str, list[Any]]()
     project_name = ""
@@ -100,7 +115,7 @@ def read_import_files(
             for key, value in _plain_value(tree).items():
                 project.setdefault(key, []).extend(find_all(value, ""))
         else:
-            yield from _place_lines(_read_file(content, form, columns or {}), name)
+            yield from _place_lines(_read_file(content, form, choices), name)
     if project:
         yield from _place_lines(
             _read_records(read_rasa(project, left := Left()), left, "rasa"),
@@ -128,7 +143,7 @@ def _plain_value(node: Node) -> Any:
 
 
 def _read_file(
-    content: bytes, form: FileForm, columns: Mapping[str, str]
+    content: bytes, form: FileForm, choices: FieldChoices
 ) -> Iterator[ImportedLine]:
     if len(content) > MAX_IMPORT_BYTES:
         yield _reject(1, "too-large", size=len(content), limit=MAX_IMPORT_BYTES)
@@ -141,7 +156,7 @@ def _read_file(
             reason = error.key.removeprefix("media-")
             yield _reject(1, "import-unreadable", reason=reason)
         else:
-            yield from _read_tree(tree, form, columns)
+            yield from _read_tree(tree, form, choices)
     else:
         text, encoding = decode_any(content)
         if isinstance(text, Finding):
@@ -150,12 +165,12 @@ def _read_file(
         about = Finding(
             "", 1, 1, "import-encoding", Severity.NOTE, {"encoding": encoding}
         )
-        lines = _read_text(text.removeprefix("\ufeff"), form, columns)
+        lines = _read_text(text.removeprefix("\ufeff"), form, choices)
         yield from _add_findings(lines, [about] if encoding else [])
 
 
 def _read_tree(
-    tree: Any, form: FileForm, columns: Mapping[str, str]
+    tree: Any, form: FileForm, choices: FieldChoices
 ) -> Iterator[ImportedLine]:
     """Yield the lines of what a child has read of a file."""
     left = Left()
@@ -166,10 +181,10 @@ def _read_tree(
             "others": shorten(", ".join(tree["others"])),
         }
         about = Finding("", 1, 1, "import-left-sheets", Severity.WARNING, sheets)
-        lines = _read_table(enumerate(tree["rows"], start=1), columns, left)
+        lines = _read_table(enumerate(tree["rows"], start=1), choices, left)
         yield from _add_findings(lines, [about] if tree["others"] else [])
     elif form.reader == "document":
-        yield from _read_document([Block(*each) for each in tree], form, columns)
+        yield from _read_document([Block(*each) for each in tree], form, choices)
     else:
         reader = read_moodle if form.reader == "moodle" else read_dialogflow
         yield from _read_records(reader(tree, left), left, form.name)
@@ -179,12 +194,12 @@ _EMPTY = ["import-kind"]
 
 
 def _read_text(
-    text: str, form: FileForm, columns: Mapping[str, str]
+    text: str, form: FileForm, choices: FieldChoices
 ) -> Iterator[ImportedLine]:
     left = Left()
     match form.reader:
         case "json":
-            lines = [*_read_json(text)]
+            lines = [*_read_json(text, choices)]
             empty = [
                 each
                 for each in lines
@@ -198,33 +213,37 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            yield from _read_document([*read_markdown(text)], form, columns)
+            yield from _read_document([*read_markdown(text)], form, choices)
         case _:
-            yield from _read_table(_csv_rows(text), columns, left)
+            yield from _read_table(_csv_rows(text), choices, left)
 
 
 def _read_document(
-    blocks: Sequence[Block], form: FileForm, columns: Mapping[str, str]
+    blocks: Sequence[Block], form: FileForm, choices: FieldChoices
 ) -> Iterator[ImportedLine]:
     """Yield the rows of the tables if one has a heading, else what stands below headings."""
     left = Left()
     rows = [(each.line, [*each.cells]) for each in blocks if each.cells]
-    if columns or any(parse_heading(cells) for _, cells in rows):
+    if choices.parts or any(parse_heading(cells) for _, cells in rows):
         left["texts"] += len(blocks) - len(rows)
-        yield from _read_table(rows, columns, left)
+        yield from _read_table(rows, choices, left)
     else:
         yield from _read_records(read_outline(blocks, left), left, form.name)
 
 
 def _read_records(
-    records: Iterable[tuple[int, Record]], left: Left, kind: str, column: int = 1
+    records: Iterable[tuple[int, Record]],
+    left: Left,
+    kind: str,
+    column: int = 1,
+    choices: FieldChoices = NO_CHOICES,
 ) -> Iterator[ImportedLine]:
     """Yield the lines of a form's records, and what its reader left out; without any, its name."""
     try:
         lines = [
             each
             for line, record in records
-            for each in _read_record(record, line, column)
+            for each in _read_record(record, line, column, choices)
         ]
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         lines = []  # a tree of another kind, which has the same keys
@@ -260,7 +279,7 @@ def _reject(
 _BETWEEN = re.compile(r"[\s,]*")
 
 
-def _read_json(text: str) -> Iterator[ImportedLine]:
+def _read_json(text: str, choices: FieldChoices) -> Iterator[ImportedLine]:
     """Yield the records of JSON Lines, or those of a list up to its first error."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     decoder = json.JSONDecoder()
@@ -275,7 +294,7 @@ def _read_json(text: str) -> Iterator[ImportedLine]:
         line = bisect(starts, at)
         try:
             value, end = decoder.raw_decode(text, at)
-            lines = [*_read_value(value, line, at - starts[line - 1] + 1)]
+            lines = [*_read_value(value, line, at - starts[line - 1] + 1, choices)]
         except (ValueError, RecursionError) as error:
             at = getattr(error, "pos", at)
             line = bisect(starts, at)
@@ -289,66 +308,91 @@ def _read_json(text: str) -> Iterator[ImportedLine]:
             at = end
 
 
-def _read_value(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
+def _read_value(
+    value: Any, line: int, column: int, choices: FieldChoices
+) -> Iterator[ImportedLine]:
     """Yield the lines of a value of JSON: of its form's records, else of its own or inner ones."""
     left = Left()
     kinds = (each for each in JSON_FORMS if find_all(value, each.sign))
     if form := next(kinds, None):
         records = ((line, record) for _, record in form.read(value, left))
-        yield from _read_records(records, left, form.name, column)
-    elif (
-        isinstance(value, dict)
-        and not is_record(value)
-        and (inner := [*_list_inner(value)])
-    ):
-        yield from (
-            each for record in inner for each in _read_record(record, line, column)
-        )
-    elif (
-        isinstance(value, dict)
-        and value
-        and all(_is_answered(*each) for each in value.items())
-    ):
+        yield from _read_records(records, left, form.name, column, choices)
+        return
+    is_map = isinstance(value, dict)
+    if is_map and not is_record(value) and (inner := [*_list_inner(value)]):
+        for record, around in inner:
+            for each in _read_record(record, line, column, choices):
+                yield replace(each, fields=join_fields((*around, *each.fields)))
+    elif is_map and value and all(_is_answered(*each) for each in value.items()):
         for asked, answer in value.items():
             yield from _read_record({"question": asked, "answer": answer}, line, column)
     else:
-        yield from _read_record(value, line, column)
+        yield from _read_record(value, line, column, choices)
 
 
 def _is_answered(question: str, answer: Any) -> bool:
     return question.rstrip().endswith("?") and isinstance(answer, str)
 
 
-_MAX_DEPTH = 5
-
-
-def _list_inner(value: Any, depth: int = 0) -> Iterator[Record]:
-    """Yield the records in the lists of a map that is none, as of {"faq": [...]}."""
-    for each in value.values() if isinstance(value, dict) else value:
+def _list_inner(
+    value: Any, path: str = "", depth: int = 0
+) -> Iterator[tuple[Record, FieldValues]]:
+    """Yield the records within a map that is none, each with the fields of the maps around it."""
+    pairs = (
+        value.items() if isinstance(value, dict) else ((None, each) for each in value)
+    )
+    found: dict[str | None, list[tuple[Record, FieldValues]]] = {}
+    for key, each in pairs:
+        inside = f"{path}.{key}" if path and key is not None else str(key or path)
         if isinstance(each, dict) and is_record(each):
-            yield each
-        elif isinstance(each, dict | list) and depth < _MAX_DEPTH:
-            yield from _list_inner(each, depth + 1)
+            found.setdefault(key, []).append((each, ()))
+        elif isinstance(each, dict | list) and depth < MAX_DEPTH:
+            inner = [*_list_inner(each, inside, depth + 1)]
+            found.setdefault(key, []).extend(inner)
+    records = [*chain.from_iterable(found.values())]
+    if not isinstance(value, dict):
+        yield from records
+        return
+    beside = {key: each for key, each in value.items() if not found.get(key)}
+    if len(records) > 1:  # what the map says of all of them
+        beside = {
+            key: each
+            for key, each in beside.items()
+            if not COLLECTION.fullmatch(key.casefold())
+        }
+    own = tuple(list_fields(beside, path)) if records else ()
+    yield from ((record, (*own, *around)) for record, around in records)
 
 
-def _read_record(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
-    left = list[str]()
+def _read_record(
+    value: Any, line: int, column: int, choices: FieldChoices = NO_CHOICES
+) -> Iterator[ImportedLine]:
+    unmapped: Unmapped = []
     try:
         examples = (
-            [*convert_record(value, left)] if isinstance(value, dict) else [value]
+            [*convert_record(value, unmapped, choices)]
+            if isinstance(value, dict)
+            else [value]
         )
     except Unreadable as error:
-        yield _reject(line, error.rule, column, **error.arguments)
+        fields = join_fields(list_fields(value))
+        yield replace(
+            _reject(line, error.rule, column, **error.arguments), fields=fields
+        )
         return
+    left = tuple(dict.fromkeys(name for name, _ in unmapped))
+    fields = join_fields(
+        chain.from_iterable(list_fields(value, name) for name, value in unmapped)
+    )
     for values in examples:
         # JSON is YAML: the record is read as an example's file is.
         content = format_json(values).encode("utf-8", "surrogatepass")
         example, found = read_example(content)
         findings = tuple(locate(finding, content, line, column) for finding in found)
         yield ImportedLine(
-            line, example, findings, column=column, left=tuple(dict.fromkeys(left))
+            line, example, findings, column=column, left=left, fields=fields
         )
-        left = []
+        left = ()
 
 
 def locate(finding: Finding, content: bytes, line: int, column: int) -> Finding:
@@ -362,17 +406,17 @@ _MAX_TITLES = 10  # rows among which the heading is looked for
 
 
 def _read_table(
-    rows: Iterable[Row | Finding], columns: Mapping[str, str], left: Left
+    rows: Iterable[Row | Finding], choices: FieldChoices, left: Left
 ) -> Iterator[ImportedLine]:
     """Yield the rows below the heading, which is one of the first that are not empty."""
     filled = (row for row in rows if isinstance(row, Finding) or row[1])
     first = [*islice(filled, _MAX_TITLES)]
     heads = [
-        () if isinstance(row, Finding) else _name_columns(row[1], columns)
+        [] if isinstance(row, Finding) else [cell.strip() for cell in row[1]]
         for row in first
     ]
-    at = next((at for at, titles in enumerate(heads) if parse_heading(titles)), -1)
-    titles = heads[at] if at >= 0 else _guess_columns(heads, columns)
+    at = next((at for at, names in enumerate(heads) if _is_heading(names, choices)), -1)
+    titles = heads[at] if at >= 0 else _guess_columns(heads, choices)
     errors = [row for row in first if isinstance(row, Finding)]
     if not titles and not errors:
         widest = max(
@@ -388,19 +432,19 @@ def _read_table(
     left["rows"] += max(at, 0)
     below = chain(first[at + 1 :] if titles else errors, filled)
     yield from _add_findings(
-        (_read_row(titles, row) for row in below), _list_left(left)
+        (_read_row(titles, row, choices) for row in below), _list_left(left)
     )
 
 
-def _name_columns(cells: Sequence[str], columns: Mapping[str, str]) -> list[str]:
-    """Return the names of a row's columns, those that were chosen by their parts."""
-    chosen = {plain_name(name): part for part, name in columns.items()}
-    return [chosen.get(plain_name(cell), cell.strip()) for cell in cells]
+def _is_heading(names: Sequence[str], choices: FieldChoices) -> bool:
+    """Return whether a row names question and answer, and no part twice."""
+    parts = find_parts(names, choices)
+    plain = [*map(plain_name, names)]
+    is_unique = all(plain.count(plain[place]) == 1 for place in parts.values())
+    return is_unique and parts.keys() >= {*REQUIRED_COLUMNS}
 
 
-def _guess_columns(
-    rows: Sequence[Sequence[str]], columns: Mapping[str, str]
-) -> list[str]:
+def _guess_columns(rows: Sequence[Sequence[str]], choices: FieldChoices) -> list[str]:
     """Return the names of columns without a heading, [] if they cannot be told.
 
     They were chosen by number, or there are two, of which most rows ask in the first.
@@ -409,14 +453,16 @@ def _guess_columns(
     asking = sum(row[0].rstrip().endswith("?") for row in rows if row)
     if {*map(len, rows)} == {len(REQUIRED_COLUMNS)} and asking * 2 > len(rows):
         return [*REQUIRED_COLUMNS]
-    for part, number in columns.items():
+    for part, number in choices.parts.items():
         if f"[{number}]" not in titles:
             return []
         titles[titles.index(f"[{number}]")] = part
-    return titles if columns else []
+    return titles if choices.parts else []
 
 
-def _read_row(titles: Sequence[str], read: Row | Finding) -> ImportedLine:
+def _read_row(
+    titles: Sequence[str], read: Row | Finding, choices: FieldChoices
+) -> ImportedLine:
     """Return the example or findings of a row; `titles` are the columns' names."""
     if isinstance(read, Finding):
         return ImportedLine(read.line, None, (read,))
@@ -425,7 +471,7 @@ def _read_row(titles: Sequence[str], read: Row | Finding) -> ImportedLine:
         found = str(len(cells))
         expected = str(len(titles))
         return _reject(number, "import-cells", found=found, expected=expected)
-    parts = {place: part for part, place in find_columns(titles).items()}
+    parts = {place: part for part, place in find_parts(titles, choices).items()}
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
     if error := next(
         (cells[at] for at in filled if at in parts and is_cell_error(cells[at])), ""
@@ -437,7 +483,7 @@ def _read_row(titles: Sequence[str], read: Row | Finding) -> ImportedLine:
     record = {
         titles[place] or f"[{place + 1}]": text for place, text in sorted(texts.items())
     }
-    return next(_read_record(record, number, 1))
+    return next(_read_record(record, number, 1, choices))
 
 
 def _csv_rows(text: str) -> Iterator[Row | Finding]:

@@ -1,5 +1,6 @@
 """Plan an import: find the new examples among the lines and check them as a commit would be."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,12 @@ from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.example_file import write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
+from merlin.dataset.import_fields import (
+    NO_CHOICES,
+    FieldChoices,
+    FieldQuestion,
+    list_questions,
+)
 from merlin.dataset.import_lines import ImportedLine, locate
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
 from merlin.dataset.preview import EditChecker, Preview
@@ -21,7 +28,9 @@ class ImportPlan:
 
     `lines` is the number of lines, `unread` how many of them are not an example; `edits` add the
     new examples. `findings` refer to lines of the imported files, in file order. `preview` is the
-    dataset with the edits applied; its findings are those that the edits cause.
+    dataset with the edits applied; its findings are those that the edits cause. `questions` are the
+    fields of which a person has yet to say what they mean; `excluded` records have another value
+    than those that a person takes.
     """
 
     dataset: str
@@ -30,10 +39,17 @@ class ImportPlan:
     edits: tuple[Edit, ...]
     findings: tuple[Finding, ...]
     preview: Preview
+    questions: tuple[FieldQuestion, ...] = ()
+    excluded: int = 0
 
     @property
     def good_edits(self) -> list[Edit]:
-        """Return the edits without an error."""
+        """Return the edits without an error; none as long as something is to be asked."""
+        return [] if self.questions else self.proposed_edits
+
+    @property
+    def proposed_edits(self) -> list[Edit]:
+        """Return the edits without an error, as they are if no field means anything."""
         findings = self.preview.findings
         bad = {
             finding.path for finding in findings if finding.severity is Severity.ERROR
@@ -74,9 +90,10 @@ def plan_import(
     lines: Iterable[ImportedLine],
     limit_tokens: Mapping[str, int] | None = None,
     checker: EditChecker | None = None,
+    choices: FieldChoices = NO_CHOICES,
     most: int = MAX_BATCH_SIZE,
 ) -> ImportPlan:
-    """Return the plan for lines from `read_import_files`.
+    """Return the plan for lines from `read_import_files`, which was given the same `choices`.
 
     Lines that equal an example of the dataset or an earlier line are duplicates. Raises Refused if
     there are more new examples, or more findings, than `most`, which fit into one commit.
@@ -95,7 +112,14 @@ def plan_import(
     # The new examples' files, and where they come from, by path.
     texts = dict[str, str]()
     sources = dict[str, ImportedLine]()
+    excluded = Counter[str]()
+    # In their order.
+    names_of_files = dict[str, None]()
     for line in lines:
+        names_of_files[line.file] = None
+        if not choices.takes(line.fields):
+            excluded[line.file] += 1
+            continue
         read.append(line)
         found += line.findings
         example = line.example and strip_system(line.example, current.system)
@@ -108,23 +132,55 @@ def plan_import(
             raise Refused("too much at once", "import-too-much", limit=most)
     preview = checker.preview(dataset, files, texts, limit_tokens)
     off = current.rules_off
-    findings = [each for each in (*found, *_list_left(read)) if each.rule not in off]
+    records = ((line.file, line.fields) for line in read if line.example)
+    questions = [*list_questions(records, choices)]
+    left = _list_left(read, [question.name for question in questions])
+    findings = [each for each in (*found, *left) if each.rule not in off]
     findings += [_locate_finding(each, texts, sources) for each in preview.findings]
+    findings += [*_list_excluded(excluded), *map(_ask, questions)]
     return ImportPlan(
         dataset=dataset,
+        questions=tuple(questions),
+        excluded=excluded.total(),
         lines=len(read),
         unread=sum(line.example is None for line in read),
         edits=tuple(Edit(path, None, text) for path, text in texts.items()),
-        findings=_in_file_order(findings, read),
+        findings=_in_file_order(findings, names_of_files),
         preview=preview,
     )
 
 
-def _list_left(lines: Iterable[ImportedLine]) -> Iterator[Finding]:
-    """Yield what was left out of each file, of how many records, at the first of them."""
+def _list_excluded(excluded: Mapping[str, int]) -> Iterator[Finding]:
+    for file, count in excluded.items():
+        values: dict[str, str | int] = {"kind": "excluded", "count": count}
+        yield Finding("", 1, 1, "import-left", Severity.WARNING, values).at(file)
+
+
+def _ask(question: FieldQuestion) -> Finding:
+    """Return the finding that asks what a field means."""
+    values = ", ".join(
+        f"{shorten(value)} ({count})" for value, count in question.values
+    )
+    arguments: dict[str, str | int] = {
+        "name": shorten(question.name),
+        "kind": question.kind,
+        "values": shorten(values, 300),
+    }
+    return Finding("", 1, 1, "import-field", arguments=arguments).at(question.file)
+
+
+def _list_left(
+    lines: Iterable[ImportedLine], asked: Sequence[str]
+) -> Iterator[Finding]:
+    """Yield what was left out of each file, of how many records, at the first of them.
+
+    Fields that are `asked` about are not among it yet.
+    """
     left: dict[tuple[str, str], list[ImportedLine]] = {}
     for line in lines:
         for key in line.left:
+            if any(f"{name}.".startswith((f"{key}.", f"{key}[")) for name in asked):
+                continue
             left.setdefault((line.file, key), []).append(line)
     for (file, key), (first, *others) in left.items():
         values: dict[str, str | int] = {"keys": shorten(key), "count": len(others) + 1}
@@ -134,10 +190,10 @@ def _list_left(lines: Iterable[ImportedLine]) -> Iterator[Finding]:
 
 
 def _in_file_order(
-    findings: Iterable[Finding], lines: Iterable[ImportedLine]
+    findings: Iterable[Finding], files: Iterable[str]
 ) -> tuple[Finding, ...]:
     """Return the findings in the order of the files and of the places in them."""
-    paths = [*dict.fromkeys(escape_unprintable(line.file) for line in lines)]
+    paths = [escape_unprintable(file) for file in files]
     return tuple(
         sorted(
             findings, key=lambda each: (paths.index(each.path), each.line, each.column)

@@ -1,8 +1,9 @@
 """Records of other programs as examples: where each form has question, answer, turns and verdict.
 
 A record is a map of JSON or a row of a table. Its turns are in the lists of one of `_SHAPES`; else
-question and answer have one of the names of `merlin.core.table_cells`. What a part says of the
-meaning is never left out: a bad answer and a question without its turns are errors.
+question and answer have one of the names of `merlin.core.table_cells`, or those that a person has
+chosen. A question without its turns is an error; what other fields mean is asked
+(`merlin.dataset.import_fields`).
 
 Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization"; TRL's
 "Dataset formats"; LLaMA-Factory's "Data preparation" (Alpaca, ShareGPT); Gemini's and Yandex AI
@@ -14,10 +15,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from merlin.core.table_cells import find_columns
+from merlin.core.table_cells import REQUIRED_COLUMNS, find_columns
 from merlin.core.yaml_error import json_type
 from merlin.dataset.example import split_tags
 from merlin.dataset.finding import shorten
+from merlin.dataset.import_fields import NO_CHOICES, FieldChoices, find_parts
 from merlin.dataset.import_texts import mend_html
 from merlin.dataset.import_trees import find_all
 
@@ -52,6 +54,7 @@ _SHAPES = (
         "",
         "input tools",
     ),
+    Shape({"conversations": "user", "chosen": "assistant"}),
     Shape({"conversations": "user"}),
     Shape({"conversation": "user"}),
     Shape({"prompt": "user", "completion": "assistant"}),
@@ -74,42 +77,6 @@ _ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
 }
 _MESSAGE_KEYS = ("name", "weight", "tool_calls", "tool_call_id")
-# Keys that say of an answer that it is bad, and the values by which they do.
-_NO = (
-    *(
-        "false",
-        "0",
-        "-1",
-        "no",
-        "bad",
-        "wrong",
-        "incorrect",
-        "rejected",
-        "down",
-        "dislike",
-    ),
-    *("thumbs_down", "thumbsdown", "👎", "negative", "нет", "ложь", "неверно", "плохо"),
-)
-_FEW = (*_NO, "1", "2", "1/5", "2/5", "★", "★★", "⭐", "⭐⭐")
-_BAD = {
-    **dict.fromkeys(
-        ("label", "is_correct", "iscorrect", "correct", "is_good", "accepted"), _NO
-    ),
-    **dict.fromkeys(
-        (
-            "feedback",
-            "thumb",
-            "thumbs",
-            "vote",
-            "reaction",
-            "score",
-            "verdict",
-            "верно",
-        ),
-        _NO,
-    ),
-    **dict.fromkeys(("rating", "stars", "quality", "оценка"), _FEW),
-}
 _HISTORY = ("history", "chat_history", "conversation_history", "dialogue_history")
 # The question is about what is not in its words.
 _NEEDS = {
@@ -118,6 +85,8 @@ _NEEDS = {
         ("image", "images", "video", "videos", "audio", "audios"), "import-part"
     ),
 }
+# What an example has no place for: the name of the field, and its value; None: no field of its own.
+Unmapped = list[tuple[str, Any]]
 _PARTS = ("tags", "split", "source", "note", "rejected")
 _TALK = re.compile(
     r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
@@ -125,17 +94,22 @@ _TALK = re.compile(
 
 
 def convert_record(
-    record: Mapping[str, Any], left: list[str]
+    record: Mapping[str, Any], left: Unmapped, choices: FieldChoices = NO_CHOICES
 ) -> Iterator[dict[str, Any]]:
     """Yield the examples of a record, one for each of its questions, in Merlin's own form.
 
-    Adds the keys that are left out to `left`. Invalid values stay: the schema reports them. Raises
-    Unreadable.
+    Adds the fields that are left out to `left`. Invalid values stay: the schema reports them.
+    Raises Unreadable.
     """
     _check_meaning(record)
+    for name in choices.parts.values():
+        if "." in name and (found := find_raw(record, " ".join(name.split(".")))):
+            record = {**record, name: found}
     names = [*record]
-    keys = {part: names[place] for part, place in find_columns(names).items()}
-    shape = next((each for each in _SHAPES if _is_of(record, each)), None)
+    keys = {part: names[place] for part, place in find_parts(names, choices).items()}
+    has_chosen = bool(choices.parts.keys() & {*REQUIRED_COLUMNS})
+    shapes = () if has_chosen and keys.keys() >= {*REQUIRED_COLUMNS} else _SHAPES
+    shape = next((each for each in shapes if _is_of(record, each)), None)
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
@@ -153,14 +127,14 @@ def convert_record(
     else:
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
+    used.discard("")
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
-    if _is_flag(parts.get("rejected")):  # true was refused above
-        left.append(keys["rejected"])
-        parts["rejected"] = None
+    if "rejected" in parts and _is_flag(parts["rejected"]):
+        left.append((keys["rejected"], parts.pop("rejected")))
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
     left += (
-        name
+        (name, record[name])
         for name in names
         if name not in used and record[name] not in (None, "", [], {})
     )
@@ -190,14 +164,10 @@ def _plain(name: str) -> str:
 
 
 def _check_meaning(record: Mapping[str, Any]) -> None:
-    """Raise Unreadable for a key by which question and answer alone teach something else."""
+    """Raise Unreadable for a key without which question and answer teach something else."""
     for key, found in record.items():
         name = _plain(key)
-        value = str(found).strip().casefold().removesuffix(".0")
-        is_rejected = name == "rejected" and _is_flag(found) and value in ("true", "1")
-        if is_rejected or value in _BAD.get(name, ()):
-            raise Unreadable("import-bad-answer", found=shorten(f"{key}: {found}"))
-        if name in _NEEDS and found and value != "false":
+        if name in _NEEDS and found and str(found).strip().casefold() != "false":
             raise Unreadable(
                 _NEEDS[name], found=shorten(key), kind=shorten(key), inside=shorten(key)
             )
@@ -225,7 +195,7 @@ def find_raw(record: Any, path: str) -> Any:
     return record
 
 
-def _read_talk(record: Mapping[str, Any], shape: Shape, left: list[str]) -> list[Any]:
+def _read_talk(record: Mapping[str, Any], shape: Shape, left: Unmapped) -> list[Any]:
     """Return the messages of all parts; a part may begin with the one before it."""
     talk = list[Any]()
     for path, role in shape.turns.items():
@@ -234,8 +204,10 @@ def _read_talk(record: Mapping[str, Any], shape: Shape, left: list[str]) -> list
     return talk
 
 
-def _read_rejected(record: Mapping[str, Any], shape: Shape, left: list[str]) -> Any:
+def _read_rejected(record: Mapping[str, Any], shape: Shape, left: Unmapped) -> Any:
     worse = find_raw(record, shape.rejected)
+    if isinstance(worse, dict):
+        worse = [worse]
     if not isinstance(worse, list) or not worse:
         return worse
     message = _read_turns(worse[-1:], shape.rejected, "assistant", left)[0]
@@ -243,16 +215,18 @@ def _read_rejected(record: Mapping[str, Any], shape: Shape, left: list[str]) -> 
     return message["content"] if is_plain else message
 
 
-def _read_turns(turns: Any, place: str, role: str, left: list[str]) -> list[Any]:
+def _read_turns(turns: Any, place: str, role: str, left: Unmapped) -> list[Any]:
     if isinstance(turns, str):
         return [{"role": role, "content": clean_text(turns, left)}]
+    if isinstance(turns, dict):
+        turns = [turns]
     return [
         _read_message(f"{place}[{number}]", turn, left)
         for number, turn in enumerate(require(list, turns, place))
     ]
 
 
-def _read_message(place: str, turn: Any, left: list[str]) -> Any:
+def _read_message(place: str, turn: Any, left: Unmapped) -> Any:
     role_key = next(
         (key for key in _ROLE_KEYS if isinstance(turn, dict) and key in turn), ""
     )
@@ -286,7 +260,7 @@ def _read_message(place: str, turn: Any, left: list[str]) -> Any:
             )
     known = {role_key, text_key, *_MESSAGE_KEYS}
     left += (
-        f"messages[].{key}"
+        (f"messages[].{key}", turn[key])
         for key in turn
         if key not in known and turn[key] is not None
     )
@@ -309,7 +283,7 @@ def _read_part(part: Any, place: str) -> str:
 
 
 def _read_pairs(
-    record: Mapping[str, Any], keys: Mapping[str, str], left: list[str]
+    record: Mapping[str, Any], keys: Mapping[str, str], left: Unmapped
 ) -> Iterator[list[Any]]:
     """Yield question and answer for each question of a record."""
     text = record.get("text")
@@ -317,7 +291,7 @@ def _read_pairs(
         _, *said = _TALK.split(text)
         roles = {"human": "user", "instruction": "user", "response": "assistant"}
         turns = zip(map(str.casefold, said[::2]), said[1::2], strict=True)
-        left.remove("text") if "text" in left else None
+        left[:] = [each for each in left if each[0] != "text"]
         yield [
             {"role": roles.get(role, role), "content": words.strip()}
             for role, words in turns
@@ -327,10 +301,10 @@ def _read_pairs(
         raise Unreadable("import-keys", found=shorten(", ".join(record)) or "–")
     answers = _list_texts(record, keys["answer"])
     if len(answers) > 1:
-        left.append(f"{keys['answer']}[1:]")
+        left.append((f"{keys['answer']}[1:]", None))
     context = record.get(keys.get("context", ""))
     if context and not isinstance(context, str):
-        left.append(keys["context"])
+        left.append((keys["context"], context))
     for question in _list_texts(record, keys["question"]):
         asked = (
             f"{question}\n{context}"
@@ -358,7 +332,7 @@ def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:
     return [str(require(str, each, key)) for each in texts]
 
 
-def _read_history(record: Mapping[str, Any], left: list[str]) -> list[Any]:
+def _read_history(record: Mapping[str, Any], left: Unmapped) -> list[Any]:
     """Return the turns before the question: a list of messages, or of questions with answers."""
     messages = list[Any]()
     for key, history in record.items():
@@ -377,11 +351,11 @@ def _read_history(record: Mapping[str, Any], left: list[str]) -> list[Any]:
     return messages
 
 
-def clean_text(text: str, left: list[str]) -> str:
+def clean_text(text: str, left: Unmapped) -> str:
     """Return a text with LF line ends, HTML as people see it."""
     plain = mend_html(text.replace("\r\n", "\n").replace("\r", "\n"))
     if plain != text and "<" in text and "<" not in plain:
-        left.append("<…>")
+        left.append(("<…>", None))
     return plain
 
 

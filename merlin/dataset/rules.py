@@ -247,7 +247,7 @@ rejected: No idea.
         import_json='{"messages": [\n',
         import_keys='{"topic": "lists", "body": "Items in a row."}\n',
         import_kind="version https://git-lfs.github.com/spec/v1\n",
-        import_bad_answer='{"prompt": "Who?", "completion": "Go away.", "label": false}\n',
+        import_field='{"prompt": "Who?", "completion": "Go away.", "label": false}\n',
         import_history='{"prompt": "And?", "completion": "Two.", "history": "One? One."}\n',
         import_function_call='{"messages": [{"role": "user", "function_call": {"name": "f"}}]}\n',
         import_part='{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}\n',

@@ -111,8 +111,44 @@ def test_file_that_is_too_large_missing_or_cut_is_refused(site, vera):
 
 
 def test_file_with_errors_alone_shows_them_and_nothing_to_save(site, vera):
-    page = send(
-        vera, '{"prompt": "A?", "completion": "B.", "label": false}', "a.jsonl", "en"
-    )
-    assert "says that this answer is bad" in page_text(page)
+    page = send(vera, '{"prompt": "A?", "completion": ""}', "a.jsonl", "en")
+    assert "the answer has no text" in page_text(page)
     assert 'value="save"' not in page.text
+
+
+CHECKED = "question,answer,Checked,Comment\nOn?,Press.,yes,a\nOff?,Pull.,no,b\n"
+
+
+def test_fields_that_may_mean_something_are_asked_before_anything_is_saved(site, vera):
+    page = send(vera, CHECKED, "faq.csv", "en")
+    shown = page_text(page)
+    assert "Nothing is saved yet: say what 2 fields mean." in shown
+    assert "yes (1)" in shown
+    assert 'value="save"' not in page.text
+    ticked = re.findall(r"name=\"taken\" value='([^']*)' checked", page.text)
+    assert ticked == ['["Checked", "yes"]', '["Comment", "a"]', '["Comment", "b"]']
+    assert page.text.count('value=\'["only", ') == 2
+    form = read_form(page)
+    unasked = vera.post(PAGE, data=form | {"act": "save"})
+    check_page(unasked, "Nothing is saved yet", status=422)
+    said = {
+        "meaning": ['["only", "Checked"]', '["note", "Comment"]'],
+        "taken": ['["Checked", "yes"]'],
+    }
+    page = vera.post(PAGE, data=form | said)
+    assert "1 new example." in page_text(page)
+    assert "1 record with another value" in page_text(page)
+    saved = vera.post(PAGE, data=read_form(page) | said | {"act": "save"})
+    assert saved.status_code == 303
+    site.lab.tick("changes", "fetch")
+    added = site.lab.repository.git("show", "HEAD")
+    assert "+  - user: On?\n+  - assistant: Press." in added
+    assert "+note: a" in added
+    assert "Off?" not in added
+
+
+def test_meanings_that_the_page_did_not_offer_are_refused(site, vera):
+    form = read_form(send(vera, CHECKED, "faq.csv", "en"))
+    for name, value in (("meaning", "x"), ("meaning", '["a"]'), ("taken", "[1, 2]")):
+        page = vera.post(PAGE, data=form | {name: value})
+        assert page.status_code == 422

@@ -166,6 +166,19 @@ def test_what_is_no_example_is_kept_as_it_was_downloaded(
     assert run(*TAKE, "--dry-run", "--keep", folder)[0] == 0, "read from the folder"
 
 
+def test_file_with_a_field_that_is_to_be_asked_about_is_not_taken(
+    lab, account, run, run_json
+):
+    record = {"messages": [{"user": "Why?"}, {"assistant": "So."}], "ok": False}
+    content = json.dumps(record).encode()
+    account.account = replace(account.account, files={"file-1": content})
+    for _ in range(2):
+        code, captured = run(*TAKE, "--yes")
+        assert (code, "--only 'ok=" in captured.err) == (1, True)
+    document = run_json(*TAKE, "--yes", "--leave", "ok")
+    assert document["files"][0]["taken"] == 1
+
+
 def test_training_file_that_the_account_has_lost_is_named(lab, account, run):
     account.account = keep_files(account.account, "file-1")
     code, captured = run(*TAKE, "--dry-run")

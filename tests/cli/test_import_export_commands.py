@@ -238,6 +238,53 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
     assert "recipe: {provider: engine, base_model: recall}" in captured.err
 
 
+CHECKED = [
+    chat("Где вход?", "Справа.") | {"Проверено": "да"},
+    chat("Где вход?", "Не знаю.") | {"Проверено": "нет"},
+]
+
+
+def test_field_that_may_mean_something_is_asked_with_the_options_that_say_it(
+    lab, run, run_json
+):
+    command = ["import", lines(lab, *CHECKED), "--dataset", "trial"]
+    code, captured = run(*command)
+    assert code == 1
+    assert "да (1), нет (1)" in captured.err
+    assert "--only 'Проверено=да'" in captured.err
+    code, captured = run(*command, "--json")
+    (question,) = json.loads(captured.out)["questions"]
+    assert (question["name"], question["proposed"]) == ("Проверено", ["да"])
+    assert count(lab) == "1"
+    document = run_json(*command, "--only", "Проверено=да")
+    assert (document["taken"], document["excluded"]) == (1, 1)
+    assert "Справа." in example(lab, "где-вход").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "options", [["--map", "note=Проверено"], ["--leave", "Проверено"]]
+)
+def test_field_can_be_a_part_or_nothing(lab, run_json, options):
+    command = ["import", lines(lab, *CHECKED), "--dataset", "trial", "--dry-run"]
+    assert run_json(*command, *options)["taken"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--map", "reply=b"], "question, answer, context"),
+        (["--map", "note"], "--map"),
+        (["--only", "a="], "--only"),
+        (["--only", "=b"], "--only"),
+    ],
+)
+def test_option_of_a_field_that_cannot_be_is_explained(lab, run, options, told):
+    code, captured = run(*exit_of(lab), *options)
+    assert code != 0
+    assert told in captured.err
+    assert count(lab) == "1"
+
+
 @pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
 def test_schema_is_one_that_validators_take(capsys, name):
     assert main(["schema", name]) == 0

@@ -12,6 +12,7 @@ from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml.ns import qn
 from openpyxl import Workbook
 
+from merlin.dataset.import_fields import FieldChoices
 from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_texts import html_text
 
@@ -39,7 +40,7 @@ def read(*files, **columns):
     given = [
         (text.encode() if isinstance(text, str) else text, name) for name, text in files
     ]
-    lines = [*read_import_files(given, columns)]
+    lines = [*read_import_files(given, FieldChoices(parts=columns))]
     talks = [
         " | ".join(each.content for each in one.example.messages)
         for one in lines
@@ -362,8 +363,8 @@ FORMS = {
     ),
     "label studio": (
         dump(STUDIO),
-        ["Where? | Here."],
-        ["annotations 1", "import-bad-answer"],
+        ["Where? | Here.", "How? | Badly."],
+        ["annotations 1", "label"],
     ),
     "qna maker": (
         dump({"qnaDocuments": QNA}),
@@ -502,8 +503,8 @@ FORMS = {
     "csv, no heading": ("A?;b, c\nB?;d\n", ["A? | b, c", "B? | d"], []),
     "csv, verdicts": (
         "question,answer,is_correct\nA?,b,ЛОЖЬ\nB?,c,TRUE\nC?,d,0.0\n",
-        ["B? | c"],
-        ["import-bad-answer", "import-bad-answer", "is_correct"],
+        ["A? | b", "B? | c", "C? | d"],
+        ["is_correct", "is_correct", "is_correct"],
     ),
     "rating": (
         dump(
@@ -512,8 +513,8 @@ FORMS = {
                 {"question": "B?", "answer": "c", "rating": 5},
             ]
         ),
-        ["B? | c"],
-        ["import-bad-answer", "rating"],
+        ["A? | b", "B? | c"],
+        ["rating", "rating"],
     ),
     "html": (
         dump(

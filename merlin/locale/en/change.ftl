@@ -59,7 +59,10 @@ change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = Not a valid JSON object: { $words }
 finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
-finding-import-bad-answer = “{ $found }” says that this answer is bad, so it can't be taught. Leave the record out, or write a good answer and put this one under rejected.
+finding-import-field = What “{ $name }” means isn't said: { $values }. { $kind ->
+        [few] Which of these answers count?
+       *[many] Is it the question, the answer, or nothing for an example?
+    }
 finding-import-history = The question follows earlier turns under { $found }, and makes no sense without them. Write all turns as messages.
 import-as-table = Write its questions and answers into a table (CSV or XLSX) with the columns question and answer.
 finding-import-kind = { $kind ->
@@ -131,6 +134,10 @@ finding-import-left = Left out: { $kind ->
             [one] { $count } row above the heading
            *[other] { $count } rows above the heading
         }
+        [excluded] { $count ->
+            [one] { $count } record with another value
+           *[other] { $count } records with other values
+        }
         [hidden-sheets] { $count ->
             [one] { $count } hidden sheet
            *[other] { $count } hidden sheets
@@ -183,6 +190,12 @@ did-plan = { $lines ->
   }: { $taken } to import, { $duplicates } already known
 example-unreadable = { $path } can't be read: { $reason }
 example-broken = The example can't be read, so its parts can't be changed one by one: fix its file in a clone.
+import-asks = Nothing was imported: it isn't said what { $count ->
+    [one] a field of the file means
+   *[other] { $count } fields of the file mean
+  }. Look at the values above and repeat the command with what is right, such as { $options }. --map PART=FIELD says that a field is a part of the example, --leave FIELD that it means nothing.
+import-no-part = --map: an example has no part { $part }. Its parts: { $parts }
+import-no-value = { $option }: “{ $written }” has no “=” with a name before it and a value behind it.
 import-has-errors = Nothing was imported: lines with errors: { $rejected } of { $lines }. Fix them, or leave them out: --skip-bad
 import-left-out = { $count ->
     [one] { $count } line was

@@ -247,6 +247,26 @@ page-import-plan = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples
   }. Already known: { $duplicates }. Left out with errors: { $rejected }.
+page-import-asks = { $count ->
+    [one] Nothing is saved yet: say what { $count } field means.
+   *[other] Nothing is saved yet: say what { $count } fields mean.
+  }
+page-import-meaning = What does it mean?
+page-import-choose-meaning = Choose
+page-import-only = Take only the ticked values
+page-import-leave = Nothing for an example: leave it out
+page-import-part = { $part ->
+    [question] The question
+    [answer] The answer
+    [context] A text that belongs to the question
+    [system] The system text
+    [tags] Tags
+    [split] The side of the test: train or test
+    [source] The source
+    [note] A note for editors
+   *[rejected] The worse answer
+  }
+page-import-go-on = Show what becomes of it
 page-import-which = Which columns have the question and the answer?
 page-import-column = Choose a column
 page-import-columns = Read these columns

@@ -174,8 +174,8 @@ rule-import-json = A record of an imported file isn't JSON, or a list of records
 rule-import-json-fix = Write one complete JSON object per line, or a list with a comma between the records and nothing after its ].
 rule-import-keys = A record of an imported file has no conversation under a key that Merlin knows, or a question without an answer.
 rule-import-keys-fix = Call the list of messages messages, or the question question and the answer answer.
-rule-import-bad-answer = A record of an imported file says that its answer is bad (label: false, rating: -1): a model would learn it as a good one.
-rule-import-bad-answer-fix = Leave the record out. Or write a good answer, and put the bad one under rejected.
+rule-import-field = A field of an imported file is no part of an example that Merlin knows. It may say which answers count (verified: no, rating: -1). It may be the right answer itself. Nothing is imported until an editor has said what it means.
+rule-import-field-fix = Say which of its values are taken: --only FIELD=VALUE. Or say which part of an example it is: --map PART=FIELD. Or leave it out: --leave FIELD. On the page, choose it in the table of fields.
 rule-import-history = A record of an imported file has the earlier turns of its conversation in a form that can't be read, or none of them. The question makes no sense without them.
 rule-import-history-fix = Write all turns as messages.
 rule-import-kind = An imported file has a form that Merlin recognises but doesn't read, such as a PDF, an archive, or an export of another program.

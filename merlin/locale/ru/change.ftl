@@ -60,7 +60,10 @@ change-no-example = В наборе { $dataset } нет примера { $exampl
 
 finding-import-json = Неподходящий объект JSON: { $words }
 finding-import-keys = В ключах { $found } нет разговора. Merlin читает messages или вопрос с ответом (question, prompt, вопрос …; answer, completion, ответ …).
-finding-import-bad-answer = «{ $found }» значит, что ответ плохой, учить ему нельзя. Уберите запись или напишите хороший ответ, а этот поместите под rejected.
+finding-import-field = Не сказано, что значит «{ $name }»: { $values }. { $kind ->
+        [few] Какие из этих ответов брать?
+       *[many] Это вопрос, ответ или для примера не нужно?
+    }
 finding-import-history = Вопрос продолжает разговор под { $found }, без него он непонятен. Запишите все реплики под messages.
 import-as-table = Запишите вопросы и ответы в таблицу (CSV или XLSX) со столбцами «вопрос» и «ответ».
 finding-import-kind = { $kind ->
@@ -152,6 +155,12 @@ finding-import-left = Пропущено: { $kind ->
             [many] { $count } строк над заголовком
            *[other] { $count } строки над заголовком
         }
+        [excluded] { $count ->
+            [one] { $count } запись с другим значением
+            [few] { $count } записи с другими значениями
+            [many] { $count } записей с другими значениями
+           *[other] { $count } записи с другими значениями
+        }
         [hidden-sheets] { $count ->
             [one] { $count } скрытый лист
             [few] { $count } скрытых листа
@@ -214,6 +223,14 @@ did-plan = { $lines ->
   }: новых будет { $taken }, уже есть { $duplicates }
 example-unreadable = { $path } не читается: { $reason }
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его файл в клоне.
+import-asks = Ничего не загружено: не сказано, что { $count ->
+    [one] значит { $count } поле файла
+    [few] значат { $count } поля файла
+    [many] значат { $count } полей файла
+   *[other] значат { $count } поля файла
+  }. Посмотрите на значения выше и повторите команду с тем, что верно, например { $options }. --map ЧАСТЬ=ПОЛЕ говорит, что поле — часть примера, --leave ПОЛЕ — что оно не нужно.
+import-no-part = --map: части { $part } у примера нет. Его части: { $parts }
+import-no-value = { $option }: в «{ $written }» нет «=» с именем перед ним и значением после него.
 import-has-errors = Ничего не загружено: строк с ошибками { $rejected } из { $lines }. Исправьте их или пропустите: --skip-bad
 import-left-out = { $count ->
     [one] { $count } строка пропущена

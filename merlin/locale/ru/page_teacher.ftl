@@ -255,6 +255,28 @@ page-import-plan = { $count ->
     [many] { $count } новых примеров
    *[other] { $count } новых примера
   }. Уже известны: { $duplicates }. Пропущены с ошибками: { $rejected }.
+page-import-asks = { $count ->
+    [one] Пока ничего не сохранено: скажите, что значит { $count } поле.
+    [few] Пока ничего не сохранено: скажите, что значат { $count } поля.
+    [many] Пока ничего не сохранено: скажите, что значат { $count } полей.
+   *[other] Пока ничего не сохранено: скажите, что значат { $count } поля.
+  }
+page-import-meaning = Что оно значит?
+page-import-choose-meaning = Выберите
+page-import-only = Брать только с отмеченными значениями
+page-import-leave = Для примера не нужно: пропустить
+page-import-part = { $part ->
+    [question] Вопрос
+    [answer] Ответ
+    [context] Текст, который относится к вопросу
+    [system] Инструкция модели
+    [tags] Теги
+    [split] Сторона проверки: train или test
+    [source] Источник
+    [note] Заметка для редакторов
+   *[rejected] Худший ответ
+  }
+page-import-go-on = Показать, что получится
 page-import-which = В каких столбцах вопрос и ответ?
 page-import-column = Выберите столбец
 page-import-columns = Прочитать эти столбцы

@@ -28,9 +28,11 @@ from merlin.api.pages.teach.edit_form import (
 from merlin.app import changes, examples
 from merlin.app.changes import DatasetFiles, StaleEdit
 from merlin.core.errors import Refused
+from merlin.core.table_cells import PARTS
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.example_file import parse_example
+from merlin.dataset.import_fields import FEW, MAX_FIELDS, FieldChoices
 from merlin.dataset.import_lines import ImportedLine, read_import_files
 from merlin.dataset.import_plan import ImportPlan
 
@@ -41,22 +43,43 @@ _MEGABYTES = 4  # of files; the page holds them in six at most
 _PIECE_CHARACTERS = 500_000
 _SHOWN = 10
 # What a form keeps: the content of each file, a letter a byte, and its name.
+_PAIR = TypeAdapter(tuple[str, str])
 _KEPT = TypeAdapter(list[tuple[str, str]])
 
 
 class ImportForm(EditForm):
-    """The form of an import: the files in pieces, and the columns of a table without a heading."""
+    """The form of an import: the files in pieces, and what their fields mean.
+
+    `question` and `answer` are columns. A `meaning` is a list in JSON: a part of an example, leave
+    or only, and a field; a value that is `taken` is a list of a field and one of its values.
+    """
 
     kept: list[str] = Field(default=[], max_length=20)
     question: str = Field(default="", max_length=1000)
     answer: str = Field(default="", max_length=1000)
+    meaning: list[str] = Field(default=[], max_length=MAX_FIELDS)
+    taken: list[str] = Field(default=[], max_length=MAX_FIELDS * FEW)
     act: Literal["show", "save"] = "show"
 
     @property
-    def columns(self) -> dict[str, str]:
-        """Return part of an example -> the column that was chosen for it."""
-        return (
-            {"question": self.question, "answer": self.answer} if self.question else {}
+    def choices(self) -> FieldChoices:
+        """Return what was said of the fields. Raises Refused for what the page has not sent."""
+        parts = {"question": self.question, "answer": self.answer}
+        try:
+            meant = [_PAIR.validate_json(each) for each in self.meaning if each]
+            taken = [_PAIR.validate_json(each) for each in self.taken]
+        except ValueError as error:
+            raise Refused("no pair of texts", "import-no-file") from error
+        only = {
+            name: tuple(value for field, value in taken if field == name)
+            for kind, name in meant
+            if kind == "only"
+        }
+        return FieldChoices(
+            {part: name for part, name in parts.items() if name}
+            | {kind: name for kind, name in meant if kind in PARTS},
+            only,
+            tuple(name for kind, name in meant if kind == "leave"),
         )
 
     def keep(self, files: list[tuple[bytes, str]]) -> None:
@@ -75,7 +98,7 @@ class ImportForm(EditForm):
             files = [(content.encode("latin-1"), name) for content, name in values]
         except (ValueError, zlib.error) as error:
             raise Refused("the file is not whole", "import-no-file") from error
-        return read_import_files(files, self.columns)
+        return read_import_files(files, self.choices)
 
 
 @router.get("/datasets/{dataset}/import")
@@ -109,7 +132,9 @@ async def import_file(
         return await _render(context, dataset, form, FormResult())
 
     def make(current: DatasetFiles) -> CourseEdits:
-        edits = examples.plan(context.services, current, form.read_lines())
+        edits = examples.plan(
+            context.services, current, form.read_lines(), form.choices
+        )
         if not edits.good_edits:
             raise Refused("nothing new", "import-nothing-new")
         return CourseEdits(tuple(edits.good_edits), edits.subject)
@@ -137,14 +162,18 @@ async def _render(
         files = await context.read(changes.read_files, context.actor, dataset.name)
         try:
             plan = await asyncio.to_thread(
-                examples.plan, context.services, files, form.read_lines()
+                examples.plan,
+                context.services,
+                files,
+                form.read_lines(),
+                form.choices,
             )
         except Refused as error:
             result = FormResult(refusal_text(context, error))
     names = (
         str(each.arguments.get("names", "")) for each in (plan.findings if plan else ())
     )
-    edits = plan.good_edits[:_SHOWN] if plan else ()
+    edits = plan.proposed_edits[:_SHOWN] if plan else ()
     view = {
         "dataset": dataset,
         "course": dataset.course,
@@ -152,6 +181,7 @@ async def _render(
         "result": result,
         "plan": plan,
         "rows": [parse_example(edit.text) for edit in edits],
+        "parts": PARTS,
         "columns": next(filter(None, names), "").splitlines(),
         "megabytes": _MEGABYTES,
     }

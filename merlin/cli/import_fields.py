@@ -1,0 +1,63 @@
+"""`--map`, `--only`, `--leave` of `merlin import`: what the fields of a file mean."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from merlin.core.errors import ConfigError, Refused
+from merlin.core.table_cells import PARTS
+from merlin.dataset.import_fields import FieldChoices, FieldQuestion
+
+
+def read_choices(
+    columns: tuple[str, str],
+    maps: Sequence[str],
+    only: Sequence[str],
+    leave: Sequence[str],
+) -> FieldChoices:
+    """Return what the options say; `columns` are those of question and answer, "" for none.
+
+    Raises ConfigError for an option without "=", and a part that no example has.
+    """
+    parts = (
+        dict(zip(("question", "answer"), columns, strict=True)) if all(columns) else {}
+    )
+    for part, name in _split("--map", maps):
+        if part not in PARTS:
+            arguments = {"part": part, "parts": ", ".join(PARTS)}
+            raise ConfigError(f"--map {part}", "import-no-part", **arguments)
+        parts[part] = name
+    taken: dict[str, list[str]] = {}
+    for name, value in _split("--only", only):
+        taken.setdefault(name, []).append(value)
+    return FieldChoices(
+        parts, {name: tuple(values) for name, values in taken.items()}, tuple(leave)
+    )
+
+
+def _split(option: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for written in values:
+        name, sign, value = written.partition("=")
+        if not (sign and name.strip() and value.strip()):
+            arguments = {"option": option, "written": written}
+            raise ConfigError(f"{option} {written}", "import-no-value", **arguments)
+        yield name.strip(), value.strip()
+
+
+def ask_fields(questions: Sequence[FieldQuestion]) -> Refused:
+    """Return the error that asks what fields mean, with options that answer it safely."""
+    options = dict.fromkeys(
+        option for question in questions for option in _propose(question)
+    )
+    return Refused(
+        "fields without a meaning",
+        "import-asks",
+        count=len({question.name for question in questions}),
+        options=" ".join(options),
+    )
+
+
+def _propose(question: FieldQuestion) -> Iterator[str]:
+    if question.kind == "many":
+        yield f"--leave {shlex.quote(question.name)}"
+    for value in question.proposed or (("…",) if question.kind == "few" else ()):
+        yield f"--only {shlex.quote(f'{question.name}={value}')}"

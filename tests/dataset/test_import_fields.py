@@ -1,0 +1,255 @@
+"""What the fields of an imported file mean is asked unless it is plainly harmless, or was said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from merlin.dataset.entries import FileText
+from merlin.dataset.import_fields import (
+    FEW,
+    MAX_FIELDS,
+    FieldChoices,
+    find_parts,
+    join_fields,
+    list_fields,
+    list_questions,
+)
+from merlin.dataset.import_lines import read_import_files
+from merlin.dataset.import_plan import plan_import
+
+pytestmark = pytest.mark.unit
+SPEC = """\
+title: {en: Lamps}
+system: Answer briefly.
+recipe: {provider: openai, base_model: gpt-4.1-mini}
+"""
+PAIR = {"question": "Where?", "answer": "Here."}
+
+
+def plan(content, name="a.json", **said):
+    choices = FieldChoices(**said)
+    if not isinstance(content, str):
+        content = json.dumps(content)
+    lines = read_import_files([(content.encode(), name)], choices)
+    spec = FileText("lamps", "dataset.yaml", "f" * 40, SPEC)
+    return plan_import("lamps", [spec], lines, choices=choices)
+
+
+def asked(content, **said):
+    """Return the names of the fields that are asked about."""
+    return [each.name for each in plan(content, **said).questions]
+
+
+def answers(found):
+    return sorted(
+        edit.text.split("assistant: ")[1].strip() for edit in found.good_edits
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("kto_tag", False),
+        ("Проверено", "нет"),
+        ("rating", -1),
+        ("rejected", True),
+        ("label", "undesirable"),
+        ("expected", "Paris"),
+        ("user_feedback", "negative"),
+        ("score", 0.02),
+        ("comment", "No, it is behind the second door on the left."),
+        ("is_date_right", "no"),
+        ("", "x"),
+    ],
+)
+def test_field_that_may_mean_something_is_asked_and_nothing_is_taken(field, value):
+    found = plan([PAIR | {field: value}])
+    assert [each.name for each in found.questions] == [field]
+    assert (found.good_edits, len(found.proposed_edits)) == ([], 1)
+    assert "import-field" in [each.rule for each in found.findings]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", 7),
+        ("message_id", "a"),
+        ("createdAt", "yesterday"),
+        ("Дата", "вчера"),
+        ("№", 3),
+        ("parallel_tool_calls", True),
+        ("lang", "ru"),
+        ("seen", "2026-12-01"),
+        ("made", "01.12.2026 10:00"),
+        ("page", "https://example.org/a"),
+        ("by", "anna@example.org"),
+        ("key", "0123456789abcdef0123"),
+        ("empty", ""),
+        ("none", None),
+    ],
+)
+def test_plainly_harmless_field_is_left_out_without_a_question(field, value):
+    found = plan([PAIR | {field: value}])
+    assert found.questions == ()
+    assert len(found.good_edits) == 1
+
+
+def test_one_value_that_is_no_date_makes_a_field_asked():
+    records = [
+        PAIR | {"seen": "2026-12-01"},
+        {**PAIR, "answer": "There.", "seen": "no"},
+    ]
+    assert asked(records) == ["seen"]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ([{"label": False, "data": PAIR}], ["label"]),
+        ([{"data": {"rating": -1}, "chat": {"turns": [PAIR]}}], ["data.rating"]),
+        ([PAIR | {"metadata": {"label": False, "id": 1}}], ["metadata.label"]),
+        ([PAIR | {"marks": [{"good": 1}, {"good": 0}]}], ["marks[].good"]),
+        (
+            {"title": "FAQ", "state": "draft", "faq": [PAIR, {**PAIR, "answer": "x"}]},
+            ["state"],
+        ),
+        ({"title": "FAQ", "faq": [PAIR]}, ["title"]),
+        (
+            {"a": {"ok": 1, "list": [PAIR]}, "b": {"ok": 0, "list": [PAIR]}},
+            ["a.ok", "b.ok"],
+        ),
+    ],
+)
+def test_fields_of_the_maps_around_a_record_and_within_it_are_its_own(content, names):
+    assert asked(content) == names
+
+
+def test_few_values_are_named_with_their_counts_and_the_good_ones_proposed():
+    records = [
+        PAIR | {"answer": f"{number}.", "Проверено": "да" if number < 3 else "нет"}
+        for number in range(4)
+    ]
+    (question,) = plan(records).questions
+    assert question.values == (("да", 3), ("нет", 1))
+    assert (question.kind, question.proposed) == ("few", ("да",))
+
+
+@pytest.mark.parametrize(("count", "kind"), [(FEW, "few"), (FEW + 1, "many")])
+def test_values_are_few_up_to_a_dozen(count, kind):
+    records = [PAIR | {"answer": f"{n}.", "mark": f"m{n}"} for n in range(count)]
+    (question,) = plan(records).questions
+    assert (question.kind, len(question.values)) == (kind, FEW)
+    assert question.proposed == ()
+
+
+def test_records_with_another_value_or_none_are_left_out_and_counted():
+    records = [
+        {**PAIR, "answer": "Yes.", "ok": True},
+        {**PAIR, "answer": "No.", "ok": False},
+        {**PAIR, "answer": "Unknown."},
+        {**PAIR, "answer": "One.", "OK": "1.0"},
+        {"text": "no record", "ok": False},
+    ]
+    found = plan(records, only={"ok": ("True", "1")})
+    assert (answers(found), found.excluded, found.rejected) == (["One.", "Yes."], 3, 0)
+    left = [each for each in found.findings if each.rule == "import-left"]
+    assert left[0].text("en") == "Left out: 3 records with other values."
+
+
+def test_all_fields_with_values_to_be_taken_count():
+    records = [
+        {**PAIR, "answer": f"x{a}{b}", "a": a, "b": b} for a in (0, 1) for b in (0, 1)
+    ]
+    found = plan(records, only={"a": ("1",), "b": ("1",)})
+    assert answers(found) == ["x11"]
+
+
+def test_field_that_is_left_out_is_asked_no_more_and_named():
+    found = plan([PAIR | {"comment": "long", "state": "x"}], leave=("Comment",))
+    assert [each.name for each in found.questions] == ["state"]
+    found = plan([PAIR | {"comment": "long"}], leave=("comment",))
+    assert [each.rule for each in found.findings] == ["import-left-keys"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_another_field_is_the_answer_and_the_old_one_is_asked(name):
+    content = "question,answer,expected\nCapital?,Berlin,Paris\n"
+    if name == "a.json":
+        content = [{"question": "Capital?", "answer": "Berlin", "expected": "Paris"}]
+    found = plan(content, name, parts={"answer": "Expected"})
+    assert [each.name for each in found.questions] == ["answer"]
+    found = plan(content, name, parts={"answer": "expected"}, leave=("answer",))
+    assert answers(found) == ["Paris"]
+    found = plan(content, name, parts={"answer": "expected", "rejected": "answer"})
+    assert "rejected: Berlin" in found.good_edits[0].text
+
+
+def test_field_within_a_map_can_be_a_part():
+    record = {"data": {"ask": "Where?", "say": "Here."}, "id": 1}
+    said = {"question": "data.ask", "answer": "data.say"}
+    assert answers(plan([record], parts=said)) == ["Here."]
+    record["data"]["ok"] = 0
+    assert asked([record], parts=said) == ["data.ok"]
+
+
+def test_chosen_fields_go_before_the_turns_of_a_form():
+    record = {
+        "messages": [{"role": "user", "content": "a"}],
+        "q": "Where?",
+        "r": "Here.",
+    }
+    found = plan([record], parts={"question": "q", "answer": "r"}, leave=("messages",))
+    assert found.proposed_edits[0].text.count("user:") == 1
+
+
+def test_parts_that_were_chosen_take_no_field_twice():
+    names = ["Question", "answer", "expected"]
+    assert find_parts(names, FieldChoices({"answer": "expected"})) == {
+        "question": 0,
+        "answer": 2,
+    }
+    assert find_parts(names, FieldChoices({"note": "answer"})) == {
+        "question": 0,
+        "note": 1,
+    }
+    assert find_parts(names, FieldChoices({"note": "none"})) == {
+        "question": 0,
+        "answer": 1,
+    }
+
+
+def test_fields_of_a_record_have_a_bound_in_number_and_depth():
+    many = join_fields((f"f{number}", "1") for number in range(MAX_FIELDS + 1))
+    assert len(many) == MAX_FIELDS
+    assert join_fields([("a", "1"), ("b", "2"), ("a", "3")]) == (
+        ("a", "1, 3"),
+        ("b", "2"),
+    )
+    deep = value = {}
+    for _ in range(900):
+        value["a"] = value = {}
+    value["a"] = 1
+    assert [*list_fields(deep)] == [("a.a.a.a.a.a", "…")]
+
+
+def test_question_names_the_first_file_of_a_field():
+    records = [("a", (("x", "1"),)), ("b", (("x", "2"), ("y", "3")))]
+    found = [(each.file, each.name) for each in list_questions(records, FieldChoices())]
+    assert found == [("a", "x"), ("b", "y")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("kto-tag-false.jsonl", "verdict-words.jsonl", "verified-no.csv"),
+        *("user-feedback.csv", "status-archived.xlsx", "openwebui-feedback.json"),
+        *("nested-label.json", "expected-beside.csv", "corrected-answer.csv"),
+    ],
+)
+def test_file_whose_verdicts_were_taught_is_asked_about(name):
+    content = (Path(__file__).parents[1] / "inputs" / "files" / name).read_bytes()
+    spec = FileText("lamps", "dataset.yaml", "f" * 40, SPEC)
+    found = plan_import("lamps", [spec], read_import_files([(content, name)]))
+    assert found.questions
+    assert found.good_edits == []
