@@ -93,7 +93,7 @@ class Machine:
         backup.write_text(self.move(backup.read_text("utf-8")), "utf-8")
         # What makes the command one of the path.
         installer = (ROOT / "systemd/install.sh").read_text("utf-8")
-        if '"$home/bin/merlin" /usr/local/bin/merlin' in installer:
+        if 'ln -sfn "$home/bin/merlin" "$command"' in installer:
             (self.bin / "merlin").symlink_to(MERLIN)
         config = (ROOT / "config.yaml").read_text("utf-8")
         state = re.sub(

@@ -54,6 +54,7 @@ OTHERS = {
         "head",
         "install",
         "litestream",
+        "ln",
         "ls",
         "man",
         "mkdir",
