@@ -1,6 +1,7 @@
 """The console blocks of the operators' pages, which the booted machine runs as printed."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,7 @@ ELSEWHERE = {
 }
 
 
-def read_blocks():
+def read_blocks() -> list[str]:
     """Return the lines of each block of both pages, as one script without docker.
 
     tests/deploy/test_handbook.py runs docker's lines, and holds the blocks of both languages equal.
@@ -35,13 +36,13 @@ def read_blocks():
     return [script for script in scripts if script]
 
 
-def find_block(words):
+def find_block(words: str) -> str:
     """Return the only block with these words."""
     [block] = [block for block in read_blocks() if words in block]
     return block
 
 
-def list_others(words):
+def list_others(words: Sequence[str]) -> list[str]:
     """Return the blocks that have none of these words and are not run elsewhere."""
     words = [*words, *ELSEWHERE]
     return [
