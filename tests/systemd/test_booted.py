@@ -312,6 +312,7 @@ def test_package_installs_the_command_its_manual_and_its_completion(machine):
 def test_upgrade_of_the_package_keeps_the_configuration_and_restarts_what_runs(machine):
     before = machine.box.path("/etc/merlin/config.yaml").read_text("utf-8")
     running = ("engine", "daemon")
+    machine.box.systemctl("stop", "merlin-*.service")
     machine.box.systemctl("start", *(f"merlin-{each}" for each in running))
     old_pids = {each: machine.get_main_pid(each) for each in running}
     machine.install_package()
