@@ -22,7 +22,8 @@ ELSEWHERE = {
 def read_blocks() -> list[str]:
     """Return the lines of each block of both pages, as one script without docker.
 
-    tests/deploy/test_handbook.py runs docker's lines, and holds the blocks of both languages equal.
+    tests/deploy/test_handbook.py runs docker's lines of the page Operate, and holds the blocks of
+    both languages equal.
     """
     pages = [
         (ROOT / f"docs/en/{name}.md").read_text("utf-8")

@@ -222,6 +222,16 @@ def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     check_answer(machine)
 
 
+def test_program_of_the_first_release_is_not_replaced_while_it_runs(machine):
+    """It was a folder: what runs would find the new program's files in it."""
+    machine.box.run("sh", "-euc", "mv /opt/merlin /opt/link; mkdir /opt/merlin")
+    install = ("make", "-C", str(ROOT), "install")
+    done = machine.box.run(*install, is_checked=False)
+    machine.box.run("sh", "-euc", "rmdir /opt/merlin; mv /opt/link /opt/merlin")
+    assert "stop Merlin for this upgrade" in done.stderr
+    assert done.returncode != 0
+
+
 def get_program(machine):
     return machine.box.run("readlink", "-f", "/opt/merlin").stdout.strip()
 
