@@ -24,6 +24,7 @@ fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "must be run as root: sudo make install"
 case ${EXTRA:-} in ''|engine) ;; *) fail "EXTRA may be engine, not $EXTRA" ;; esac
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is not Python 3.11 or newer"
+
 # Up to 0.1.0 the program lay in /opt/merlin itself: what runs would find the new one's files there.
 require_stopped() {
   if [ -d "$home" ] && [ ! -L "$home" ] && systemctl -q is-active 'merlin-*.service' 2>/dev/null; then
