@@ -47,7 +47,8 @@ while True:
             page = urlopen("http://127.0.0.1:8701" + path, timeout=60).read()
             print("newer" if b"<!-- newer -->" in page else "older")
         except OSError as error:
-            print("away" if "refused" in str(error) or "reset" in str(error) else error)
+            reason = getattr(error, "reason", error)
+            print("away" if isinstance(reason, ConnectionError) else error)
         time.sleep(0.2)  # people may open 600 pages a minute
 """
 QUESTION = "Какие черты лица отвечают за глубину фиксации?"
