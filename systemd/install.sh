@@ -2,15 +2,21 @@
 # Install Merlin as systemd services, or bring an installation up to date; may be run again.
 # EXTRA=engine adds language models to the engine; an installation that has them keeps them.
 # /opt/merlin: program · /etc/merlin: configuration and credentials · /var/lib/merlin: state.
+# A new program comes beside the one that runs, which finds its own files until it is restarted:
+# /opt/merlin is a link to one of /opt/merlin-versions, where the one before stays to go back to.
 set -eu
 umask 022
 source=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-/usr/bin/python3}
 home=/opt/merlin
+versions=/opt/merlin-versions
 config=/etc/merlin
 state=/var/lib/merlin
 units=/etc/systemd/system
+command=/usr/local/bin/merlin
 dropin=$units/merlin-engine.service.d/torch.conf
+version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$source/merlin/__init__.py")
+new=$versions/$version-$(date -u +%Y%m%dT%H%M%S)
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
@@ -19,10 +25,17 @@ fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
 case ${EXTRA:-} in ''|engine) ;; *) fail "EXTRA may be engine, not $EXTRA" ;; esac
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is not Python 3.11 or newer"
 
+# Up to 0.1.0 the program lay in /opt/merlin itself: what runs would find the new one's files there.
+require_stopped() {
+  if [ -d "$home" ] && [ ! -L "$home" ] && systemctl -q is-active 'merlin-*.service' 2>/dev/null; then
+    fail "stop Merlin for this upgrade, no later one needs it: systemctl stop 'merlin-*.service'"
+  fi
+}
+
 program() {
-  # Made again where there is none, and where the packages are those of the system's previous Python.
-  "$home/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$home"
-  pip="$home/bin/python -m pip --disable-pip-version-check --quiet"
+  install -d -m 755 "$versions"
+  "$python" -m venv "$new"
+  pip="$new/bin/python -m pip --disable-pip-version-check --quiet"
   # Every package by its hash; what builds Merlin itself, and packages that come as source, too.
   $pip install --no-deps --require-hashes -r "$source/requirements-build.txt"
   $pip install --no-deps --require-hashes --no-build-isolation -r "$source/requirements.txt"
@@ -31,10 +44,8 @@ program() {
   trap 'rm -rf "$copy"' EXIT
   cp -R "$source/merlin" "$source/datasets" "$source/datasets-en" "$source/datasets-lora" "$source/pyproject.toml" \
     "$source/setup.py" "$source/README.md" "$source/requirements.in" "$copy"
-  $pip install --no-deps --no-build-isolation --force-reinstall "$copy"
-  "$home/bin/python" -m pip --disable-pip-version-check check
-  # The package has its own link.
-  [ -e /usr/bin/merlin ] || ln -sfn "$home/bin/merlin" /usr/local/bin/merlin
+  $pip install --no-deps --no-build-isolation "$copy"
+  "$new/bin/python" -m pip --disable-pip-version-check check
 }
 
 # torch's CPU wheel, where pip finds it (PIP_FIND_LINKS), spares the GPU's libraries: several GB.
@@ -82,7 +93,21 @@ configuration() {
   key=$config/credentials/MERLIN_ENGINE_KEY
   # Known to this machine alone: it keeps others from using the engine.
   [ -e "$key" ] || (umask 077 && head -c 32 /dev/urandom | base64 | tr -d '\n=' >"$key")
-  "$home/bin/merlin" config check --config "$config/config.yaml"
+  "$new/bin/merlin" config check --config "$config/config.yaml"
+}
+
+switch() {
+  before=none
+  if [ -L "$home" ]; then before=$(readlink -f "$home"); else rm -rf "$home"; fi
+  ln -sfn "$new" "$home.new"
+  mv -T "$home.new" "$home"
+  for each in "$versions"/*; do
+    # Whatever runs keeps its files: it may not have been restarted after an earlier upgrade.
+    [ "$each" = "$new" ] || [ "$each" = "$before" ] || grep -qsF "$each/bin" /proc/[0-9]*/cmdline || rm -rf "$each"
+  done
+  [ "$before" = none ] || ln -sfn "$before" "$versions/before"
+  # The package has its own link.
+  [ -e /usr/bin/merlin ] || ln -sfn "$home/bin/merlin" "$command"
 }
 
 services() {
@@ -98,7 +123,7 @@ next_steps() {
   say "     other credentials: in the same folder, a file each, named as in $config/config.yaml"
   say "  2. start, now and with every boot, a backup each night, and one now:"
   say "     systemctl enable --now merlin.target merlin-backup.timer && systemctl start merlin-backup"
-  say "     after an upgrade:  systemctl restart merlin.target"
+  say "     after an upgrade:  systemctl stop 'merlin-*.service' && systemctl start merlin.target"
   say "  3. send the bot /start; your ID is in the list then:"
   say "     export MERLIN_CONFIG=$config/config.yaml"
   say "     $home/bin/merlin users list"
@@ -107,9 +132,11 @@ next_steps() {
   say "  5. your repository in repository.url of $config/config.yaml, until then the samples in $state/datasets.git"
 }
 
+require_stopped
 program
 language_models
 person
 configuration
+switch
 services
 next_steps

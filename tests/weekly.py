@@ -65,9 +65,9 @@ PARTS = {
         ),
     ),
     "systemd": Part(
-        "the package is upgraded and removed, and each killed process is started again",
+        "Merlin is upgraded, goes back and is removed, and each killed process is started again",
         (
-            *("systemd/*", "deploy/release/*", "tests/systemd/*"),
+            *("systemd/*", "deploy/release/*", "tests/systemd/*", "docs/en/install.md"),
             *("merlin/supervisor.py", "setup.py", "pyproject.toml"),
             *("requirements.txt", "requirements-build.txt"),
         ),

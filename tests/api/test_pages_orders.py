@@ -158,6 +158,34 @@ def test_page_of_the_account_names_other_plans_and_what_is_left_of_packs(shop, a
     check_text(anna.http.get("/me"), *left)
 
 
+def test_payment_lifts_the_limits_by_number_and_by_format(shop, anna):
+    def show_left():
+        _, _, account = page_text(anna.http.get("/me")).partition("Выйти Тариф")
+        return account.partition("Тарифы")[0]
+
+    def pay(plan):
+        order_id = press_pay(anna, plan)
+        assert show_left() == before  # an order alone gives nothing
+        shop.yookassa.choose(order_id, "paid")
+        shop.wait_for_state(order_id, "paid")
+        return show_left()
+
+    before = show_left()
+    assert "Текстовые вопросы осталось 20 из 20" in before
+    assert "Голосовые вопросы" not in before
+    before = pay("plus")
+    for left in (
+        "Текстовые вопросы осталось 200 из 200",
+        "Голосовые вопросы осталось 20 из 20",
+        "Фотографии осталось 31 из 31",
+        "Документы осталось 2 из 2",
+    ):
+        assert left in before
+    packs = pay("voices").partition("Вопросы сверх тарифа")[2]
+    assert "1 вопрос с фотографией до" in packs
+    assert "20 голосовых вопросов до" in packs
+
+
 def test_plan_without_an_end_says_so_on_the_page_of_plans(shop, anna):
     Users(shop.db).set_plan(anna.user_id, "max", "cli:vera")
     endless = "Безграничный текущий тариф без срока"

@@ -59,6 +59,17 @@ def test_translator_preset_asks_for_languages_and_translates(anna, provider):
     assert preset == "translator"
 
 
+def test_summary_preset_sends_its_instruction_to_the_assistant(anna, provider):
+    anna.say("/preset")
+    anna.press("Пересказ текста")
+    assert russian_text("presets-how-summary") in anna.last.text
+    anna.say("Лоб бывает прямым. Лоб бывает скошенным. Это видно в профиль.")
+    model, (prompt, _) = newest_request(provider)
+    assert (model, prompt) == (CHAT, russian_text("preset-prompt-summary"))
+    ((preset, _),) = read_session(anna.settings)
+    assert preset == "summary"
+
+
 def test_new_session_keeps_earlier_settings_and_lists_them(anna):
     assert "Действуют прежние настройки:" not in anna.say("/new").text
     anna.say("/system Говори стихами")

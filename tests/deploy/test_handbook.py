@@ -93,7 +93,7 @@ class Machine:
         backup.write_text(self.move(backup.read_text("utf-8")), "utf-8")
         # What makes the command one of the path.
         installer = (ROOT / "systemd/install.sh").read_text("utf-8")
-        if '"$home/bin/merlin" /usr/local/bin/merlin' in installer:
+        if 'ln -sfn "$home/bin/merlin" "$command"' in installer:
             (self.bin / "merlin").symlink_to(MERLIN)
         config = (ROOT / "config.yaml").read_text("utf-8")
         state = re.sub(
@@ -135,15 +135,16 @@ class Machine:
                 path.unlink()
 
 
-def read_blocks(language):
+def read_blocks(language, name="operate"):
     """Return the lines of each console block, as one script, without comments."""
-    page = (ROOT / f"docs/{language}/operate.md").read_text("utf-8")
+    page = (ROOT / f"docs/{language}/{name}.md").read_text("utf-8")
     page = re.sub(r"(?m) +# .*$", "", page)
     return [re.sub(r"(?m)^\$ ", "", block) for block in BLOCK.findall(page)]
 
 
-def test_handbook_has_the_same_commands_in_both_languages():
-    assert read_blocks("en") == read_blocks("ru")
+@pytest.mark.parametrize("name", ["operate", "install"])
+def test_handbook_has_the_same_commands_in_both_languages(name):
+    assert read_blocks("en", name) == read_blocks("ru", name) != []
 
 
 def test_commands_of_the_handbook_work_one_after_the_other(tmp_path):

@@ -54,6 +54,7 @@ OTHERS = {
         "head",
         "install",
         "litestream",
+        "ln",
         "ls",
         "man",
         "mkdir",
@@ -197,7 +198,7 @@ def check_docker(arguments):
         if inside:
             check_words([*started, *inside] if started == ["merlin"] else inside)
     else:
-        assert verb in ("up", "stop", "ps", "restart", "logs"), verb
+        assert verb in ("build", "up", "stop", "ps", "restart", "logs"), verb
         assert set(words) <= set(COMPOSE), words
 
 

@@ -187,6 +187,7 @@ def test_planted_adapters_are_found_and_sound_ones_answer(walk, tmp_path):
     assert walk.backend.figures()["restarts"] == 0
 
 
+@pytest.mark.shows("base-beside")
 def test_base_beside_adapters_answers_as_alone(walk):
     """On a processor vLLM answers for the base with the last adapter, with all slots used."""
     adapters = [

@@ -247,6 +247,7 @@ class SystemdBox:
         *command: str,
         is_checked: bool = True,
         environment: Mapping[str, str] | None = None,
+        typed: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside as root. Raises AssertionError with its output when it fails."""
         process = subprocess.run(
@@ -263,6 +264,7 @@ class SystemdBox:
                 *command,
             ],
             env={**ENVIRONMENT, **(environment or {})},
+            input=typed,
             text=True,
             capture_output=True,
             check=False,

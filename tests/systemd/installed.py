@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.full_config import PROCESSES, TOKEN
+from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN
 from tests.support.machine import ROOT, mount_in_memory
 from tests.systemd.booted_machine import SystemdBox, find_obstacle as find_boot_obstacle
+from tests.systemd.pages import read_blocks
 
 PYTHON = "/opt/merlin/bin/python"
 # Run by root after an installation without pip's compiling, which takes as long as its unpacking:
@@ -22,6 +24,18 @@ PYTHON = "/opt/merlin/bin/python"
 COMPILE_USED = "import merlin.cli" + "".join(
     f", merlin.wiring.{process}" for process in PROCESSES
 )
+# Where the operator types, and another version of the sources.
+FOLDER = "/srv/operator"
+CHECKOUT = "/srv/checkout"
+# The machine has no sudo.
+SUDO = """sudo() {
+  case $1 in
+    -u) runuser -u "$2" -- env HOME=/var/lib/merlin "${@:3}" ;;
+    --user=*) runuser -u "${1#*=}" -- env HOME=/var/lib/merlin "${@:2}" ;;
+    *) "$@" ;;
+  esac
+}"""
+ARCHIVE = re.compile(r"merlin-[…\d]\S*\.tar\.gz|\bARCHIVE\b")
 TELEGRAM_URL = "http://127.0.0.1:8081"
 CALL = """
 import sys
@@ -72,21 +86,18 @@ def find_obstacle() -> str | None:
 
 @contextmanager
 def run_machine(folder: Path, packages: Path) -> Iterator[Installed]:
-    """Yield a machine where the Debian package is installed and every process serves.
+    """Yield a machine where `make install` was run and every process serves.
 
-    The package is built here; `packages` are the wheels of its requirements.
+    `packages` are the wheels of its requirements.
     """
     package_folder = folder / "built"
     upper = folder / "upper"
-    upper.mkdir()
-    build = (ROOT / "deploy/release/build.sh", "deb", package_folder)
-    # The usual level of compression takes 5 s.
-    options = {"PYTHON": sys.executable, "DPKG_DEB_COMPRESSOR_LEVEL": "0"}
-    subprocess.run(build, env={**os.environ, **options}, check=True)
+    for each in (package_folder, upper):
+        each.mkdir()
     with mount_in_memory(upper):
         machine = Installed(upper, packages, package_folder)
         try:
-            machine.install_package()
+            machine.install()
             machine.prepare()
             machine.first_command = machine.merlin("upgrade")
             machine.box.systemctl("enable", "--now", "telegram", "merlin.target")
@@ -124,13 +135,56 @@ class Installed:
         """Stop everything."""
         self.box.__exit__(None, None, None)
 
+    def install(self) -> str:
+        """Install as the page says; return the output."""
+        self.box.path(FOLDER).mkdir(parents=True)
+        [block] = [block for block in read_blocks() if block == "sudo make install\n"]
+        output = self.type(block, str(ROOT))
+        self.box.run(PYTHON, "-c", COMPILE_USED)
+        return output
+
+    def type(self, lines: str, folder: str = FOLDER) -> str:
+        """Run lines of a page as an operator types them, root; return the output.
+
+        A credential that they read is typed. An archive that they name is that of `keep_archive`.
+        """
+        read = re.findall(r"/dev/stdin /etc/merlin/credentials/(\w+)", lines)
+        typed = "".join(CREDENTIALS[name] for name in read)
+        script = "\n".join([SUDO, f"cd {folder}", ARCHIVE.sub("kept.tar.gz", lines)])
+        return self._run_offline("bash", "-euo", "pipefail", "-c", script, typed=typed)
+
+    def keep_archive(self) -> None:
+        """Make a backup that pages call by the name of an archive."""
+        self.type("merlin backup - --config /etc/merlin/config.yaml >kept.tar.gz")
+
+    def lose_state(self) -> None:
+        """Stop all, and leave of the state only the key of people's texts."""
+        self.box.systemctl("stop", "merlin-*.service")
+        for path in self.box.path("/var/lib/merlin").iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "text.key":
+                path.unlink()
+
+    def copy_checkout(self) -> None:
+        """Put a copy of the sources into CHECKOUT, with a mark in each page: a newer version."""
+        folder = self.box.path(CHECKOUT)
+        others = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "bench")
+        shutil.copytree(ROOT, folder, ignore=others)
+        layout = folder / "merlin/web/course/templates/layout.html"
+        page = layout.read_text("utf-8")
+        layout.write_text(page.replace("</body>", "<!-- newer --></body>"), "utf-8")
+
     def install_package(self) -> str:
-        """Install the Debian package; return the output."""
+        """Install the Debian package, built when it is first needed; return the output."""
+        if not list(self._package_folder.glob("*.deb")):
+            build = (ROOT / "deploy/release/build.sh", "deb", self._package_folder)
+            # The usual level of compression takes 5 s.
+            options = {"PYTHON": sys.executable, "DPKG_DEB_COMPRESSOR_LEVEL": "0"}
+            subprocess.run(build, env={**os.environ, **options}, check=True)
         (package,) = self._package_folder.glob("*.deb")
         # The trigger of man-db would index the pages of the whole machine.
-        output = self._run_offline(
-            "dpkg", "--no-triggers", "--install", str(package), PIP_COMPILE="no"
-        )
+        output = self._run_offline("dpkg", "--no-triggers", "--install", str(package))
         self.box.run(PYTHON, "-c", COMPILE_USED)
         return output
 
@@ -138,9 +192,13 @@ class Installed:
         """Remove the Debian package."""
         self.box.run("dpkg", "--no-triggers", "--remove", "merlin-gitops")
 
-    def _run_offline(self, *command: str, **settings: str) -> str:
-        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
-        return self.box.run(*command, environment={**offline, **settings}).stdout
+    def _run_offline(self, *command: str, typed: str = "") -> str:
+        offline = {
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(self._packages),
+            "PIP_COMPILE": "no",
+        }
+        return self.box.run(*command, environment=offline, typed=typed).stdout
 
     def prepare(self) -> None:
         """Do the remaining steps of the installation, and create a repository of datasets."""
@@ -160,6 +218,10 @@ class Installed:
             git -c user.name=boris -c user.email=boris@example.com commit -q -m "Begin"
         """
         self.box.run("sh", "-euc", commands)
+        # In place of the program that the page takes to another place.
+        rclone = self.box.path("/usr/local/bin/rclone")
+        rclone.write_text("#!/bin/sh\ncat >/dev/null\n", "ascii")
+        rclone.chmod(0o755)
         # Until the reboot the api is killed sooner when it hangs.
         drop_in = self.box.path(
             "/run/systemd/system/merlin-api.service.d/impatient.conf"

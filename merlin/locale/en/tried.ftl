@@ -24,6 +24,7 @@ tried-shown-tools = a call of a tool, and its result
 tried-shown-completions = continued texts
 tried-shown-structured-outputs = structured outputs of the openai package
 tried-shown-chat-template = a chat template that had to be adapted
+tried-shown-base-beside = the base beside adapters
 tried-shown-planted-adapters = faulty adapters, each found
 tried-shown-killed = an end of the server, and the next start
 tried-never-telegram = Telegram's own servers

@@ -24,6 +24,7 @@ tried-shown-tools = вызов инструмента и его результа
 tried-shown-completions = продолжение текста
 tried-shown-structured-outputs = структурированные ответы пакета openai
 tried-shown-chat-template = шаблон разговора, который пришлось приспособить
+tried-shown-base-beside = базовая модель рядом с адаптерами
 tried-shown-planted-adapters = испорченные адаптеры, найден каждый
 tried-shown-killed = гибель сервера и новый запуск
 tried-never-telegram = серверы самого Telegram
