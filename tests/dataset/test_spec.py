@@ -89,7 +89,7 @@ def test_missing_settings_have_their_defaults():
         ("gate: {floor: {right: 0}}", "too-small", 4, 23),
         ("gate: {floor: {right: 80}}", "too-big", 4, 23),
         ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
-        ("small_talk: {who: Бот}", "wrong-type", 4, 19),
+        ("small_talk: {who: [Бот]}", "wrong-type", 4, 19),
         ('small_talk: {who: {ru: " "}}', "blank-text", 4, 24),
     ],
 )

@@ -210,6 +210,11 @@ import-no-dataset = { $near ->
     title: { $dataset }
     system: Answer briefly.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
+new-dataset-taken = There is already a folder or a dataset “{ $dataset }”, perhaps in other letters. Choose another name, for example: { $proposed }
+new-dataset-no-title = Write a title: people see it in the list of courses.
+new-dataset-no-engine = A new dataset is taught by Merlin's own engine, and config.yaml has no provider named engine. Add it under providers, or commit a dataset.yaml with another recipe.
+new-dataset-no-teacher = Choose a user name under Account first: course.yaml names you by it as the teacher of the new course.
+import-create-what = --create makes a dataset from files: name them.
 import-what = Name files to import, or an account to import from (--from PROVIDER), not both.
 import-progress = files
 import-sure = { $count ->

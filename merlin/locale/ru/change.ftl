@@ -246,6 +246,11 @@ import-no-dataset = { $near ->
     title: { $dataset }
     system: Отвечай кратко.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
+new-dataset-taken = Папка или набор «{ $dataset }» уже есть, возможно, другими буквами. Выберите другое имя, например: { $proposed }
+new-dataset-no-title = Напишите название: его видят в списке курсов.
+new-dataset-no-engine = Новый набор обучает собственный движок Merlin, а в config.yaml нет провайдера с именем engine. Добавьте его в providers или сделайте коммит с файлом dataset.yaml, где рецепт другой.
+new-dataset-no-teacher = Сначала выберите имя пользователя на странице «Аккаунт»: по нему course.yaml назовёт вас преподавателем нового курса.
+import-create-what = --create создаёт набор из файлов: назовите их.
 import-what = Назовите файлы или учётную запись, из которой импортировать (--from ПРОВАЙДЕР), что-нибудь одно.
 import-progress = файлы
 import-sure = { $count ->
