@@ -206,7 +206,7 @@ import-nothing-new = There's nothing to save: all examples of the file are known
 import-no-dataset = { $near ->
         [none] There's no dataset { $dataset } in the latest commit.
        *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
-    } An import adds to a dataset that is there. To create it, commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
+    } An import adds to a dataset that is there. To create it from files, add --create. Or commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
     title: { $dataset }
     system: Answer briefly.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
