@@ -294,9 +294,16 @@ def _save_unless_changed(
             return known
     if read(ctx, actor, files.dataset).version != files.version:
         return []
-    edits = proposed.edits
-    subject = proposed.subject
-    return _put(ctx, actor, files.dataset, edits, subject, editor, batch)
+    return save(
+        ctx,
+        actor,
+        files.dataset,
+        proposed.edits,
+        proposed.subject,
+        editor=editor,
+        batch=batch,
+        is_permitted=True,
+    )
 
 
 def save(
@@ -308,25 +315,16 @@ def save(
     *,
     editor: Editor | None = None,
     batch: str = "",
+    is_permitted: bool = False,
 ) -> list[Change]:
     """Request the commit of checked edits; return its changes.
 
-    `editor` is the author of the commit, None: the actor; `batch` as in `make_changes`. Raises
+    `editor` is the author of the commit, None: the actor; `batch` as in `make_changes`;
+    `is_permitted`: what read the files has asked for the permission. Raises
     NotFound, and Refused for edits that no dataset can contain.
     """
-    require_editing(ctx, actor, dataset)
-    return _put(ctx, actor, dataset, edits, subject, editor, batch)
-
-
-def _put(
-    ctx: Context,
-    actor: Actor,
-    dataset: str,
-    edits: Sequence[Edit],
-    subject: Subject,
-    editor: Editor | None,
-    batch: str,
-) -> list[Change]:
+    if not is_permitted:
+        require_editing(ctx, actor, dataset)
     changes = make_changes(
         dataset, edits, change_request(ctx, actor, editor), subject, batch
     )

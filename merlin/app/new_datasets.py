@@ -53,21 +53,11 @@ class NewDataset:
         written = yaml.safe_dump(
             value, allow_unicode=True, sort_keys=False, width=10**6
         )
-        texts = {DATASET_FILE: written, COURSE_FILE: self.course}
+        card: dict[str, object] = {"semester": 1, "name": {self.language: self.title}}
+        if self.teacher:
+            card["teachers"] = [self.teacher]
+        texts = {DATASET_FILE: written, COURSE_FILE: write_course(card)}
         return [FileText(self.name, path, "", each) for path, each in texts.items()]
-
-    @property
-    def course(self) -> str:
-        """Return its course.yaml."""
-        card = {"semester": 1, "name": {self.language: self.title}}
-        return write_course(
-            {**card, "teachers": [self.teacher]} if self.teacher else card
-        )
-
-
-def may_create(actor: Actor) -> bool:
-    """Return whether the actor may make datasets."""
-    return actor.may(Permission.EDIT_MATERIALS)
 
 
 def propose_name(ctx: Context, title: str) -> str:
@@ -77,8 +67,10 @@ def propose_name(ctx: Context, title: str) -> str:
 
 def _list_taken_names(ctx: Context) -> set[str]:
     """Return the folders of the newest commit, and the datasets that await a commit."""
-    waiting = {change.dataset for change in list_unread_datasets(ctx)}
-    return {*FileIndex(ctx.db).read_trees(), *waiting}
+    return {
+        *FileIndex(ctx.db).read_trees(),
+        *(change.dataset for change in list_unread_datasets(ctx)),
+    }
 
 
 def read_unused(ctx: Context, actor: Actor, name: str) -> DatasetFiles:
@@ -86,15 +78,14 @@ def read_unused(ctx: Context, actor: Actor, name: str) -> DatasetFiles:
 
     Raises Forbidden, and Refused, with another name, for one that is no name or has a folder.
     """
-    if not may_create(actor):
+    if not actor.may(Permission.EDIT_MATERIALS):
         raise Forbidden("no new datasets")
-    if not is_valid_name(name):
-        arguments = {"dataset": name, "proposed": propose_name(ctx, name)}
-        raise Refused(f"not a dataset's name: {name}", "init-bad-name", **arguments)
-    if name.casefold() in {taken.casefold() for taken in _list_taken_names(ctx)}:
-        arguments = {"dataset": name, "proposed": propose_name(ctx, name)}
-        raise Refused(f"{name} is taken", "new-dataset-taken", **arguments)
-    return DatasetFiles(dataset=name, files=[], materials=[])
+    taken = {each.casefold() for each in _list_taken_names(ctx)}
+    if is_valid_name(name) and name.casefold() not in taken:
+        return DatasetFiles(dataset=name, files=[], materials=[])
+    key = "new-dataset-taken" if is_valid_name(name) else "init-bad-name"
+    proposed = propose_name(ctx, name)
+    raise Refused(f"{name}: {key}", key, dataset=name, proposed=proposed)
 
 
 def describe(
@@ -128,6 +119,6 @@ def plan(
 
 def make_edits(new: NewDataset, planned: ImportPlan) -> CourseEdits:
     """Return the edits that make a dataset, and the subject of their commit."""
-    edits = (Edit(file.path, None, file.text) for file in new.files)
+    edits = [Edit(file.path, None, file.text) for file in new.files]
     subject = {"key": "init-subject", "arguments": {"dataset": new.name}}
     return CourseEdits((*edits, *planned.good_edits), subject)

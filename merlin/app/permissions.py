@@ -91,9 +91,8 @@ def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
     course = ctx.read_courses().find(dataset)
     if course is not None:
         return is_led(ctx, actor, course)
-    by = str(actor.user_id)
     return actor.may(Permission.EDIT_MATERIALS) and any(
-        each.by == by for each in list_unread_datasets(ctx, dataset)
+        each.by == str(actor.user_id) for each in list_unread_datasets(ctx, dataset)
     )
 
 
@@ -108,11 +107,10 @@ def list_unread_datasets(ctx: Context, dataset: str = "") -> list[Change]:
 
 def _is_removed(ctx: Context, change: Change) -> bool:
     """Return whether a later commit removed the dataset that a change made."""
-    if not ctx.db.has(VERDICT, verdict_condition(change.commit or "", change.dataset)):
-        return False
     newest = choose_newest(VERDICT.select(VERDICT.status))
     status = ctx.db.value(newest.where(VERDICT.dataset == change.dataset))
-    return bool(status == VerdictStatus.REMOVED.value)
+    is_read = verdict_condition(change.commit or "", change.dataset)
+    return status == VerdictStatus.REMOVED.value and ctx.db.has(VERDICT, is_read)
 
 
 def require_editing(ctx: Context, actor: Actor, dataset: str) -> None:

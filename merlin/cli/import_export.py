@@ -164,8 +164,7 @@ def _plan(
     choices: FieldChoices,
 ) -> tuple[ImportPlan, CourseEdits]:
     """Return the plan for a dataset, and its edits. Raises NotFound, Refused."""
-    existing = _read_dataset(session, dataset)
-    plan = examples.plan(session.ctx, existing, lines, choices)
+    plan = examples.plan(session.ctx, _read_dataset(session, dataset), lines, choices)
     return plan, CourseEdits(tuple(plan.good_edits), plan.subject)
 
 

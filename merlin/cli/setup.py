@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 import shutil
@@ -170,32 +169,26 @@ def _take_file(
 
     Raises Refused as `merlin import`.
     """
-    from merlin.app.new_datasets import NewDataset
+    from merlin.app.new_datasets import NewDataset, make_edits
     from merlin.cli.edit_session import print_findings
     from merlin.cli.import_export import read_contents
-    from merlin.dataset.entries import FileText
     from merlin.dataset.import_lines import read_import_files
     from merlin.dataset.import_plan import plan_import
 
     new = NewDataset(dataset, dataset, language())
-    title = json.dumps({language(): dataset}, ensure_ascii=False)
-    written = _fill_template("dataset.yaml", title=title)
-    base = [FileText(dataset, "dataset.yaml", "", written)]
     with closing(read_contents([source])) as contents:
         lines = read_import_files(contents, choices)
-        plan = plan_import(dataset, base, lines, choices=choices)
+        plan = plan_import(dataset, new.files, lines, choices=choices)
     print_findings(plan.findings)
     require_answers(plan, skip_bad=skip_bad)
-    taken = {edit.path: edit.text or "" for edit in plan.good_edits}
-    if not taken:
+    if not plan.good_edits:
         raise Refused("no examples", "import-nothing-new")
-    return {"dataset.yaml": written, "course.yaml": new.course, **taken}
+    return {edit.path: edit.text or "" for edit in make_edits(new, plan).edits}
 
 
 def _write_examples() -> dict[str, str]:
     """Return the files of a dataset that tells of itself."""
-    title = "{ru: Мой набор, en: My dataset}"
-    files = {"dataset.yaml": _fill_template("dataset.yaml", title=title)}
+    files = {"dataset.yaml": _fill_template("dataset.yaml")}
     for answer, questions in yaml.safe_load(
         _read_template(f"examples.{language()}.yaml")
     ):

@@ -9,11 +9,19 @@ from merlin.account.accounts import Accounts
 from merlin.app import changes, examples, new_datasets
 from merlin.app.new_datasets import NewDataset
 from merlin.core.errors import Forbidden, NotFound, Refused
-from merlin.dataset.changes import Edit
+from merlin.dataset.changes import BatchResult, Changes, Edit
 from merlin.dataset.files import FileIndex
 from merlin.dataset.spec import read_course, read_dataset
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.writer import Store
-from tests.db.pipeline_rows import FACE, CourseCatalogue
+from merlin.training.commits import CommitOutcome
+from tests.db.pipeline_rows import (
+    FACE,
+    CourseCatalogue,
+    make_commit,
+    make_examples,
+    make_spec,
+)
 from tests.support.config import make_config
 from tests.support.people import ADMIN, ANNA, BORIS, EDITOR, STUDENT, make_teacher
 from tests.support.refusals import refusal_key
@@ -40,7 +48,7 @@ def refuse(ctx, name, actor=EDITOR):
     return caught.value.key, caught.value.arguments["proposed"]
 
 
-def make(ctx, actor=TEACHER, new=NEW):
+def make(ctx, actor=TEACHER, new=NEW, mark="mark"):
     """Request the commit that makes a dataset, by a form that is sent twice."""
 
     async def submit_twice(own_ctx):
@@ -50,7 +58,7 @@ def make(ctx, actor=TEACHER, new=NEW):
                 actor,
                 new.name,
                 lambda _: new_datasets.make_edits(new, new_datasets.plan(ctx, new)),
-                "mark",
+                mark,
                 read=new_datasets.read_unused,
             )
             for _ in range(2)
@@ -119,9 +127,33 @@ def test_whoever_made_it_edits_it_until_its_course_is_known(ctx):
     text = examples.write_new_example(examples.ExampleContent("A?", "B."))
     changes.save(ctx, TEACHER, "faq", [Edit("examples/a.yaml", None, text)])
     # The course is known, and names another teacher.
-    CourseCatalogue(ctx.db).teach({"faq": read_course(NEW.course.encode(), ())[0]})
+    CourseCatalogue(ctx.db).teach(
+        {"faq": read_course(NEW.files[1].text.encode(), ())[0]}
+    )
     with pytest.raises(NotFound):
         examples.get_heading(ctx, TEACHER, "faq")
     changes.drop(ctx, TEACHER, made.id)
     with pytest.raises(NotFound):
         examples.get_heading(ctx, EDITOR, "faq")
+
+
+def test_dataset_that_a_later_commit_removed_is_gone_and_its_name_free(
+    ctx, world, clock
+):
+    make(ctx)
+    rows = Changes(ctx.db, ctx.clock)
+    rows.settle(rows.claim(), BatchResult(make_commit(1).sha))
+    # Committed, and not read yet: its title is gone with the stored text.
+    assert examples.get_heading(ctx, TEACHER, "faq").title_in("ru") == "faq"
+    assert refuse(ctx, "faq")[0] == "new-dataset-taken"
+    world.push(1, make_examples(), spec=make_spec("faq"))
+    assert examples.get_heading(ctx, TEACHER, "faq")
+    removed = [CommitOutcome("faq", VerdictStatus.REMOVED)]
+    world.record(make_commit(2), removed, world.clock())
+    with pytest.raises(NotFound):
+        examples.get_heading(ctx, TEACHER, "faq")
+    assert new_datasets.read_unused(ctx, TEACHER, "faq").files == []
+    clock.move(60)
+    make(ctx, mark="again")
+    rows.settle(rows.claim(), BatchResult(make_commit(3).sha))
+    assert examples.get_heading(ctx, TEACHER, "faq")

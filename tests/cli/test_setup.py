@@ -108,7 +108,7 @@ def test_file_becomes_the_first_dataset_with_its_course(tmp_path, capsys, monkey
         "examples/when.yaml",
     ]
     assert (dataset / "course.yaml").read_text() == "semester: 1\nname: {en: school}\n"
-    assert 'title: {"en": "school"}' in (dataset / "dataset.yaml").read_text()
+    assert "title:\n  en: school\n" in (dataset / "dataset.yaml").read_text()
     capsys.readouterr()
     assert main(["check", str(dataset)]) == 0
 

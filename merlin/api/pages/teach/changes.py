@@ -119,8 +119,11 @@ class NotedChange:
     @property
     def state(self) -> CommitState:
         """Return the word for it; that of its commit once lists show it, of the same age."""
-        is_ahead = self.change.state is ChangeState.COMMITTED and not self.is_indexed
-        return CommitState.WORKING if is_ahead else self.change.commit_state
+        return (
+            CommitState.WORKING
+            if self.change.state is ChangeState.COMMITTED and not self.is_indexed
+            else self.change.commit_state
+        )
 
     @property
     def seen(self) -> str:

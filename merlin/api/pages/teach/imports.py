@@ -7,7 +7,7 @@ import asyncio
 import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import Form
@@ -26,7 +26,7 @@ from merlin.api.pages.teach.edit_form import (
     submit_form,
 )
 from merlin.app import changes, examples
-from merlin.app.changes import DatasetFiles, StaleEdit
+from merlin.app.changes import DatasetFiles
 from merlin.core.errors import Refused
 from merlin.core.table_cells import PARTS
 from merlin.core.web.assets import seen_other
@@ -130,7 +130,7 @@ async def import_file(
         return CourseEdits(tuple(edits.good_edits), edits.subject)
 
     result, form = await submit_form(
-        context, dataset.name, make, form, keep_form(form), "stale-example"
+        context, dataset.name, make, form, None, "stale-example"
     )
     if isinstance(result, FormResult):
         return await _render(context, dataset, form, result)
@@ -149,21 +149,11 @@ async def take_files(
     files = [(await each.read(), str(each.filename)) for each in uploads]
     if not files:
         return form, ""
-    empty = ImportForm(once=form.once)
-    form = form.model_copy(update=empty.model_dump())
+    form = form.model_copy(update=ImportForm(once=form.once).model_dump())
     if sum(len(content) for content, _ in files) > MEGABYTES * 1024 * 1024:
         return form, context.say("import-too-large", megabytes=MEGABYTES)
     form.keep(files)
     return form, ""
-
-
-def keep_form(form: F) -> Callable[[StaleEdit], Awaitable[F]]:
-    """Return what reads the form to show after a concurrent edit: the same one."""
-
-    async def keep(_: StaleEdit) -> F:
-        return form
-
-    return keep
 
 
 async def _render(

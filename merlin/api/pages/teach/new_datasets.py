@@ -14,7 +14,6 @@ from merlin.api.pages.teach.edit_form import FormResult, base_of, submit_form
 from merlin.api.pages.teach.imports import (
     ImportForm,
     describe_plan,
-    keep_form,
     take_files,
 )
 from merlin.api.schema import LINE
@@ -69,7 +68,7 @@ async def make_dataset(
         new.name,
         make,
         form,
-        keep_form(form),
+        None,
         "stale-example",
         read=new_datasets.read_unused,
     )
@@ -80,12 +79,11 @@ async def make_dataset(
 
 async def _describe(context: TeacherContext, form: NewDatasetForm) -> NewDataset:
     """Return what the form describes, with a proposed name if it has none. Raises Refused."""
-    title = form.title.strip()
     name = form.name.strip() or await context.services.read(
-        new_datasets.propose_name, title
+        new_datasets.propose_name, form.title
     )
     return await context.read(
-        new_datasets.describe, context.actor, name, title, context.language
+        new_datasets.describe, context.actor, name, form.title, context.language
     )
 
 
