@@ -201,7 +201,7 @@ MAX_CHARACTERS = 200_000
 
 def require_text(context: BotContext) -> str:
     """Return the text of a message. Raises Refused for a message without text and a long one."""
-    if not context.text.strip() or context.attachment is not None:
+    if not context.text.strip() or context.attachments:
         raise Refused("no words", "examples-send-text")
     if len(context.text) > MAX_CHARACTERS:
         raise Refused("too long", "examples-too-long", most=MAX_CHARACTERS)
