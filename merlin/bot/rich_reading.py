@@ -29,6 +29,8 @@ UNKNOWN = "unknown"
 FILE = "file"
 
 Json: TypeAlias = Mapping[str, Any]
+# Returns the words of a node with the signs of its kind.
+Writer: TypeAlias = Callable[[Json, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ def _find_entities(written: str, named: Sequence[Json]) -> tuple[str, tuple[Json
     return text, tuple(entities)
 
 
+# The fields of nodes that are texts.
+_INLINE_FIELDS = ("text", "expression", "alternative_text", "label", "button")
+
+
 class _Reader:
     """Reads one rich message; counts what was read of it."""
 
@@ -86,9 +92,10 @@ class _Reader:
         self.left_out: list[str] = []
         self._blocks = 0
         self._characters = 0
+        # Within code and names styles have no signs.
         self._is_plain = False
         # The text of the last link to each footnote.
-        self.footnotes: dict[str, str] = {}
+        self._footnotes: dict[str, str] = {}
 
     def read_blocks(self, blocks: Sequence[Any], depth: int) -> str:
         """Return blocks as paragraphs."""
@@ -98,34 +105,27 @@ class _Reader:
     def _read_block(self, block: Any, depth: int) -> str:
         if not isinstance(block, Mapping):
             return self.read(block, depth)
-        if not self.may_enter(depth):
+        if not self._may_enter(depth):
             return ""
         kind = get_text(block, "type")
-        if kind in _FILES:
-            self._take_file(_FILES[kind], block.get(kind))
-        if kind in _BLOCKS or kind in _FILES:
-            return _BLOCKS.get(kind, _write_fields)(self, block, depth)
-        written = _write_fields(self, block, depth)
-        has_file = any(_file_id(value) for value in block.values())
-        if has_file or not written:
-            self.left_out.append(FILE if has_file else UNKNOWN)
+        words = self._read_words(kind, block, depth)
+        written = _BLOCKS[kind](block, words) if kind in _BLOCKS else words
+        file = block.get(kind)
+        if kind in _FILES and _file_id(file):
+            self.files.append((_FILES[kind], file))
+        elif kind in _FILES or any(map(_file_id, block.values())):
+            self.left_out.append(FILE)
+        elif not (written or kind in _KINDS):
+            self.left_out.append(UNKNOWN)
         return written
 
-    def may_enter(self, depth: int) -> bool:
+    def _may_enter(self, depth: int) -> bool:
         """Count a block, list item or table row; return whether it is within the limits."""
         self._blocks += 1
-        beyond = TOO_DEEP if depth > MAX_DEPTH else TOO_LONG
         if depth <= MAX_DEPTH and self._blocks <= MAX_BLOCKS:
             return True
-        self.left_out.append(beyond)
+        self.left_out.append(TOO_DEEP if depth > MAX_DEPTH else TOO_LONG)
         return False
-
-    def _take_file(self, kind: str, file: Any) -> None:
-        """Keep the file of a block; one that has no id is named."""
-        if _file_id(file):
-            self.files.append((kind, file))
-        else:
-            self.left_out.append(FILE)
 
     def read(self, value: Any, depth: int) -> str:
         """Return a rich text, or anything in its place; its parts are joined as they are."""
@@ -133,33 +133,106 @@ class _Reader:
             return self._take_text(value)
         if not isinstance(value, Mapping | list):
             return ""
-        # The list of a text's parts is no level of its own.
-        if depth > MAX_DEPTH + isinstance(value, list):
+        # A list of parts, a cell or a caption is no level of its own.
+        is_level = isinstance(value, Mapping) and "type" in value
+        if depth > MAX_DEPTH + (not is_level):
             self.left_out.append(TOO_DEEP)
             return ""
         if isinstance(value, list):
             return "".join(
                 self.read(each, depth + isinstance(each, list)) for each in value
             )
-        kind = get_text(value, "type")
-        if kind in _STYLES and not self._is_plain:
-            return _STYLES[kind](self, value, depth)
-        written = _write_fields(self, value, depth)
-        if kind not in _STYLES and kind and not written:
+        return self._read_node(value, depth)
+
+    def _read_node(self, node: Json, depth: int) -> str:
+        kind = get_text(node, "type")
+        words = self._read_words(kind, node, depth)
+        if kind and not (words or kind in _KINDS):
             self.left_out.append(UNKNOWN)
-        return written
+        if self._is_plain:
+            return words
+        if kind in _NAMING:
+            self.named.append({"type": kind, "user": node.get("user")})
+            return f"{_OPEN}{words}{_CLOSE}"
+        if kind == "reference_link":
+            link = _MARKED.sub("", words)
+            self._footnotes[get_text(node, "reference_name")] = link
+        if kind == "reference":
+            link = self._footnotes.get(get_text(node, "name"), "")
+            return f"{link} {words}".strip()
+        return _STYLES[kind](node, words) if kind in _STYLES else words
 
-    def read_plain(self, value: Any, depth: int) -> str:
-        """Return the words of a rich text without signs of its styles."""
+    def _read_words(self, kind: str, node: Json, depth: int) -> str:
+        """Return what the fields of a node say, without the signs of its own kind."""
         is_plain = self._is_plain
-        self._is_plain = True
-        text = self.read(value, depth)
+        self._is_plain = is_plain or kind in _PLAIN
+        words = self._read_fields(node, depth + 1)
         self._is_plain = is_plain
-        return text
+        return words
 
-    def read_field(self, value: Json, depth: int, name: str = "text") -> str:
-        """Return the rich text in a field of a node."""
-        return self.read(value.get(name), depth + 1)
+    def _read_fields(self, node: Json, depth: int) -> str:
+        """Return what the fields say that kinds known and unknown have, in this order."""
+        inline = (self.read(node.get(name), depth) for name in _INLINE_FIELDS)
+        written = [
+            " ".join(filter(None, inline)),
+            self.read(node.get("summary"), depth),
+            self.read_blocks(get_list(node, "blocks"), depth),
+            self._read_items(get_list(node, "items"), depth),
+            self.read(node.get("caption"), depth),
+            self._read_table(get_list(node, "cells"), depth),
+            "\n".join(
+                self._read_button(each, depth) for each in get_list(node, "buttons")
+            ),
+            _surround(self.read(node.get("credit"), depth), "— "),
+        ]
+        return "\n\n".join(filter(None, written))
+
+    def _read_button(self, button: Any, depth: int) -> str:
+        label = self.read(button, depth)
+        return _address(button, label, "url") if isinstance(button, Mapping) else label
+
+    def _read_items(self, items: Sequence[Any], depth: int) -> str:
+        return "\n".join(
+            self._read_item(
+                item if isinstance(item, Mapping) else {"text": item}, depth
+            )
+            for item in items
+            if self._may_enter(depth - 1)
+        )
+
+    def _read_item(self, item: Json, depth: int) -> str:
+        """Return an item, whose further lines are indented to its first word."""
+        label = self.read(item.get("label"), depth).replace("•", "-") or "-"
+        if item.get("has_checkbox"):
+            label = f"- [{'x' if item.get('is_checked') else ' '}]"
+        words = self._read_fields({**item, "label": None}, depth)
+        first, *others = words.splitlines() or [""]
+        indent = " " * (2 if label.startswith("-") else len(label) + 1)
+        lines = [f"{indent}{line}" if line else "" for line in others]
+        return "\n".join([f"{label} {first}".rstrip(), *lines])
+
+    def _read_table(self, cells: Sequence[Any], depth: int) -> str:
+        """Return the rows of a table; Markdown takes the first one for its headings."""
+        rows = _place_cells([self._read_row(row, depth) for row in cells])
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        if rows:
+            lines.insert(1, f"|{' --- |' * len(rows[0])}")
+        return "\n".join(lines)
+
+    def _read_row(self, row: Any, depth: int) -> list["_Cell"]:
+        if not isinstance(row, list) or not self._may_enter(depth - 1):
+            return []
+        if len(row) > MAX_COLUMNS:
+            self.left_out.append(TOO_LONG)
+        return [self._read_cell(cell, depth) for cell in row[:MAX_COLUMNS]]
+
+    def _read_cell(self, cell: Any, depth: int) -> "_Cell":
+        text = " ".join(self.read(cell, depth).replace("|", r"\|").split())
+        spans = (
+            max(get_integer(cell, name), 1) if isinstance(cell, Mapping) else 1
+            for name in ("colspan", "rowspan")
+        )
+        return _Cell(text, *spans)
 
     def _take_text(self, text: str) -> str:
         room = MAX_CHARACTERS - self._characters
@@ -175,234 +248,11 @@ def _file_id(file: Any) -> str:
     return get_text(newest, "file_id") if isinstance(newest, Mapping) else ""
 
 
-Writer: TypeAlias = Callable[[_Reader, Json, int], str]
-# The fields of nodes that say something, in the order in which they are shown.
-_INLINE_FIELDS = ("text", "expression", "alternative_text", "label", "button")
-
-
-def _write_fields(reader: _Reader, node: Json, depth: int) -> str:
-    """Return what the usual fields of a node say."""
-    inline = (reader.read_field(node, depth, name) for name in _INLINE_FIELDS)
-    credit = reader.read_field(node, depth, "credit")
-    written = [
-        " ".join(filter(None, inline)),
-        reader.read_field(node, depth, "summary"),
-        reader.read_blocks(get_list(node, "blocks"), depth + 1),
-        _write_list(reader, node, depth),
-        _write_cells(reader, node, depth),
-        reader.read_field(node, depth, "caption"),
-        f"— {credit}" if credit else "",
-    ]
-    return "\n\n".join(filter(None, written))
-
-
-def _write_nothing(_reader: _Reader, _node: Json, _depth: int) -> str:
-    return ""
-
-
-def _is_naming(text: str) -> bool:
-    return _OPEN in text
-
-
-def _style(sign: str) -> Writer:
-    """Return the writer of a style; signs around a command would hide it."""
-
-    def write(reader: _Reader, node: Json, depth: int) -> str:
-        text = reader.read_field(node, depth)
-        core = text.strip()
-        if not core or _is_naming(core):
-            return text
-        start = text.index(core)
-        return f"{text[:start]}{sign}{core}{sign}{text[start + len(core) :]}"
-
-    return write
-
-
-def _before(sign: str) -> Writer:
-    def write(reader: _Reader, node: Json, depth: int) -> str:
-        text = reader.read_field(node, depth)
-        return f"{sign}{text}" if text else ""
-
-    return write
-
-
-def _write_address(reader: _Reader, node: Json, depth: int) -> str:
-    """Return a text with its address, number or card, if that says something else."""
-    text = reader.read_field(node, depth)
-    kind = get_text(node, "type")
-    address = get_text(node, kind)
-    if not address or address in text:
-        return text
-    return f"[{text}]({address})" if kind == "url" else f"{text} ({address})"
-
-
-def _write_moment(reader: _Reader, node: Json, depth: int) -> str:
-    text = reader.read_field(node, depth)
-    try:
-        moment = datetime.fromtimestamp(get_integer(node, "unix_time"), UTC)
-    except (ValueError, OverflowError, OSError):
-        return text
-    day = moment.strftime("%Y-%m-%d %H:%M UTC")
-    return text if day in text else f"{text} ({day})"
-
-
-def _write_named(reader: _Reader, node: Json, depth: int) -> str:
-    """Return a mention or a command between marks."""
-    reader.named.append({"type": node["type"], "user": node.get("user")})
-    return f"{_OPEN}{reader.read_plain(node.get('text'), depth + 1)}{_CLOSE}"
-
-
-def _write_code(reader: _Reader, node: Json, depth: int) -> str:
-    text = reader.read_plain(node.get("text"), depth + 1)
-    if not text:
-        return ""
-    sign = "`" * (_longest_run(text) + 1)
-    gap = " " if "`" in (text[0], text[-1]) else ""
-    return f"{sign}{gap}{text}{gap}{sign}"
-
-
-def _longest_run(text: str) -> int:
-    return max(map(len, re.findall("`+", text)), default=0)
-
-
-def _write_formula(reader: _Reader, node: Json, depth: int) -> str:
-    expression = reader.read_field(node, depth, "expression")
-    return f"${expression}$" if expression else ""
-
-
-def _write_button(reader: _Reader, node: Json, depth: int) -> str:
-    button = get_object(node, "button")
-    return _write_label(reader, button, depth)
-
-
-def _write_label(reader: _Reader, button: Json, depth: int) -> str:
-    return _write_address(reader, {"type": "url", **button}, depth)
-
-
-def _write_footnote_link(reader: _Reader, node: Json, depth: int) -> str:
-    text = reader.read_field(node, depth)
-    reader.footnotes[get_text(node, "reference_name")] = _MARKED.sub("", text)
-    return text
-
-
-def _write_footnote(reader: _Reader, node: Json, depth: int) -> str:
-    link = reader.footnotes.get(get_text(node, "name"), "")
-    return " ".join(filter(None, [link, reader.read_field(node, depth)]))
-
-
-def _write_text(reader: _Reader, node: Json, depth: int) -> str:
-    return reader.read_field(node, depth)
-
-
-_STYLES: Mapping[str, Writer] = {
-    "bold": _style("**"),
-    "italic": _style("*"),
-    "underline": _write_text,
-    "strikethrough": _style("~~"),
-    "spoiler": _write_text,
-    "subscript": _before("_"),
-    "superscript": _before("^"),
-    "marked": _write_text,
-    "code": _write_code,
-    "date_time": _write_moment,
-    "text_mention": _write_named,
-    "mention": _write_named,
-    "bot_command": _write_named,
-    "custom_emoji": lambda reader, node, depth: reader.read_field(
-        node, depth, "alternative_text"
-    ),
-    "mathematical_expression": _write_formula,
-    "url": _write_address,
-    "email_address": _write_address,
-    "phone_number": _write_address,
-    "bank_card_number": _write_address,
-    "hashtag": _write_text,
-    "cashtag": _write_text,
-    "button": _write_button,
-    "anchor": _write_nothing,
-    "anchor_link": _write_text,
-    "reference": _write_footnote,
-    "reference_link": _write_footnote_link,
-}
-
-
-def _write_heading(reader: _Reader, node: Json, depth: int) -> str:
-    text = reader.read_field(node, depth)
-    size = min(max(get_integer(node, "size"), 1), 6)
-    return f"{'#' * size} {text}" if text and not _is_naming(text) else text
-
-
-def _write_pre(reader: _Reader, node: Json, depth: int) -> str:
-    text = reader.read_plain(node.get("text"), depth + 1)
-    fence = "`" * max(_longest_run(text) + 1, 3)
-    return f"{fence}{get_text(node, 'language')}\n{text}\n{fence}" if text else ""
-
-
-def _write_block_formula(reader: _Reader, node: Json, depth: int) -> str:
-    formula = _write_formula(reader, node, depth)
-    return f"${formula}$" if formula else ""
-
-
-def _write_quote(reader: _Reader, node: Json, depth: int) -> str:
-    lines = _write_fields(reader, node, depth).splitlines()
-    return "\n".join(f"> {line}".rstrip() for line in lines)
-
-
-def _write_list(reader: _Reader, node: Json, depth: int) -> str:
-    items = [item for item in get_list(node, "items") if isinstance(item, Mapping)]
-    return "\n".join(
-        _write_item(reader, item, depth) for item in items if reader.may_enter(depth)
-    )
-
-
-def _write_item(reader: _Reader, item: Json, depth: int) -> str:
-    """Return an item, whose further lines are indented to its first word."""
-    label = reader.read_field(item, depth, "label").replace("•", "-") or "-"
-    if item.get("has_checkbox"):
-        label = f"- [{'x' if item.get('is_checked') else ' '}]"
-    first, *others = _write_fields(
-        reader, {**item, "label": None}, depth
-    ).splitlines() or [""]
-    indent = " " * (2 if label.startswith("-") else len(label) + 1)
-    lines = [f"{indent}{line}" if line else "" for line in others]
-    return "\n".join([f"{label} {first}".rstrip(), *lines])
-
-
-def _write_table(reader: _Reader, node: Json, depth: int) -> str:
-    caption = reader.read_field(node, depth, "caption")
-    table = _write_cells(reader, node, depth)
-    return "\n\n".join(filter(None, [caption, table]))
-
-
-def _write_cells(reader: _Reader, node: Json, depth: int) -> str:
-    """Return the rows of a table; Markdown takes the first one for its headings."""
-    read = [_read_row(reader, row, depth) for row in get_list(node, "cells")]
-    rows = _place_cells(read)
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    if rows:
-        lines.insert(1, f"|{' --- |' * len(rows[0])}")
-    return "\n".join(lines)
-
-
 @dataclass(frozen=True, slots=True)
 class _Cell:
     text: str
     columns: int
     rows: int
-
-
-def _read_row(reader: _Reader, row: Any, depth: int) -> list[_Cell]:
-    if not isinstance(row, list) or not reader.may_enter(depth):
-        return []
-    cells = []
-    for cell in islice(row, MAX_COLUMNS):
-        values = cell if isinstance(cell, Mapping) else {"text": cell}
-        text = reader.read_field(values, depth).replace("|", r"\|")
-        spans = (max(get_integer(values, name), 1) for name in ("colspan", "rowspan"))
-        cells.append(_Cell(" ".join(text.split()), *spans))
-    if len(row) > MAX_COLUMNS:
-        reader.left_out.append(TOO_LONG)
-    return cells
 
 
 def _place_cells(rows: Sequence[Sequence[_Cell]]) -> list[list[str]]:
@@ -426,21 +276,97 @@ def _place_cells(rows: Sequence[Sequence[_Cell]]) -> list[list[str]]:
     return [[*row, *[""] * (width - len(row))] for row in placed if width]
 
 
-def _write_map(reader: _Reader, node: Json, depth: int) -> str:
+def _surround(words: str, before: str, after: str = "") -> str:
+    """Return words with signs, unless there are none, or signs would hide a command."""
+    core = words.strip()
+    if not core or _OPEN in core:
+        return words
+    start = words.index(core)
+    return f"{words[:start]}{before}{core}{after}{words[start + len(core) :]}"
+
+
+def _address(node: Json, words: str, kind: str = "") -> str:
+    """Return words with their address, number or card, if that says something else."""
+    kind = kind or get_text(node, "type")
+    address = get_text(node, kind)
+    if not address or address in words:
+        return words
+    return f"[{words}]({address})" if kind == "url" else f"{words} ({address})"
+
+
+def _moment(node: Json, words: str) -> str:
+    try:
+        moment = datetime.fromtimestamp(get_integer(node, "unix_time"), UTC)
+    except (ValueError, OverflowError, OSError):
+        return words
+    day = moment.strftime("%Y-%m-%d %H:%M UTC")
+    return words if day in words else f"{words} ({day})"
+
+
+def _code(_node: Json, words: str) -> str:
+    sign = "`" * (_longest_run(words) + 1)
+    gap = " " if "`" in (words[:1], words[-1:]) else ""
+    return f"{sign}{gap}{words}{gap}{sign}" if words else ""
+
+
+def _fence(node: Json, words: str) -> str:
+    fence = "`" * max(_longest_run(words) + 1, 3)
+    return f"{fence}{get_text(node, 'language')}\n{words}\n{fence}" if words else ""
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def _heading(node: Json, words: str) -> str:
+    size = min(max(get_integer(node, "size"), 1), 6)
+    return _surround(words, f"{'#' * size} ")
+
+
+def _quote(_node: Json, words: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in words.splitlines())
+
+
+def _map(node: Json, words: str) -> str:
     location = get_object(node, "location")
     place = f"map {location.get('latitude')}, {location.get('longitude')}"
-    return "\n\n".join(filter(None, [place, _write_fields(reader, node, depth)]))
+    return "\n\n".join(filter(None, [place, words]))
 
 
-def _write_buttons(reader: _Reader, node: Json, depth: int) -> str:
-    buttons = [each for each in get_list(node, "buttons") if isinstance(each, Mapping)]
-    return "\n".join(_write_label(reader, each, depth) for each in buttons)
+def _signs(before: str, after: str = "") -> Writer:
+    return lambda _node, words: _surround(words, before, after)
 
 
-def _write_divider(_reader: _Reader, _node: Json, _depth: int) -> str:
-    return "---"
-
-
+# How a kind of text is written; the others that are known are their words.
+_STYLES: Mapping[str, Writer] = {
+    "bold": _signs("**", "**"),
+    "italic": _signs("*", "*"),
+    "strikethrough": _signs("~~", "~~"),
+    "subscript": _signs("_"),
+    "superscript": _signs("^"),
+    "code": _code,
+    "date_time": _moment,
+    "mathematical_expression": _signs("$", "$"),
+    "url": _address,
+    "email_address": _address,
+    "phone_number": _address,
+    "bank_card_number": _address,
+}
+_NAMING = frozenset({"text_mention", "mention", "bot_command"})
+# Kinds whose words have no signs of styles within them.
+_PLAIN = _NAMING | {"code", "pre"}
+# How a kind of block is written; the others that are known are their words.
+_BLOCKS: Mapping[str, Writer] = {
+    "heading": _heading,
+    "section_heading": _heading,
+    "pre": _fence,
+    "divider": lambda _node, _words: "---",
+    "mathematical_expression": _signs("$$", "$$"),
+    "blockquote": _quote,
+    "expandable_blockquote": _quote,
+    "pullquote": _quote,
+    "map": _map,
+}
 # The blocks with a file, and the names of these kinds in a Message.
 _FILES = {
     "animation": "animation",
@@ -450,24 +376,9 @@ _FILES = {
     "video": "video",
     "voice_note": "voice",
 }
-_BLOCKS: Mapping[str, Writer] = {
-    "paragraph": _write_fields,
-    "heading": _write_heading,
-    "section_heading": _write_heading,
-    "pre": _write_pre,
-    "footer": _write_fields,
-    "divider": _write_divider,
-    "mathematical_expression": _write_block_formula,
-    "anchor": _write_nothing,
-    "list": _write_list,
-    "blockquote": _write_quote,
-    "expandable_blockquote": _write_quote,
-    "pullquote": _write_quote,
-    "collage": _write_fields,
-    "slideshow": _write_fields,
-    "table": _write_table,
-    "details": _write_fields,
-    "map": _write_map,
-    "buttons": _write_buttons,
-    "thinking": _write_fields,
-}
+_OTHERS = """
+    underline spoiler marked custom_emoji hashtag cashtag button anchor anchor_link reference
+    reference_link paragraph footer list collage slideshow table details buttons thinking
+"""
+# Kinds that may say nothing: an anchor, an empty paragraph.
+_KINDS = frozenset({*_STYLES, *_BLOCKS, *_PLAIN, *_OTHERS.split()})
