@@ -92,6 +92,7 @@ def test_other_things_that_are_not_read_have_names_too(name, language):
         "media-left-out",
         "media-first-photos",
         "media-cut",
+        "media-silent",
         "media-beginning",
     ],
 )

@@ -1,5 +1,6 @@
 """Rich messages and unreadable parts sent to a running bot: read, or named above the answer."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from merlin.bot.menu import short_hash
 from merlin.chat.prompt import text_outside_documents
 from merlin.core.i18n import text
 from merlin.dataset.example_file import parse_example
+from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.messages import media_fields, store_upload
 from merlin.sandbox.telegram.world import BOT_ID, BOT_NAME, STUDY
@@ -427,19 +429,37 @@ def test_long_reply_to_the_bot_is_no_loss_because_it_is_in_the_conversation(
     assert read_questions(provider) == [f"> {LONG}\n\nПочему?"]
 
 
+def send_voice(telegram, content):
+    """Return a voice message that the stand-in hands out."""
+
+    def store(acting):
+        upload = Upload("v.oga", SAMPLE_MIME, content)
+        file = store_upload(acting.world, "voice", upload)
+        return media_fields(acting.world, file, "voice")
+
+    return telegram.act(store)
+
+
+def test_recording_without_words_beside_another_is_said(telegram, provider, media):
+    comment = b"DESCRIPTION= "
+    silence = SOUND + struct.pack("<I", len(comment)) + comment
+    voices = [send_voice(telegram, content) for content in (sample_voice(), silence)]
+    blocks = [{"type": "voice_note", "voice_note": each["voice"]} for each in voices]
+    send_all(telegram, 1001, [rich(*blocks)])
+    with RunningBot(media):
+        wait_until_ended(telegram, media, 1)
+    (answer,) = answer_texts(telegram, "anna")
+    assert answer.startswith(f"{russian_text('media-silent')}\n\n🎙 ")
+    assert read_questions(provider) == [transcript_of(sample_voice())]
+
+
 def test_voice_and_document_that_reply_to_a_text_are_asked_with_it(
     telegram, provider, media
 ):
     """Also with instructions of the conversation's own, which a lone document would follow."""
     provider.behave(fixed_transcript="Почему?")
     document = send_document(telegram, b"Text.")
-    voice = telegram.act(
-        lambda acting: media_fields(
-            acting.world,
-            store_upload(acting.world, "voice", Upload("v.oga", "audio/ogg", SOUND)),
-            "voice",
-        )
-    )
+    voice = send_voice(telegram, SOUND)
     with RunningBot(media):
         telegram.say("boris", "/system Отвечай стихами.")
         wait_until_ended(telegram, media, 1)

@@ -89,6 +89,9 @@ async def read_voices(context: BotContext) -> Prompt:
     transcript = "\n\n".join(filter(None, texts))
     if not transcript:
         raise Refused("nothing was said", "media-silence")
+    if "" in texts:
+        silent = context.translate("media-silent")
+        note = "\n".join(filter(None, [note, silent]))
     question = quote_above(context, context.text)
     if not question:
         return Prompt(transcript, "voice", note=note)
