@@ -9,7 +9,7 @@ The tree comes from outside, so it is read within Telegram's own limits; what is
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -213,26 +213,44 @@ class _Reader:
 
     def _read_table(self, cells: Sequence[Any], depth: int) -> str:
         """Return the rows of a table; Markdown takes the first one for its headings."""
-        rows = _place_cells([self._read_row(row, depth) for row in cells])
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        if rows:
-            lines.insert(1, f"|{' --- |' * len(rows[0])}")
-        return "\n".join(lines)
-
-    def _read_row(self, row: Any, depth: int) -> list["_Cell"]:
-        if not isinstance(row, list) or not self._may_enter(depth - 1):
-            return []
-        if len(row) > MAX_COLUMNS:
-            self.left_out.append(TOO_LONG)
-        return [self._read_cell(cell, depth) for cell in row[:MAX_COLUMNS]]
+        rows = self._place_cells(
+            [self._read_cell(cell, depth) for cell in row]
+            for row in cells
+            if isinstance(row, list) and self._may_enter(depth - 1)
+        )
+        width = max(map(len, rows), default=0)
+        if not width:
+            return ""
+        texts = ([*row, *[""] * (width - len(row))] for row in rows)
+        first, *others = (f"| {' | '.join(row)} |" for row in texts)
+        return "\n".join([first, f"|{' --- |' * width}", *others])
 
     def _read_cell(self, cell: Any, depth: int) -> "_Cell":
         text = " ".join(self.read(cell, depth).replace("|", r"\|").split())
-        spans = (
-            max(get_integer(cell, name), 1) if isinstance(cell, Mapping) else 1
-            for name in ("colspan", "rowspan")
-        )
+        fields = cell if isinstance(cell, Mapping) else {}
+        spans = (max(get_integer(fields, name), 1) for name in ("colspan", "rowspan"))
         return _Cell(text, *spans)
+
+    def _place_cells(self, rows: Iterable[Sequence["_Cell"]]) -> list[list[str]]:
+        """Return the texts in their columns; a cell that spans several stands in its first."""
+        placed = []
+        # How many further rows each column is taken for by a cell above.
+        taken: dict[int, int] = {}
+        for row in rows:
+            texts = dict.fromkeys(taken, "")
+            below = {at: left - 1 for at, left in taken.items() if left > 1}
+            free = (at for at in range(MAX_COLUMNS) if at not in taken)
+            for cell in row:
+                columns = [*islice(free, min(cell.columns, MAX_COLUMNS))]
+                if not columns:
+                    self.left_out.append(TOO_LONG)
+                    break
+                texts |= dict.fromkeys(columns, "") | {columns[0]: cell.text}
+                below |= {column: cell.rows - 1 for column in columns if cell.rows > 1}
+            width = max(texts, default=-1) + 1
+            placed.append([texts.get(at, "") for at in range(width)])
+            taken = below
+        return placed
 
     def _take_text(self, text: str) -> str:
         room = MAX_CHARACTERS - self._characters
@@ -253,27 +271,6 @@ class _Cell:
     text: str
     columns: int
     rows: int
-
-
-def _place_cells(rows: Sequence[Sequence[_Cell]]) -> list[list[str]]:
-    """Return the texts in their columns; a cell that spans several stands in its first."""
-    placed: list[list[str]] = []
-    # How many further rows each column is taken for by a cell above.
-    taken: dict[int, int] = {}
-    for row in rows:
-        texts: dict[int, str] = {}
-        below = {at: left - 1 for at, left in taken.items() if left > 1}
-        free = (at for at in range(2 * MAX_COLUMNS * MAX_COLUMNS) if at not in taken)
-        for cell in row:
-            texts[at := next(free)] = cell.text
-            columns = [at, *islice(free, min(cell.columns, MAX_COLUMNS) - 1)]
-            below |= {column: cell.rows - 1 for column in columns if cell.rows > 1}
-            texts |= dict.fromkeys(columns[1:], "")
-        texts |= dict.fromkeys(taken, "")
-        taken = below
-        placed.append([texts.get(at, "") for at in range(max(texts, default=-1) + 1)])
-    width = max(map(len, placed), default=0)
-    return [[*row, *[""] * (width - len(row))] for row in placed if width]
 
 
 def _surround(words: str, before: str, after: str = "") -> str:

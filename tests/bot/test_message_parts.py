@@ -175,6 +175,14 @@ def test_text_beside_a_rich_message_gives_way_to_it():
             {"reply_to_poll_option_id": "c", "external_reply": {"poll": POLL}},
             "Стек?\n- Да\n- Нет",
         ),
+        (
+            {
+                "external_reply": {
+                    "poll": {"question": "Стек?", "options": [{"text": "Да"}]}
+                }
+            },
+            "Стек?\n- Да",
+        ),
     ],
 )
 def test_task_or_option_replied_to_is_quoted(fields, quoted):

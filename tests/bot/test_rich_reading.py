@@ -5,6 +5,7 @@ import pytest
 from merlin.bot.rich_reading import (
     MAX_BLOCKS,
     MAX_CHARACTERS,
+    MAX_COLUMNS,
     MAX_DEPTH,
     RichText,
     read_rich_message,
@@ -218,6 +219,7 @@ def test_files_of_blocks_are_found_and_those_without_an_id_are_named():
     assert found.files == (("photo", SIZES), ("voice", voice))
     assert found.left_out == ("file",)
     assert read({"type": "hologram", "beam": voice}).left_out == ("file",)
+    assert read(blocks[0]) == RichText("", files=(("photo", SIZES),))
 
 
 def nest(levels, inner):
@@ -248,10 +250,27 @@ def test_blocks_items_and_rows_beyond_the_limit_are_named():
     assert read(items).left_out == ("rest",)
 
 
+def table(*rows):
+    cells = [[{"text": "a"} | cell for cell in row] for row in rows]
+    return read({"type": "table", "cells": cells})
+
+
 def test_table_that_is_too_wide_is_named_and_bounded():
-    wide = read({"type": "table", "cells": [[{"text": "a", "colspan": 10**9}] * 21]})
-    assert wide.left_out == ("rest",)
-    assert len(wide.text) < 10_000
+    assert table([{}] * MAX_COLUMNS).left_out == ()
+    assert table([{}] * (MAX_COLUMNS + 1)).left_out == ("rest",)
+    assert table([{"colspan": 10**9}]).left_out == ()
+    assert table([{"colspan": 10**9}, {}]).left_out == ("rest",)
+    assert table([{"rowspan": 3}], [{}] * MAX_COLUMNS).left_out == ("rest",)
+
+
+def test_rows_beyond_the_limit_leave_no_empty_rows():
+    text = table(*[[{}]] * (MAX_BLOCKS + 100)).text
+    assert len(text.splitlines()) == MAX_BLOCKS
+    assert table([{"rowspan": 2}], [], [{}]).text == "| a |\n| --- |\n|  |\n| a |"
+    assert table([{"rowspan": 3}, {}], [{}], [{}, {}]).text.splitlines()[2:] == [
+        "|  | a |  |",
+        "|  | a | a |",
+    ]
 
 
 def test_text_beyond_the_limit_is_named():
