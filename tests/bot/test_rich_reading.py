@@ -231,10 +231,12 @@ def nest(levels, inner):
 def test_what_is_nested_deeper_than_telegram_allows_is_named():
     assert read(nest(MAX_DEPTH - 1, WORD)) == RichText("слово")
     assert read(WORD, nest(MAX_DEPTH, WORD)) == RichText("слово", left_out=("depth",))
-    styles = ["слово"]
+    caption = {"type": "collage", "caption": {"text": "слово"}}
+    assert read(nest(MAX_DEPTH - 1, caption)) == RichText("слово")
+    styles = ["type"]
     for _ in range(MAX_DEPTH - 1):
         styles = [styled("marked", styles)]
-    assert read(paragraph(styles)) == RichText("слово")
+    assert read(paragraph(styles)) == RichText("type")
     assert read(paragraph(styled("marked", styles))).left_out == ("depth",)
     lists = "слово"
     for _ in range(400):

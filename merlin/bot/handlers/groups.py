@@ -153,9 +153,7 @@ async def _set_question(context: BotContext, addressee: Addressee) -> bool:
         # A sticker to an answer asks nothing.
         await context.finish_silently(UpdateState.REFUSED, "not served: no words")
         return False
-    whole = context.with_replied()
-    context.attachments = whole.attachments
-    context.unread = whole.unread
+    context.attachments = context.with_replied().attachments
     if not is_bare:
         context.text = addressee.text
     elif not (context.has_file or context.quoted):
