@@ -421,8 +421,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         if self.has_file:
             return replace(self, unread=(*self.unread, "second"))
         # What was written under an own photo is in the session too.
-        quoted = "" if self.is_private else self.quoted
-        return replace(self, attachments=files, quoted=quoted)
+        return replace(self, attachments=files, quoted="")
 
     def with_short_quote(self) -> BotContext:
         """Return the context with the beginning of a long quote; a bot's own is in the session."""
@@ -436,13 +435,17 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             unread=(*self.unread, *left_out),
         )
 
+    @property
+    def unread_parts(self) -> str:
+        """Return what of the message cannot be read, in the user's language."""
+        return ", ".join(
+            self.translate("media-part", kind=name) for name in self.unread
+        )
+
     def warn_of_unread(self) -> str:
         """Return a sentence that names what of the message cannot be read, "" for nothing."""
-        parts = [
-            self.translate("media-part", kind=name)
-            for name in dict.fromkeys(self.unread)
-        ]
-        return self.translate("media-unread", parts=", ".join(parts)) if parts else ""
+        parts = self.unread_parts
+        return self.translate("media-unread", parts=parts) if parts else ""
 
     async def fetch_bot_user(self) -> None:
         """Call getMe if it has not succeeded yet."""

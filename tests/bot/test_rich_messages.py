@@ -402,6 +402,17 @@ def test_formatted_question_and_answer_of_an_editor_become_markdown(telegram, se
             vera._act(lambda _, pasted=pasted: send_all(telegram, 1003, [pasted]))
         assert "Что такое стек?" in vera.last.text
         change = vera.save()
+        # A draft has all of what was sent, or nothing.
+        vera.press_forged(f"ex:add:{short_hash('trial')}")
+        cases = [
+            (rich("Что?", {"type": "new"}), "examples-unread"),
+            (PHOTO | {"caption": "Что?"}, "examples-send-text"),
+        ]
+        for number, (fields, refusal) in enumerate(cases):
+            pasted = fields | {"message_id": 95 + number}
+            vera._act(lambda _, pasted=pasted: send_all(telegram, 1003, [pasted]))
+            parts = text("ru", "media-part", kind="unknown")
+            assert vera.last.text == russian_text(refusal, parts=parts)
     example = parse_example(change.text)
     assert example.answer == "```python\npop()\n```\n\n1. Стек"
 

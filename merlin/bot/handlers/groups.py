@@ -149,10 +149,11 @@ async def _filter_command(context: BotContext) -> bool:
 async def _set_question(context: BotContext, addressee: Addressee) -> bool:
     """Set the question of a message; a bare mention asks about the message replied to."""
     is_bare = not addressee.text and not context.has_file
-    if is_bare and context.attachments and not addressee.is_named:
+    if is_bare and not addressee.is_named:
         # A sticker to an answer asks nothing.
         await context.finish_silently(UpdateState.REFUSED, "not served: no words")
         return False
+    # The words of the message replied to stay its quote.
     context.attachments = context.with_replied().attachments
     if not is_bare:
         context.text = addressee.text
