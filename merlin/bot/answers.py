@@ -313,10 +313,22 @@ async def render_off_loop(work: Callable[[], T], characters: int) -> T:
     return await asyncio.to_thread(work) if characters > LONG_CHARACTERS else work()
 
 
+# A line of a note that begins so stands above the answer: it says what the question lacks.
+WARNING_SIGN = "⚠️"
+
+
+def split_note(note: str) -> tuple[str, str]:
+    """Return the lines of a note that stand above the answer, and those below it."""
+    lines = note.split("\n")
+    above = [line for line in lines if line.startswith(WARNING_SIGN)]
+    below = [line for line in lines if not line.startswith(WARNING_SIGN)]
+    return "\n".join(above), "\n".join(below)
+
+
 def render_turn(
     turn: Turn, stored_answer: StoredAnswer, language: str, *, is_script: bool = False
 ) -> list[FormattedMessage]:
-    """Return the messages of a turn, at least one: transcript, answer, note.
+    """Return the messages of a turn, at least one: warning, transcript, answer, note.
 
     `is_script`: the transcript is shown in full, not shortened.
     """
@@ -332,7 +344,8 @@ def render_turn(
     elif turn.question.text and turn.question.message_id <= 0:
         # Asked by a button: the chat has no message with the question.
         body = join_pages(in_entity("blockquote", turn.question.text), body)
-    body = join_pages(body, in_entity("italic", stored_answer.note))
+    warning, note = split_note(stored_answer.note)
+    body = join_pages(in_entity("italic", warning), body, in_entity("italic", note))
     has_buttons = stored_answer.answer or stored_answer.offer
     buttons = (
         answer_buttons(turn.turn_id, stored_answer, language) if has_buttons else ()

@@ -27,14 +27,28 @@ _P, _TABLE, _ROW, _CELL = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc"))
 _SIGNS = {_P: "\n", qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n"}
 # Deleted text has an element of its own, which is not read.
 _TEXTS = (qn("w:t"), qn("m:t"))
+# Pictures and notes, which are not read, in any version of the format.
+_LEFT_OUT = tuple(
+    f"{{*}}{name}"
+    for name in (
+        "blip",
+        "imagedata",
+        "chart",
+        "object",
+        "footnoteReference",
+        "endnoteReference",
+    )
+)
 
 
 def read_docx(content: bytes, most_characters: int) -> ExtractedText:
-    """Return the paragraphs and tables of the body, without notes, comments and pictures.
+    """Return the paragraphs and tables of the body, and whether it has pictures or notes too.
 
     Raises UnreadableDocument, and for damaged files any exception of the libraries.
     """
-    return join_parts(_blocks(_open(content).part.element.body), most_characters), False
+    body = _open(content).part.element.body
+    is_cut = next(body.iter(*_LEFT_OUT), None) is not None
+    return join_parts(_blocks(body), most_characters), is_cut
 
 
 def _open(content: bytes) -> Document:

@@ -174,7 +174,7 @@ def test_mixed_album_uses_one_kind_with_a_note(anna, telegram, provider):
 
     options = {"kind": "document", "caption": "Что тут?"}
     answer = anna._act(telegram.send_album, album, count=2, **options).text
-    assert "[В альбоме файлы разных видов: я взял только документы.]" in answer
+    assert answer.startswith("⚠️ Файлы разных видов: я взял только документы.\n\n")
     assert document_texts(read_questions(provider)[0]) == ["Text."]
 
 

@@ -16,6 +16,7 @@ from merlin.providers.document_child import UnreadableDocument
 from merlin.providers.document_docx import read_docx, read_outline
 from merlin.providers.document_tree import read_xml, read_zip
 from merlin.providers.document_xlsx import read_xlsx
+from tests.support.pictures import PNG
 from tests.support.refusals import catch
 from tests.support.sample_documents import make_docx, make_workbook
 
@@ -62,6 +63,17 @@ def test_row_of_a_table_is_one_block_with_its_cells():
     assert [text for _, _, text, _ in found] == ["before", "a | b", "c\nd | e"]
     assert [cells for *_, cells in found] == [[], ["a", "b"], ["c\nd", "e"]]
     assert read_docx(content, 1000)[0] == "before\n\na | b\nc d | e"
+
+
+def test_text_of_a_docx_says_that_pictures_and_notes_are_left_out():
+    document = docx.Document()
+    note = document.add_paragraph("before")
+    assert read_docx(save(document), 1000) == ("before", False)
+    note.add_run()._r.append(OxmlElement("w:endnoteReference"))
+    assert read_docx(save(document), 1000) == ("before", True)
+    document = docx.Document()
+    document.add_paragraph("before").add_run().add_picture(BytesIO(PNG))
+    assert read_docx(save(document), 1000) == ("before", True)
 
 
 def test_link_is_written_as_in_markdown():

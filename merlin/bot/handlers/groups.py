@@ -118,7 +118,8 @@ def follow_move(context: BotContext, new_id: int) -> None:
 
 
 def _is_addressed(context: BotContext, addressee: Addressee) -> bool:
-    if addressee.is_relayed or context.is_service:
+    chat = context.received.effective_chat
+    if addressee.is_relayed or context.is_service or (chat and chat.is_direct_messages):
         return False
     if context.command:
         return context.named_bot in {"", context.bot.username.lower()}
@@ -147,12 +148,21 @@ async def _filter_command(context: BotContext) -> bool:
 
 async def _set_question(context: BotContext, addressee: Addressee) -> bool:
     """Set the question of a message; a bare mention asks about the message replied to."""
-    is_bare = not addressee.text and context.attachment is None
-    context.attachment = context.with_replied().attachment
+    is_bare = not addressee.text and not context.has_file
+    if is_bare and not addressee.is_named:
+        # A sticker to an answer asks nothing.
+        await context.finish_silently(UpdateState.REFUSED, "not served: no words")
+        return False
+    # The words of the message replied to stay its quote.
+    context.attachments = context.with_replied().attachments
     if not is_bare:
         context.text = addressee.text
-    elif context.attachment is None and not context.quoted:
-        await context.show(lambda: how_to_ask(context))
+    elif not (context.has_file or context.quoted):
+        if context.unread:
+            text = context.translate("media-other")
+            await context.reply(text, UpdateState.REFUSED, "not served: not understood")
+        else:
+            await context.show(lambda: how_to_ask(context))
         return False
     else:
         context.text = context.quoted

@@ -19,7 +19,7 @@ from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
 from merlin.bot.context import BotContext, Use, build_page_messages, find_target
-from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
+from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt, quote_above
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
 from merlin.bot.services import EDITS
@@ -36,27 +36,22 @@ from merlin.core.formatted_text import FormattedMessage
 from merlin.core.killpoint import kill_point
 
 handlers = Handlers()
-QUOTED_LENGTH = 1000
 # How much of a user's name is sent to the model.
 NAME_LENGTH = 32
 
 
 async def read_text(context: BotContext) -> Prompt:
     """Return a text message as a prompt, with the message it replies to."""
-    if not context.quoted:
-        return Prompt(context.text)
-    quoted = "\n".join(
-        f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines()
-    )
-    return Prompt(f"{quoted}\n\n{context.text}")
+    return Prompt(quote_above(context, context.text))
 
 
 async def answer_message(context: BotContext) -> None:
     """Answer a message that is no command or part of a dialog. Raises ChatUnreachable."""
-    context = context.with_replied()
+    context = context.with_replied().with_short_quote()
+    context = replace(context, warning=context.warn_of_unread())
     if context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
-    elif context.text and (context.attachment is None or not context.is_private):
+    elif context.text:
         await answer_question(context)
     elif context.is_private and not context.is_service:
         # A text of invisible characters, or a sticker.
@@ -145,6 +140,7 @@ def _make_question(
         Format(context.format),
         context.message_id,
         name=" ".join(name.split())[:NAME_LENGTH],
+        warning=context.warning,
         read=read,
     )
 
@@ -248,8 +244,9 @@ async def answer_again(context: BotContext) -> None:
     if not context.is_resumed:
         await context.answer_press()
     question = turn.question
+    warning, _ = answers.split_note(turn.written.note) if turn.written else ("", "")
     repeat_context = replace(
-        context, text=question.text, message_id=question.message_id
+        context, text=question.text, message_id=question.message_id, warning=warning
     )
     await answer_question(repeat_context, repeat_prompt)
 
