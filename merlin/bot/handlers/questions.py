@@ -167,15 +167,15 @@ async def _send_answer(
     context: BotContext, turn: Turn, stored_answer: StoredAnswer
 ) -> None:
     """Send the answer's messages, the first into the placeholder, and finish the update."""
+    parts: Sequence[FormattedMessage]
     parts = await _render_answer(context, turn, stored_answer)
     chat_id = context.chat_id
     placeholder_id = turn.placeholder_id
     sent = 0
-    if placeholder_id is not None and await context.bot_api.edit(
-        chat_id, placeholder_id, parts[0]
-    ):
+    if placeholder_id is not None:
+        parts, sent = await context.bot_api.edit_first(chat_id, placeholder_id, parts)
+    if sent:
         kill_point("answer.sent")
-        sent = 1
 
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == sent and not context.is_resumed:
