@@ -238,7 +238,7 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     """Mark the current rating on the buttons of the message, if it has buttons."""
     if turn.written is None or not context.is_private:
         return
-    parts = render_turn(turn, turn.written, context.language)
+    parts = render_turn(turn, turn.written, context.language, is_plain=True)
     buttons = tuple(
         tuple(_mark_button(button, rating) for button in row)
         for row in parts[-1].buttons
