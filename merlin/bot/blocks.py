@@ -138,6 +138,17 @@ def frame(kind: str, text: str) -> FormattedMessage:
     return replace(in_entity(kind, text), blocks=(block,))
 
 
+def details(summary: str, *lines: str, is_open: bool = False) -> Block:
+    """Return a block that folds paragraphs; no formula, which made a client crash there."""
+    blocks = [{"type": "paragraph", "text": line} for line in lines]
+    return {
+        "type": "details",
+        "summary": summary,
+        "blocks": blocks,
+        "is_open": is_open,
+    }
+
+
 def pack(pages: Iterable[FormattedMessage]) -> list[FormattedMessage]:
     """Join neighbouring pages with blocks as far as one message takes them; drop empty pages."""
     packed: list[FormattedMessage] = []
