@@ -13,8 +13,8 @@ from merlin.bot.blocks import (
     GrowingAnswer,
     count_blocks,
     count_characters,
-    fits,
     frame,
+    measure,
     pack,
     render_blocks,
 )
@@ -101,6 +101,7 @@ def words(text):
     [
         "Просто **жирный** [текст](https://a.example.org)",
         "- a\n- b",
+        "- a\n  > - b",
         "1. a\n2. b",
         "# Заголовок\n\n> цитата\n\n---",
         "```python\nprint(1)\n```",
@@ -230,7 +231,8 @@ def test_only_addresses_that_telegram_opens_are_links(address, is_opened):
 
 def test_what_shows_nothing_has_no_block():
     assert [
-        block["type"] for block in blocks_of(f"{TABLE}\n\n#\n\n-\n\n>\n\n```\n```")
+        block["type"]
+        for block in blocks_of(f"{TABLE}\n\n#\n\n-\n\n>\n\n```\n```\n\n[]()")
     ] == ["table"]
 
 
@@ -241,7 +243,7 @@ def test_one_message_takes_so_many_characters(length, count):
     half = length // 2
     pages = render_blocks(f"{'a' * half}\n\n{'b' * (length - half)}")
     assert len(pages) == count
-    assert all(fits(page.blocks) for page in pages)
+    assert all(measure(page.blocks).fits for page in pages)
     assert "".join(page.text for page in pages).replace("\n", "").count("b") == (
         length - half
     )
@@ -424,6 +426,8 @@ def test_neighbouring_pages_are_joined_as_far_as_they_fit():
         "table",
         "paragraph",
     ]
+    plain = render("слово")
+    assert pack([lead, plain, note]) == [lead, plain, note]
     (full,) = render_blocks("a" * MAX_CHARACTERS)
     assert pack([lead, full, note]) == [lead, full, note]
 
