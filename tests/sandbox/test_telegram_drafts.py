@@ -1,6 +1,7 @@
 """Rich messages and drafts of the bot through the Bot API."""
 
 import pytest
+from telegram import Message
 
 from merlin.core.errors import Refused
 from merlin.sandbox.telegram.world import STUDY
@@ -49,7 +50,7 @@ def test_rich_message_has_no_text_and_is_edited_to_text_and_back(telegram):
         (
             "sendRichMessage",
             {"rich_message": RICH, "link_preview_options": {}},
-            'parameter "link_preview_options" is unknown',
+            'the stand-in knows no parameter "link_preview_options" here',
         ),
         (
             "sendRichMessage",
@@ -88,12 +89,12 @@ def test_rich_message_has_no_text_and_is_edited_to_text_and_back(telegram):
         (
             "sendMessageDraft",
             {"draft_id": 1, "text": "a", "reply_markup": {}},
-            'parameter "reply_markup" is unknown',
+            'the stand-in knows no parameter "reply_markup" here',
         ),
         (
             "sendRichMessageDraft",
             {"draft_id": 1, "rich_message": RICH, "text": "a"},
-            'parameter "text" is unknown',
+            'the stand-in knows no parameter "text" here',
         ),
         (
             "sendRichMessageDraft",
@@ -152,6 +153,23 @@ def test_edit_and_draft_of_another_id_leave_one_draft(telegram):
     call_api(telegram, "editMessageText", **about, text="b")
     shown = telegram.draft("anna")
     assert (shown.draft_id, shown.text) == (8, "Думаю\nИтог\n•\nраз")
+
+
+def test_client_of_the_bot_sends_drafts_and_rich_messages(telegram, call):
+    stops = {"can_stop": True}
+    call(lambda bot: bot.send_message_draft(1001, 7, "Отв", api_kwargs=stops))
+    assert (telegram.draft("anna").text, telegram.draft("anna").can_stop) == (
+        "Отв",
+        True,
+    )
+    fields = {"chat_id": 1001, "rich_message": RICH}
+    sent = call(
+        lambda bot: bot.do_api_request(
+            "sendRichMessage", api_kwargs=fields, return_type=Message
+        )
+    )
+    assert (sent.text, telegram.draft("anna")) == (None, None)
+    assert sent.api_kwargs["rich_message"]["blocks"][0] == BLOCKS[0]
 
 
 def test_draft_dies_unless_it_is_refreshed(telegram):
