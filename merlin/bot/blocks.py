@@ -59,6 +59,10 @@ _STYLES = {
     "s": "strikethrough",
     "code_inline": "code",
 }
+# Brackets belong to an address in pairs; a sign at its end belongs to the sentence.
+_ADDRESS = re.compile(
+    r"""(https?://(?:[^\s<>«»"()]|\([^\s<>«»"()]*\))*(?:[^\s<>«»"().,;:!?]|\([^\s<>«»"()]*\)))"""
+)
 _MAIL = re.compile(r"mailto:[^\s@]+@[^\s@]+\.[^\s@]+")
 _CODE = frozenset({"fence", "code_block"})
 _LOST_IN_PLAIN_TEXT = frozenset({"table", "formula", "formula_block"})
@@ -395,13 +399,12 @@ def build_text(nodes: Iterable[SyntaxTreeNode], levels: int) -> RichText:
     """Return inline nodes as a rich text; styles beyond `levels` are left out."""
     pieces: list[RichText] = []
     for node in nodes:
-        piece = _build_piece(node, levels)
-        if pieces and isinstance(piece, str) and isinstance(pieces[-1], str):
-            pieces[-1] += piece
-        elif isinstance(piece, list):
-            pieces += piece
-        elif piece:
-            pieces.append(piece)
+        built = _build_piece(node, levels)
+        for piece in built if isinstance(built, list) else [built]:
+            if pieces and isinstance(piece, str) and isinstance(pieces[-1], str):
+                pieces[-1] += piece
+            elif piece:
+                pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else pieces or ""
 
 
@@ -414,14 +417,26 @@ def _build_piece(node: SyntaxTreeNode, levels: int) -> RichText:
         return _build_link(node, levels)
     if kind == "formula":
         expression = content.strip()
-        if levels and len(expression) <= MAX_FORMULA_CHARACTERS:
+        if levels > 0 and len(expression) <= MAX_FORMULA_CHARACTERS:
             return {"type": "mathematical_expression", "expression": expression}
         return formula_text(content)
     if kind not in _STYLES:
-        return content
+        return _link_addresses(content) if levels > 0 else content
     inner = build_text(node.children, levels - 1) if node.children else content
     is_styled = levels > 0 and not is_blank(_words(inner))
     return {"type": _STYLES[kind], "text": inner} if is_styled else inner
+
+
+def _link_addresses(text: str) -> RichText:
+    """Return a text whose addresses are links: Telegram is told to detect none."""
+    pieces: list[RichText] = []
+    for index, piece in enumerate(_ADDRESS.split(text)):
+        # Every other piece is an address.
+        is_opened = index % 2 and is_link(piece)
+        pieces.append(
+            {"type": "url", "text": piece, "url": piece} if is_opened else piece
+        )
+    return pieces
 
 
 def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
@@ -430,6 +445,8 @@ def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
     is_image = node.type == "image"
     label = node.content if is_image else build_text(node.children, levels - 1)
     words = _words(label)
+    if _has_link(label):
+        label = words
     if is_blank(words):
         label = words = displayed
     is_opened = _MAIL.fullmatch(address) or (
@@ -440,6 +457,12 @@ def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
     if displayed in {"", words}:
         return label
     return [*(label if isinstance(label, list) else [label]), f" ({displayed})"]
+
+
+def _has_link(text: RichText) -> bool:
+    if isinstance(text, Mapping):
+        return text["type"] == "url" or _has_link(text.get("text", ""))
+    return not isinstance(text, str) and any(map(_has_link, text))
 
 
 def _words(text: RichText) -> str:

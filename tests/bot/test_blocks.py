@@ -187,6 +187,21 @@ def test_every_element_has_its_block():
         (f"[t]({SITE})", paragraph({**node("url", "t"), "url": SITE})),
         (f"![t]({SITE})", paragraph({**node("url", "t"), "url": SITE})),
         (f"![]({SITE})", paragraph({**node("url", SITE), "url": SITE})),
+        (
+            f"[![t]({SITE})](https://b.example.org)",
+            paragraph({**node("url", "t"), "url": "https://b.example.org"}),
+        ),
+        (
+            f"см. {SITE}, там",
+            paragraph("см. ", {**node("url", SITE), "url": SITE}, ", там"),
+        ),
+        (
+            f"({SITE}_(x)).",
+            paragraph("(", {**node("url", f"{SITE}_(x)"), "url": f"{SITE}_(x)"}, ")."),
+        ),
+        (f"**{SITE}**", paragraph(bold({**node("url", SITE), "url": SITE}))),
+        (f"`{SITE}`", paragraph(node("code", SITE))),
+        ("http://localhost:80/x tg://x", paragraph("http://localhost:80/x tg://x")),
         (f"**x** {BUTTON}", paragraph(bold("x"), f" {BUTTON}")),
     ],
 )
