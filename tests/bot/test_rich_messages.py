@@ -7,7 +7,7 @@ import pytest
 from merlin.app.outbox import Outbox, OutgoingMessage, Target, dump_page, load_page
 from merlin.bot.markdown import render
 from merlin.config.credentials import bot_id
-from merlin.core.formatted_text import Button, FormattedMessage, plain_parts, prepend
+from merlin.core.formatted_text import Button, FormattedMessage, plain_parts
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.world import BOT_NAME
@@ -71,19 +71,6 @@ def test_stored_page_keeps_its_blocks():
 
 def test_message_without_blocks_is_stored_without_the_field():
     assert "blocks" not in dump_page(FormattedMessage("a"), Target())
-
-
-def test_repeat_mark_is_a_paragraph_of_its_own():
-    repeated = prepend("↻ ещё раз\n", RICH)
-    assert repeated.blocks[0] == {"type": "paragraph", "text": "↻ ещё раз"}
-    assert repeated.blocks[1:] == RICH.blocks
-
-
-def test_plain_form_of_a_long_page_is_several_messages_with_the_buttons_last():
-    parts = plain_parts(replace(RICH, text="слово " * 2000))
-    assert len(parts) == 4
-    assert [part.buttons for part in parts] == [(), (), (), RICH.buttons]
-    assert not any(part.blocks for part in parts)
 
 
 def test_refused_blocks_are_sent_once_as_plain_text_and_admins_are_told(
