@@ -66,7 +66,7 @@ _ADDRESS = re.compile(
 _MAIL = re.compile(r"mailto:[^\s@]+@[^\s@]+\.[^\s@]+")
 _CODE = frozenset({"fence", "code_block"})
 _LOST_IN_PLAIN_TEXT = frozenset({"table", "formula", "formula_block"})
-_SHOWN_FIELDS = ("summary", "text", "expression", "blocks", "items", "cells")
+_SHOWN_FIELDS = ("text", "expression", "blocks", "items", "cells")
 
 
 def render_blocks(markdown: str) -> list[FormattedMessage]:
