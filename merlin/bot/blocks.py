@@ -191,14 +191,10 @@ def needs_blocks(nodes: Iterable[SyntaxTreeNode], plain: str) -> bool:
 
 
 def _is_lost(node: SyntaxTreeNode) -> bool:
-    parent = node.parent
-    is_inner_list = (
-        node.type.endswith("_list")
-        and parent is not None
-        and parent.type == "list_item"
-    )
-    is_task = node.type == "list_item" and "is_done" in node.meta
-    return is_inner_list or is_task or node.type in _LOST_IN_PLAIN_TEXT
+    if node.type != "list_item":
+        return node.type in _LOST_IN_PLAIN_TEXT
+    has_list = any(child.type.endswith("_list") for child in node.children)
+    return has_list or "is_done" in node.meta
 
 
 class Size(NamedTuple):

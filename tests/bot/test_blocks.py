@@ -108,7 +108,8 @@ def words(text):
         f"```\n{'слово ' * 1000}```\n\nВот код.",
         "Цена $5, потом $10",
         "`$x^2$` и `| a |`",
-        "слово " * (LIMIT_UNITS // 6),
+        f"**x**{'x' * (LIMIT_UNITS - 1)}",
+        f"{'x' * 3000}\n\n```\n{'x' * 3000}\n```",
         "",
         " \n ",
     ],
@@ -129,6 +130,7 @@ def test_answer_that_loses_nothing_stays_plain(markdown):
         "1. a\n   - b",
         "x" * (LIMIT_UNITS + 1),
         "😀" * (LIMIT_UNITS // 2 + 1),
+        f"{'x' * 3001}\n\n```\n{'x' * 3000}\n```",
         f"{'слово ' * 700}\n\n```\n{'код ' * 100}```",
     ],
 )
@@ -309,6 +311,7 @@ def test_long_table_is_split_by_rows_with_its_heading():
         "слово " * 6000,
         "\n".join(f"- пункт {number}" for number in range(MAX_BLOCKS)),
         f"|a|\n|-|\n|{'b' * MAX_CHARACTERS}|",
+        "\n\n".join(["- пункт\n\n  второй\n\n  третий"] * 150),
     ],
 )
 def test_block_that_no_message_takes_is_plain_text(large):
@@ -316,6 +319,13 @@ def test_block_that_no_message_takes_is_plain_text(large):
     assert first.blocks == last.blocks
     assert first.blocks[0]["type"] == "table"
     assert middle == render(large)
+
+
+def test_table_of_headings_alone_is_kept_in_a_split_answer():
+    half = "слово " * 5000
+    pages = render_blocks(f"{half}\n\n|a|b|\n|-|-|\n\n{half}")
+    kinds = [[block["type"] for block in page.blocks] for page in pages]
+    assert kinds == [["paragraph", "table"], ["paragraph"]]
 
 
 @pytest.mark.parametrize(("columns", "kind"), [(20, "table"), (21, "pre")])
@@ -445,6 +455,8 @@ def test_neighbouring_pages_are_joined_as_far_as_they_fit():
     assert pack([lead, plain, note]) == [lead, plain, note]
     (full,) = render_blocks("a" * MAX_CHARACTERS)
     assert pack([lead, full, note]) == [lead, full, note]
+    assert pack([full, answer, note]) == [full, *pack([answer, note])]
+    assert pack([frame("italic", " "), answer]) == [answer]
 
 
 @pytest.mark.parametrize("kind", ["italic", "blockquote", "expandable_blockquote"])

@@ -215,6 +215,19 @@ def test_later_answers_are_plain_once_the_server_has_no_rich_messages(
     assert not any("rich_message" in body for body in calls)
 
 
+def test_refusal_of_blocks_turns_nothing_on_again(telegram, provider, settings):
+    provider.behave(fixed_answer=TABLE)
+    put(settings, RICH, RICH)
+    telegram.faults.add(
+        Fault("sendRichMessage", FaultKind.STATUS, status=404),
+        Fault("sendRichMessage", FaultKind.STATUS, status=400),
+    )
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        wait_until_sent(telegram, settings)
+        assert not telegram.faults.list_pending()
+        assert anna.say("Покажи таблицу").text == PLAIN
+
+
 @pytest.mark.parametrize("streaming", ["edits", "off"])
 def test_killed_fallback_shows_each_part_once(
     telegram, provider, settings, tmp_path, streaming
