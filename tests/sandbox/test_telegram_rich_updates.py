@@ -91,6 +91,7 @@ def test_reply_carries_the_whole_rich_message(telegram):
     [
         ({"rich_message": RICH, "text": "a"}, "a rich message has no text"),
         ({"rich_message": RICH, "caption": "a"}, "a rich message has no text"),
+        ({"rich_message": RICH, "caption_entities": []}, "a rich message has no text"),
         (
             {"text": "a", "external_reply": {"rich_message": RICH}},
             "an external reply has no rich message",

@@ -185,8 +185,8 @@ class MessageDraft:
     thread: int
     draft_id: int
     content: Mapping[str, Any]
-    can_stop: bool = False
-    keep_on_stop: bool = False
+    can_stop: bool
+    keep_on_stop: bool
     at: float = field(default_factory=time.monotonic)
 
     @property
