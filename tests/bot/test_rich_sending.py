@@ -165,6 +165,23 @@ def test_answer_with_a_table_is_rich_with_its_buttons(
         assert kinds_of(anna.last) == ["paragraph", "table"]
 
 
+def test_note_below_a_table_is_in_the_same_message(telegram, provider, settings):
+    composed = {"composed": True, "composed_from": ["Что такое граф?"]}
+    provider.behave(fixed_answer=TABLE, extension=composed)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        *_, table, note = blocks_of(anna.say("Покажи таблицу"))
+    assert table["type"] == "table"
+    assert note["text"]["type"] == "italic"
+    assert "Что такое граф?" in note["text"]["text"]
+
+
+def test_note_alone_is_plain(telegram, provider, settings):
+    provider.behave(fixed_answer=" ")
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        answer = anna.say("Покажи таблицу").message
+    assert answer["text"] == russian_text("bot-empty")
+
+
 def test_answer_in_a_group_is_rich_and_a_reply(telegram, provider, settings):
     provider.behave(fixed_answer=TABLE)
     with RunningBot(replace(settings, streaming="off")):
