@@ -10,6 +10,7 @@ from merlin.bot.blocks import (
     MAX_BLOCKS,
     MAX_CHARACTERS,
     MAX_FORMULA_CHARACTERS,
+    MAX_LEVELS,
     GrowingAnswer,
     count_blocks,
     count_characters,
@@ -90,6 +91,22 @@ def shown_text(value):
     text = "".join(shown_text(value[name]) for name in names if name in value)
     address = value.get("url", "").removeprefix("mailto:")
     return text if address in text else f"{text} ({address})"
+
+
+def count_levels(shown):
+    """Return how deeply blocks, list items, table rows and styles are nested."""
+    if isinstance(shown, str):
+        return 0
+    if isinstance(shown, (list, tuple)):
+        return max(map(count_levels, shown), default=0)
+    if rows := shown.get("cells"):
+        return 2 + max(
+            count_levels(cell.get("text", "")) for row in rows for cell in row
+        )
+    names = ("text", "blocks", "items")
+    return 1 + max(
+        (count_levels(shown[name]) for name in names if name in shown), default=0
+    )
 
 
 def words(text):
@@ -177,14 +194,14 @@ def test_every_element_has_its_block():
         ("###### T", {**node("heading", "T"), "size": 6}),
         ("```py\nx\n```", {**node("pre", "x"), "language": "py"}),
         ("```<b>\n\n  x\n```", node("pre", "  x")),
-        ("    x", node("pre", "x")),
+        ("    x  ", node("pre", "x")),
         ("***", {"type": "divider"}),
         ("> a", {"type": "blockquote", "blocks": [paragraph("a")]}),
         ("- a", item(paragraph("a"))),
         ("3. a", item(paragraph("a"), type="1", value=3)),
         ("- [X] a", item(paragraph("a"), has_checkbox=True, is_checked=True)),
         ("- [ ] a", item(paragraph("a"), has_checkbox=True, is_checked=False)),
-        ("$$x$$", {"type": "mathematical_expression", "expression": "x"}),
+        ("$$ x $$", {"type": "mathematical_expression", "expression": "x"}),
         ("$ x", paragraph("$ x")),
         (f"[t]({SITE})", paragraph({**node("url", "t"), "url": SITE})),
         (f"![t]({SITE})", paragraph({**node("url", "t"), "url": SITE})),
@@ -362,6 +379,26 @@ def test_formula_has_so_many_characters(length, kind):
 def test_deeply_nested_answer_keeps_its_words(nested):
     blocks = blocks_of(f"{TABLE}\n\n{nested}")
     assert words(render(nested).text) <= words(shown_text(blocks))
+    assert count_levels(blocks) <= MAX_LEVELS
+
+
+@pytest.mark.parametrize(
+    ("nested", "levels"),
+    [
+        (f"{'> ' * 11}***~~слово~~***", 14),
+        (f"{'> ' * 10}[*слово* $x^2$](https://a.example.org)", 13),
+        (f"{'> ' * 11}***~~слово $x^2$~~***", 14),
+        (f"{'> ' * 12}***~~слово~~***", 12),
+        (f"{'> ' * 11}- **слово**", 12),
+        (f"{'> ' * 10}- ***слово***", 14),
+        (f"{'> ' * 10}- **[слово](https://a.example.org)**", 14),
+        (f"{'> ' * 11}|a|\n{'> ' * 11}|-|\n{'> ' * 11}|***слово***|", 14),
+    ],
+)
+def test_blocks_and_styles_take_so_many_levels(nested, levels):
+    blocks = blocks_of(f"{TABLE}\n\n{nested}")
+    assert count_levels(blocks) == levels
+    assert "слово" in shown_text(blocks)
 
 
 def test_empty_formula_and_invisible_bold_show_nothing():
