@@ -401,7 +401,7 @@ def build_text(nodes: Iterable[SyntaxTreeNode], levels: int) -> RichText:
                 pieces[-1] += piece
             elif piece:
                 pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else pieces or ""
+    return pieces[0] if len(pieces) == 1 else pieces
 
 
 def _build_piece(node: SyntaxTreeNode, levels: int) -> RichText:
