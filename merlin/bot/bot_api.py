@@ -38,6 +38,7 @@ from merlin.core.formatted_text import (
     Button,
     Entity,
     FormattedMessage,
+    plain_parts,
     without_marks,
 )
 from merlin.core.log import get_logger, redact
@@ -47,7 +48,14 @@ log = get_logger(__name__)
 
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields of a text message that shows a page."""
+    """Return the fields of a text message, or a rich one, that shows a page.
+
+    A rich message never has the fields `html` and `markdown`: a quoted button would be live.
+    """
+    if page.blocks:
+        # Telegram refused texts in which it detected an address wrongly.
+        rich_message = {"blocks": page.blocks, "skip_entity_detection": True}
+        return {"rich_message": rich_message} | keyboard_fields(page)
     fields = {"text": page.text, "link_preview_options": {"is_disabled": True}}
     return fields | _entity_fields("entities", page) | keyboard_fields(page)
 
@@ -107,6 +115,8 @@ warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 NO_TARGET = Target()
 # Called when a group became a supergroup, with the old and the new chat id.
 OnMigrated = Callable[[int, int], Awaitable[None]]
+# Called with the reason when Telegram refused a rich message.
+OnBlocksRefused = Callable[[str], Awaitable[None]]
 Buttons = tuple[tuple[Button, ...], ...]
 
 
@@ -120,6 +130,10 @@ class ChatClosed(ChatUnreachable):
 
 class SendUnknown(Exception):
     """It is unknown whether the message was sent."""
+
+
+class BlocksRefused(Exception):
+    """Telegram does not accept the rich message: its plain form is to be sent."""
 
 
 class ErrorMeaning(Enum):
@@ -163,14 +177,23 @@ _ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
 
 
 class BotApi:
-    """The calls that show answers."""
+    """The calls that show answers.
+
+    `has_rich_messages` becomes False when the Bot API server turns out to have none.
+    """
 
     def __init__(
-        self, bot: ExtBot[SendClass], transport: AiohttpRequest, on_migrated: OnMigrated
+        self,
+        bot: ExtBot[SendClass],
+        transport: AiohttpRequest,
+        on_migrated: OnMigrated,
+        on_blocks_refused: OnBlocksRefused,
     ) -> None:
         self._bot = bot
         self._transport = transport
         self._on_migrated = on_migrated
+        self._on_blocks_refused = on_blocks_refused
+        self.has_rich_messages = True
 
     async def _call(
         self,
@@ -200,16 +223,17 @@ class BotApi:
         If the group became a supergroup, it is sent there without the reply reference; if the topic
         of a private chat is gone, beside the topics. If
         Telegram rejects the entities, it is sent without them, addresses as text. Raises
-        ChatUnreachable, BadRequest if Telegram rejects the text. A stored message is not retried:
-        raises SendUnknown, or the error after which it was surely not sent.
+        ChatUnreachable, BadRequest if Telegram rejects the text, BlocksRefused. A stored message is
+        not retried: raises SendUnknown, or the error after which it was surely not sent.
         """
         attempt = 0
+        method = "sendRichMessage" if page.blocks else "sendMessage"
         while True:
             at = {"chat_id": chat_id, **target_fields(spot)}
             try:
                 if page.file is None:
                     message = await self._call(
-                        "sendMessage", at | message_fields(page), send_class
+                        method, at | message_fields(page), send_class
                     )
                 else:
                     fields = at | caption_fields(page)
@@ -221,6 +245,7 @@ class BotApi:
                     spot = replace(spot, thread_id=0)
                     continue
                 meaning = _classify(error, chat_id)
+                await self._check_blocks(page, meaning, error)
                 if meaning is ErrorMeaning.UNKNOWN and send_class is SendClass.STORED:
                     raise SendUnknown(type(error).__name__) from error
                 if isinstance(error, ChatMigrated):
@@ -238,6 +263,22 @@ class BotApi:
             await self._transport.pause(attempt)
             attempt += 1
 
+    async def _check_blocks(
+        self, page: FormattedMessage, meaning: ErrorMeaning, error: TelegramError
+    ) -> None:
+        """Raise BlocksRefused if a page has blocks and this error is about them.
+
+        After a timeout or a 429 the rich message may have been sent, or is sent later.
+        """
+        is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
+        if not page.blocks or not (is_missing or meaning is ErrorMeaning.REFUSED):
+            return
+        self.has_rich_messages &= not is_missing
+        reason = redact(str(error.__cause__ or error))
+        log.error("telegram refuses a rich message", reason=reason)
+        await self._on_blocks_refused(reason)
+        raise BlocksRefused(reason) from error
+
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
         """Record the migration of a group; return its new id. Raises ChatUnreachable."""
         if error.new_chat_id == chat_id:
@@ -254,7 +295,8 @@ class BotApi:
     ) -> bool:
         """Edit a message to show `page`, with retries; return False if it no longer exists.
 
-        Raises ChatUnreachable, BadRequest if Telegram rejects the text, any error for a stored one.
+        Raises ChatUnreachable, BadRequest if Telegram rejects the text, BlocksRefused, and for a
+        stored one any error.
         """
         attempt = 0
         while True:
@@ -269,6 +311,7 @@ class BotApi:
                     ErrorMeaning.MIGRATED,
                 }:
                     return meaning is ErrorMeaning.UNCHANGED
+                await self._check_blocks(page, meaning, error)
                 if meaning is ErrorMeaning.REFUSED and page.marks:
                     page = without_marks(page)
                     continue
@@ -278,6 +321,20 @@ class BotApi:
                 return True
             await self._transport.pause(attempt)
             attempt += 1
+
+    async def edit_first(
+        self, chat_id: int, message_id: int, pages: Sequence[FormattedMessage]
+    ) -> tuple[Sequence[FormattedMessage], int]:
+        """Edit a message to show the first of `pages`; return them and how many are shown now.
+
+        That is 0 if it no longer exists. A first page whose blocks are refused is replaced by its
+        plain form, of one page or several. Raises as `edit`, but not BlocksRefused.
+        """
+        try:
+            return pages, int(await self.edit(chat_id, message_id, pages[0]))
+        except BlocksRefused:
+            plain = [*plain_parts(pages[0]), *pages[1:]]
+            return await self.edit_first(chat_id, message_id, plain)
 
     async def try_edit(
         self, chat_id: int, message_id: int, page: FormattedMessage
@@ -367,6 +424,11 @@ class BotApi:
 
 def _is_topic_gone(error: TelegramError) -> bool:
     return any(mark in str(error).lower() for mark in _TOPIC_GONE)
+
+
+def _is_not_found(error: InvalidToken) -> bool:
+    """Return whether it is a 404; the library's text is the same for a rejected token, a 401."""
+    return "not found" in str(error.__cause__).lower()
 
 
 def _classify(error: TelegramError, chat_id: int) -> ErrorMeaning:

@@ -154,7 +154,9 @@ async def _render_answer(
             lambda: _answer_pages(context, turn, stored_answer)
         )
     return await answers.render_off_loop(
-        lambda: answers.render_turn(turn, stored_answer, context.language),
+        lambda: answers.render_turn(
+            turn, stored_answer, context.language, is_plain=context.is_plain
+        ),
         len(stored_answer.answer),
     )
 
@@ -163,15 +165,15 @@ async def _send_answer(
     context: BotContext, turn: Turn, stored_answer: StoredAnswer
 ) -> None:
     """Send the answer's messages, the first into the placeholder, and finish the update."""
+    parts: Sequence[FormattedMessage]
     parts = await _render_answer(context, turn, stored_answer)
     chat_id = context.chat_id
     placeholder_id = turn.placeholder_id
     sent = 0
-    if placeholder_id is not None and await context.bot_api.edit(
-        chat_id, placeholder_id, parts[0]
-    ):
+    if placeholder_id is not None:
+        parts, sent = await context.bot_api.edit_first(chat_id, placeholder_id, parts)
+    if sent:
         kill_point("answer.sent")
-        sent = 1
 
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == sent and not context.is_resumed:
@@ -192,7 +194,11 @@ def _answer_pages(
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return answers.render_turn(
-        turn, stored_answer, context.language, is_script=is_script
+        turn,
+        stored_answer,
+        context.language,
+        is_plain=context.is_plain,
+        is_script=is_script,
     )
 
 
