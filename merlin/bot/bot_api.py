@@ -47,8 +47,13 @@ log = get_logger(__name__)
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return the fields of a text message that shows a page."""
-    fields = {"text": page.text, "link_preview_options": {"is_disabled": True}}
-    return fields | _entity_fields("entities", page) | keyboard_fields(page)
+    fields = {"link_preview_options": {"is_disabled": True}}
+    return text_fields(page) | fields | keyboard_fields(page)
+
+
+def text_fields(page: FormattedMessage) -> dict[str, Any]:
+    """Return the fields of a page's text."""
+    return {"text": page.text, **_entity_fields("entities", page)}
 
 
 def caption_fields(page: FormattedMessage) -> dict[str, Any]:
@@ -121,6 +126,10 @@ class SendUnknown(Exception):
     """It is unknown whether the message was sent."""
 
 
+class DraftsRefused(Exception):
+    """This chat, or the Bot API server, accepts no drafts."""
+
+
 class ErrorMeaning(Enum):
     """What an error of the Bot API means for the call."""
 
@@ -132,6 +141,8 @@ class ErrorMeaning(Enum):
     REFUSED = auto()
 
 
+# What a server without a method answers.
+_METHOD_UNKNOWN = "not found"
 # Telegram has no error codes for these, only texts. Source: tdlib.
 _ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
     ChatClosed: (
@@ -169,6 +180,9 @@ class BotApi:
         self._bot = bot
         self._transport = transport
         self._on_migrated = on_migrated
+        # The chats that refuse drafts; `_knows_drafts`: the server has the method.
+        self._draftless: set[int] = set()
+        self._knows_drafts = True
 
     async def _call(
         self,
@@ -195,9 +209,9 @@ class BotApi:
     ) -> int:
         """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
-        If the group became a supergroup, it is sent there without the reply reference. If
-        Telegram rejects the entities, it is sent without them, addresses as text. Raises
-        ChatUnreachable, BadRequest if Telegram rejects the text. A stored message is not retried:
+        If Telegram rejects the entities, it is sent without them, addresses as text. Raises
+        ChatUnreachable, BadRequest if Telegram rejects the text, ChatMigrated if the group became a
+        supergroup. A stored message is sent there, without the reply reference. It is not retried:
         raises SendUnknown, or the error after which it was surely not sent.
         """
         attempt = 0
@@ -215,9 +229,10 @@ class BotApi:
                     )
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
-                if meaning is ErrorMeaning.UNKNOWN and send_class is SendClass.STORED:
+                is_stored = send_class is SendClass.STORED
+                if meaning is ErrorMeaning.UNKNOWN and is_stored:
                     raise SendUnknown(type(error).__name__) from error
-                if isinstance(error, ChatMigrated):
+                if isinstance(error, ChatMigrated) and is_stored:
                     chat_id = await self._follow(chat_id, error)
                     spot = NO_TARGET
                     continue
@@ -225,7 +240,7 @@ class BotApi:
                     page = without_marks(page)
                     continue
                 may_retry = meaning in {ErrorMeaning.NOT_SENT, ErrorMeaning.UNKNOWN}
-                if not may_retry or send_class is SendClass.STORED:
+                if not may_retry or is_stored:
                     raise
             else:
                 return int(message["message_id"])
@@ -294,6 +309,42 @@ class BotApi:
         fields |= keyboard_fields(FormattedMessage("", buttons=buttons))
         with suppress(EditSkipped):
             await self.try_call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+
+    def accepts_drafts(self, chat_id: int) -> bool:
+        """Return whether drafts were not refused, by this private chat or by the server."""
+        return self._knows_drafts and chat_id not in self._draftless
+
+    async def send_draft(
+        self, chat_id: int, draft_id: int, page: FormattedMessage, thread_id: int = 0
+    ) -> bool:
+        """Show a page as a draft for half a minute, without retry; return whether it succeeded.
+
+        An empty page is shown as "Thinking…". Raises EditSkipped if a rate limit is near,
+        DraftsRefused, also from then on, and ChatUnreachable.
+        """
+        fields = {"chat_id": chat_id, "draft_id": draft_id, "can_stop": True}
+        fields |= target_fields(Target(thread_id)) | text_fields(page)
+        try:
+            await self._call("sendMessageDraft", fields, SendClass.PROGRESS)
+        except EditSkipped:
+            raise
+        except InvalidToken as error:
+            # The library takes a method that the server does not know for a wrong token.
+            if _METHOD_UNKNOWN not in str(error.__cause__).lower():
+                return False
+            self._knows_drafts = False
+            log.warning("the Bot API server has no drafts: answers come by edits")
+            raise DraftsRefused from error
+        except TelegramError as error:
+            if _classify(error, chat_id) is not ErrorMeaning.REFUSED:
+                return False
+            if page.marks:
+                page = without_marks(page)
+                return await self.send_draft(chat_id, draft_id, page, thread_id)
+            self._draftless.add(chat_id)
+            log.warning("a chat refuses drafts", reason=redact(str(error)))
+            raise DraftsRefused from error
+        return True
 
     async def send_typing(self, chat_id: int, thread_id: int = 0) -> bool:
         """Send the typing action; return whether it succeeded.

@@ -100,8 +100,9 @@ class OutboxSender:
         self._owner = services.owner
         self._bot_api = bot_api
         self._transport = transport
-        # The chats that Telegram asks to wait.
+        # The chats that Telegram asks to wait, and those that show a draft.
         self.flooded: set[int] = set()
+        self.drafting: set[int] = set()
 
     async def deliver(
         self,
