@@ -23,6 +23,7 @@ from merlin.sandbox.telegram.arguments import (
     status_error,
     target_chat,
 )
+from merlin.sandbox.telegram.messages import given_rich_message
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.server import notification
@@ -172,6 +173,8 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         self, name: str, method: telegram_server.Method
     ) -> telegram_server.Method:
         async def answer(world: World, arguments: Arguments) -> Any:
+            if "rich_message" in arguments.values:  # checked before the chat
+                given_rich_message(arguments, is_draft=name.endswith("Draft"))
             if arguments.text("chat_id"):
                 self._actions.check_chat(target_chat(world, arguments))
             if name == "sendMessage" and arguments.integer("message_thread_id") in (

@@ -47,6 +47,7 @@ ENTITY_TYPES = frozenset(
         ),
     }
 )
+TEXT_METHODS = frozenset({"sendMessage", "sendMessageDraft", "editMessageText"})
 MAX_BUTTONS = 100
 CALLBACK_BYTES = 64
 COPY_CHARACTERS = 256
@@ -63,12 +64,12 @@ _ENTITY_FIELDS = {"text": "entities", "caption": "caption_entities"}
 
 def check_call(world: World, name: str, arguments: Arguments) -> Arguments:
     """Return a call's arguments with its texts normalised. Raises BotApiError."""
-    if name in {"sendMessage", "editMessageText"}:
+    if name in TEXT_METHODS and "rich_message" not in arguments.values:
         arguments = _normalised(arguments, "text")
-        if not arguments.text("text"):
+        if not arguments.text("text") and name != "sendMessageDraft":
             raise bad_request("message text is empty")
         if utf16_length(arguments.text("text")) > TEXT_UNITS:
-            is_new = name == "sendMessage"
+            is_new = name != "editMessageText"
             raise bad_request("message is too long" if is_new else "MESSAGE_TOO_LONG")
     elif name in {"sendDocument", "sendPhoto"}:
         arguments = _normalised(arguments, "caption")

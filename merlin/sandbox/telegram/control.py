@@ -38,12 +38,12 @@ DISPLAYED_TYPES = frozenset(
     }
 )
 # The page does not show other kinds of change.
-_PAGE_EVENTS = frozenset({"message", "edit", "action", "answer", "setting"})
+_PAGE_EVENTS = frozenset({"message", "edit", "action", "answer", "setting", "draft"})
 # From a language: the newest commit's progress, shown at the page's right side.
 PipelineReader = Callable[[str], Mapping[str, object]]
 
 
-ACTS = frozenset({"start", "paste", "pay"})
+ACTS = frozenset({"start", "paste", "pay", "stop_generation"})
 
 
 class ControlSide:

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import struct
 import time
+from collections.abc import Container
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,11 @@ from merlin.sandbox.telegram.arguments import (
     inline_keyboard,
     target_chat,
 )
+from merlin.sandbox.telegram.rich_messages import RichMessageError, check_rich_message
 from merlin.sandbox.telegram.world import Chat, LoggedMessage, World, bot_user
+
+# It is written to without a number.
+GENERAL_TOPIC = 1
 
 
 def post(
@@ -28,9 +33,17 @@ def post(
     chat = target_chat(world, arguments)
     markup = inline_keyboard(arguments.parse("reply_markup")) or keys
     reply = _requested_reply(world, chat, arguments)
-    fields = thread_fields(arguments.integer("message_thread_id"))
+    fields = thread_fields(requested_thread(arguments))
     markup_field = {"reply_markup": markup} if markup else {}
     return world.post(chat, bot_user(), **fields, **reply, **content, **markup_field)
+
+
+def requested_thread(arguments: Arguments) -> int:
+    """Return the topic that a call writes to. Raises BotApiError for the General topic's number."""
+    thread = arguments.integer("message_thread_id")
+    if thread == GENERAL_TOPIC:
+        raise bad_request("message thread not found")
+    return thread
 
 
 def thread_fields(thread: int) -> dict[str, Any]:
@@ -63,6 +76,38 @@ async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
     return post(world, arguments, **given_fields(arguments))
 
 
+_RICH_PARAMETERS = frozenset(
+    {
+        *("chat_id", "rich_message", "message_thread_id", "reply_parameters"),
+        *("reply_markup", "disable_notification", "protect_content"),
+    }
+)
+
+
+async def send_rich_message(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendRichMessage with Telegram's own parse of the blocks."""
+    require_known(arguments, _RICH_PARAMETERS)
+    return post(world, arguments, **given_rich_message(arguments))
+
+
+def require_known(arguments: Arguments, names: Container[str]) -> None:
+    """Raise BotApiError for a parameter that Telegram would ignore in silence."""
+    for name in arguments.values:
+        if name not in names:
+            raise bad_request(f'parameter "{name}" is unknown')
+
+
+def given_rich_message(
+    arguments: Arguments, *, is_draft: bool = False
+) -> dict[str, Any]:
+    """Return the Message field of a call's rich message. Raises BotApiError."""
+    try:
+        message = check_rich_message(arguments.parse("rich_message"), is_draft=is_draft)
+    except RichMessageError as error:
+        raise bad_request(str(error)) from error
+    return {"rich_message": message}
+
+
 async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
     file = store_upload(world, kind, arguments.uploads[kind])
     caption = given_fields(arguments, "caption") if arguments.text("caption") else {}
@@ -81,7 +126,7 @@ async def send_chat_action(world: World, arguments: Arguments) -> bool:
     return True
 
 
-_CONTENT_FIELDS = ("text", "entities", "caption", "caption_entities")
+_CONTENT_FIELDS = ("text", "entities", "caption", "caption_entities", "rich_message")
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the"
     " same as a current content and reply markup of the message"
@@ -119,9 +164,13 @@ def _replace_content(
 async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageText; without reply_markup the keyboard is removed, as Telegram does."""
     old = _require_editable_message(world, arguments)
-    if "text" not in old.message:
+    if not {"text", "rich_message"} & set(old.message):
         raise bad_request("there is no text in the message to edit")
-    return _replace_content(world, arguments, old, given_fields(arguments))
+    if "rich_message" not in arguments.values:
+        return _replace_content(world, arguments, old, given_fields(arguments))
+    if {"text", "entities", "link_preview_options"} & set(arguments.values):
+        raise bad_request("either text or rich_message is edited")
+    return _replace_content(world, arguments, old, given_rich_message(arguments))
 
 
 async def edit_message_reply_markup(

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.server import run_while_connected
 from merlin.sandbox.server import StandIn
-from merlin.sandbox.telegram import arguments, messages, queries
+from merlin.sandbox.telegram import arguments, drafts, messages, queries
 from merlin.sandbox.telegram.arguments import (
     Arguments,
     BotApiError,
@@ -141,6 +141,9 @@ METHODS: Mapping[str, Method] = {
     "setMyCommands": arguments.set_my_commands,
     "setChatMenuButton": accept_silently,
     "sendMessage": messages.send_message,
+    "sendRichMessage": messages.send_rich_message,
+    "sendMessageDraft": drafts.send_message_draft,
+    "sendRichMessageDraft": drafts.send_rich_message_draft,
     "sendDocument": messages.send_document,
     "sendPhoto": messages.send_photo,
     "sendChatAction": messages.send_chat_action,

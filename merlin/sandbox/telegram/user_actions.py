@@ -31,6 +31,7 @@ from merlin.sandbox.telegram.queries import CHECKOUT_FIELDS, invoice_of
 from merlin.sandbox.telegram.world import (
     MEMBER_STATUSES,
     Chat,
+    Draft,
     Group,
     LoggedMessage,
     Person,
@@ -170,6 +171,27 @@ class UserActions:
             self.send_file(who, upload, kind=kind, caption=album_caption, album=album)
             for upload, album_caption in zip(uploads, captions, strict=True)
         ]
+
+    def draft(self, who: str | int) -> Draft | None:
+        """Return the draft that a person sees in the chat or topic."""
+        place = self.place(who)
+        return self.world.find_draft(place.chat.chat_id, place.thread)
+
+    def stop_generation(self, who: str | int) -> int:
+        """Press Stop below a draft: the bot is told, if it asked for these updates."""
+        place = self.place(who)
+        draft = self.draft(who)
+        if draft is None or not draft.can_stop:
+            raise Refused("nothing here can be stopped")
+        if not draft.keep_on_stop:
+            del self.world.drafts[draft.chat_id, draft.thread]
+        stopped: dict[str, Any] = {
+            "chat": place.chat.as_chat(),
+            "draft_id": draft.draft_id,
+        }
+        if draft.thread:
+            stopped["message_thread_id"] = draft.thread
+        return self.world.add_update("stopped_message_generation", stopped)
 
     def pay(self, who: str | int, what: int = 0) -> int:
         """Start paying the invoice of message `what`, by default the newest one.

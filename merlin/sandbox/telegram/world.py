@@ -8,13 +8,14 @@ A group's id is negative.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.sandbox.server import AppendLog
+from merlin.sandbox.telegram.rich_messages import plain_text
 
 BOT_ID = 8700000001
 BOT_NAME = "merlin_stand_in_bot"
@@ -127,7 +128,8 @@ _STUDY_TITLES = {"ru": STUDY.title, "en": "Study group"}
 class LoggedMessage:
     """A message as it is now (a Message object), with all its versions, oldest first.
 
-    Each version has its time `at` (ISO 8601), its `text` or caption, and its `keys`.
+    Each version has its time `at` (ISO 8601), its `text`, caption or a rich message's words, and
+    its `keys`.
     """
 
     message: Mapping[str, Any]
@@ -145,7 +147,7 @@ class LoggedMessage:
 
     @property
     def text(self) -> str:
-        """Return the current text or caption."""
+        """Return the current text, caption or words of a rich message."""
         return str(self.versions[-1]["text"])
 
     @property
@@ -164,8 +166,33 @@ class LoggedMessage:
 
 
 def _version(at: str, message: Mapping[str, Any]) -> dict[str, Any]:
-    content = message.get("text", message.get("caption", ""))
+    rich_text = plain_text(message.get("rich_message", ""))
+    content = message.get("text", message.get("caption", rich_text))
     return {"at": at, "text": content, "keys": message.get("reply_markup")}
+
+
+DRAFT_LIFE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft of the bot in a private chat or its topic; no message, and never journaled.
+
+    `content` has a Message's `text` with `entities`, or its `rich_message`.
+    """
+
+    chat_id: int
+    thread: int
+    draft_id: int
+    content: Mapping[str, Any]
+    can_stop: bool = False
+    keep_on_stop: bool = False
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def text(self) -> str:
+        """Return its words."""
+        return str(_version("", self.content)["text"])
 
 
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -199,6 +226,9 @@ class World:
     transactions: list[dict[str, Any]] = field(default_factory=list)
     # The invoice of each pre-checkout query: its `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # The newest draft of each chat and topic.
+    drafts: dict[tuple[int, int], Draft] = field(default_factory=dict)
+    draft_life_s: float = DRAFT_LIFE_S
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
     # Starts at the current time, so that a new stand-in without a folder repeats no update_id.
@@ -240,6 +270,7 @@ class World:
         message_id = message["message_id"]
         logged = LoggedMessage(message, (_version(at, message),))
         self.messages.setdefault(chat_id, {})[message_id] = logged
+        self.drafts.pop((chat_id, logged.thread), None)
         self.last_message_id = max(self.last_message_id, message_id)
 
     def _apply_edit(self, message: dict[str, Any], at: str) -> None:
@@ -320,6 +351,17 @@ class World:
         }
         self.record("message", message=message, at=iso(utc_now()))
         return message
+
+    def show_draft(self, draft: Draft) -> None:
+        """Replace the draft of its chat and topic."""
+        self.drafts[draft.chat_id, draft.thread] = draft
+        self.notify("draft", asdict(draft))
+
+    def find_draft(self, chat_id: int, thread: int) -> Draft | None:
+        """Return the draft that a chat or its topic shows."""
+        draft = self.drafts.get((chat_id, thread))
+        is_alive = draft and time.monotonic() - draft.at < self.draft_life_s
+        return draft if is_alive else None
 
     def add_update(self, kind: str, body: Mapping[str, Any]) -> int:
         """Queue an update for the bot, if it wants this kind; return its update_id."""
