@@ -37,6 +37,8 @@ from merlin.core.formatted_text import (
     Button,
     Entity,
     FormattedMessage,
+    get_first_part,
+    plain_parts,
     without_marks,
 )
 from merlin.core.log import get_logger, redact
@@ -46,13 +48,21 @@ log = get_logger(__name__)
 
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields of a text message that shows a page."""
-    fields = {"link_preview_options": {"is_disabled": True}}
-    return text_fields(page) | fields | keyboard_fields(page)
+    """Return the fields of a text message, or a rich one, that shows a page."""
+    fields = content_fields(page) | keyboard_fields(page)
+    if not page.blocks:
+        fields["link_preview_options"] = {"is_disabled": True}
+    return fields
 
 
-def text_fields(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields of a page's text."""
+def content_fields(page: FormattedMessage) -> dict[str, Any]:
+    """Return the fields of a page's text or blocks.
+
+    A rich message never has the fields `html` and `markdown`: a quoted button would be live.
+    """
+    if page.blocks:
+        # Telegram refused texts in which it detected an address wrongly.
+        return {"rich_message": {"blocks": page.blocks, "skip_entity_detection": True}}
     return {"text": page.text, **_entity_fields("entities", page)}
 
 
@@ -111,6 +121,8 @@ warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 NO_TARGET = Target()
 # Called when a group became a supergroup, with the old and the new chat id.
 OnMigrated = Callable[[int, int], Awaitable[None]]
+# Called with the reason when Telegram refused a rich message.
+OnBlocksRefused = Callable[[str], Awaitable[None]]
 Buttons = tuple[tuple[Button, ...], ...]
 
 
@@ -130,6 +142,10 @@ class DraftsRefused(Exception):
     """This chat, or the Bot API server, accepts no drafts."""
 
 
+class BlocksRefused(Exception):
+    """Telegram does not accept the rich message: its plain form is to be sent."""
+
+
 class ErrorMeaning(Enum):
     """What an error of the Bot API means for the call."""
 
@@ -141,8 +157,6 @@ class ErrorMeaning(Enum):
     REFUSED = auto()
 
 
-# What a server without a method answers.
-_METHOD_UNKNOWN = "not found"
 # Telegram has no error codes for these, only texts. Source: tdlib.
 _ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
     ChatClosed: (
@@ -172,17 +186,26 @@ _ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
 
 
 class BotApi:
-    """The calls that show answers."""
+    """The calls that show answers.
+
+    `has_rich_messages` becomes False when the Bot API server turns out to have none.
+    """
 
     def __init__(
-        self, bot: ExtBot[SendClass], transport: AiohttpRequest, on_migrated: OnMigrated
+        self,
+        bot: ExtBot[SendClass],
+        transport: AiohttpRequest,
+        on_migrated: OnMigrated,
+        on_blocks_refused: OnBlocksRefused,
     ) -> None:
         self._bot = bot
         self._transport = transport
         self._on_migrated = on_migrated
-        # The chats that refuse drafts; `_knows_drafts`: the server has the method.
+        self._on_blocks_refused = on_blocks_refused
+        self.has_rich_messages = True
+        # The chats that refuse drafts; `_has_drafts`: the server has the method.
         self._draftless: set[int] = set()
-        self._knows_drafts = True
+        self._has_drafts = True
 
     async def _call(
         self,
@@ -210,17 +233,18 @@ class BotApi:
         """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
         If Telegram rejects the entities, it is sent without them, addresses as text. Raises
-        ChatUnreachable, BadRequest if Telegram rejects the text, ChatMigrated if the group became a
-        supergroup. A stored message is sent there, without the reply reference. It is not retried:
-        raises SendUnknown, or the error after which it was surely not sent.
+        ChatUnreachable, BadRequest if Telegram rejects the text, BlocksRefused, ChatMigrated if the
+        group became a supergroup. A stored message is sent there, without the reply reference. It
+        is not retried: raises SendUnknown, or the error after which it was surely not sent.
         """
         attempt = 0
+        method = "sendRichMessage" if page.blocks else "sendMessage"
         while True:
             at = {"chat_id": chat_id, **target_fields(spot)}
             try:
                 if page.file is None:
                     message = await self._call(
-                        "sendMessage", at | message_fields(page), send_class
+                        method, at | message_fields(page), send_class
                     )
                 else:
                     fields = at | caption_fields(page)
@@ -229,6 +253,7 @@ class BotApi:
                     )
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
+                await self._check_blocks(page, meaning, error)
                 is_stored = send_class is SendClass.STORED
                 if meaning is ErrorMeaning.UNKNOWN and is_stored:
                     raise SendUnknown(type(error).__name__) from error
@@ -247,6 +272,22 @@ class BotApi:
             await self._transport.pause(attempt)
             attempt += 1
 
+    async def _check_blocks(
+        self, page: FormattedMessage, meaning: ErrorMeaning, error: TelegramError
+    ) -> None:
+        """Raise BlocksRefused if a page has blocks and this error is about them.
+
+        After a timeout or a 429 the rich message may have been sent, or is sent later.
+        """
+        is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
+        if not page.blocks or not (is_missing or meaning is ErrorMeaning.REFUSED):
+            return
+        self.has_rich_messages = not is_missing
+        reason = redact(str(error.__cause__ or error))
+        log.error("telegram refuses a rich message", reason=reason)
+        await self._on_blocks_refused(reason)
+        raise BlocksRefused(reason) from error
+
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
         """Record the migration of a group; return its new id. Raises ChatUnreachable."""
         if error.new_chat_id == chat_id:
@@ -263,7 +304,8 @@ class BotApi:
     ) -> bool:
         """Edit a message to show `page`, with retries; return False if it no longer exists.
 
-        Raises ChatUnreachable, BadRequest if Telegram rejects the text, any error for a stored one.
+        Raises ChatUnreachable, BadRequest if Telegram rejects the text, BlocksRefused, and for a
+        stored one any error.
         """
         attempt = 0
         while True:
@@ -278,6 +320,7 @@ class BotApi:
                     ErrorMeaning.MIGRATED,
                 }:
                     return meaning is ErrorMeaning.UNCHANGED
+                await self._check_blocks(page, meaning, error)
                 if meaning is ErrorMeaning.REFUSED and page.marks:
                     page = without_marks(page)
                     continue
@@ -287,6 +330,20 @@ class BotApi:
                 return True
             await self._transport.pause(attempt)
             attempt += 1
+
+    async def edit_first(
+        self, chat_id: int, message_id: int, pages: Sequence[FormattedMessage]
+    ) -> tuple[Sequence[FormattedMessage], int]:
+        """Edit a message to show the first of `pages`; return them and how many are shown now.
+
+        That is 0 if it no longer exists. A first page whose blocks are refused is replaced by its
+        plain form, of one page or several. Raises as `edit`, but not BlocksRefused.
+        """
+        try:
+            return pages, int(await self.edit(chat_id, message_id, pages[0]))
+        except BlocksRefused:
+            plain = [*plain_parts(pages[0]), *pages[1:]]
+            return await self.edit_first(chat_id, message_id, plain)
 
     async def try_edit(
         self, chat_id: int, message_id: int, page: FormattedMessage
@@ -312,7 +369,7 @@ class BotApi:
 
     def accepts_drafts(self, chat_id: int) -> bool:
         """Return whether drafts were not refused, by this private chat or by the server."""
-        return self._knows_drafts and chat_id not in self._draftless
+        return self._has_drafts and chat_id not in self._draftless
 
     async def send_draft(
         self, chat_id: int, draft_id: int, page: FormattedMessage, thread_id: int = 0
@@ -323,26 +380,23 @@ class BotApi:
         DraftsRefused, also from then on, and ChatUnreachable.
         """
         fields = {"chat_id": chat_id, "draft_id": draft_id, "can_stop": True}
-        fields |= target_fields(Target(thread_id)) | text_fields(page)
+        fields |= target_fields(Target(thread_id)) | content_fields(page)
+        method = "sendRichMessageDraft" if page.blocks else "sendMessageDraft"
         try:
-            await self._call("sendMessageDraft", fields, SendClass.PROGRESS)
+            await self._call(method, fields, SendClass.PROGRESS)
         except EditSkipped:
             raise
-        except InvalidToken as error:
-            # The library takes a method that the server does not know for a wrong token.
-            if _METHOD_UNKNOWN not in str(error.__cause__).lower():
-                return False
-            self._knows_drafts = False
-            log.warning("the Bot API server has no drafts: answers come by edits")
-            raise DraftsRefused from error
         except TelegramError as error:
-            if _classify(error, chat_id) is not ErrorMeaning.REFUSED:
+            is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
+            if not is_missing and _classify(error, chat_id) is not ErrorMeaning.REFUSED:
                 return False
-            if page.marks:
-                page = without_marks(page)
-                return await self.send_draft(chat_id, draft_id, page, thread_id)
+            if page.blocks or page.marks:
+                self.has_rich_messages &= not (page.blocks and is_missing)
+                plain = without_marks(get_first_part(page))
+                return await self.send_draft(chat_id, draft_id, plain, thread_id)
+            self._has_drafts &= not is_missing
             self._draftless.add(chat_id)
-            log.warning("a chat refuses drafts", reason=redact(str(error)))
+            log.warning("drafts are refused", chat=chat_id, reason=redact(str(error)))
             raise DraftsRefused from error
         return True
 
@@ -408,6 +462,11 @@ class BotApi:
         except TelegramError as error:
             _classify(error, int(fields.get("chat_id", 0)))
             raise
+
+
+def _is_not_found(error: InvalidToken) -> bool:
+    """Return whether it is a 404; the library's text is the same for a rejected token, a 401."""
+    return "not found" in str(error.__cause__).lower()
 
 
 def _classify(error: TelegramError, chat_id: int) -> ErrorMeaning:

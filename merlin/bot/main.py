@@ -39,6 +39,7 @@ from merlin.core.log import get_logger, redact
 from merlin.core.probe import LIFE_SIGNS
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify_watchdog
 from merlin.db.change_watch import ChangeCounter, changes_of
+from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
@@ -112,7 +113,12 @@ class Bot:
         self._services = services
         self._transport = transport
         self._application, self._processor = create_application(services, transport)
-        bot_api = BotApi(self._application.bot, transport, self._move_group)
+        bot_api = BotApi(
+            self._application.bot,
+            transport,
+            self._move_group,
+            self._report_refused_blocks,
+        )
         sender = OutboxSender(services, bot_api, transport)
         data = self._application.bot_data
         data.services = services
@@ -209,6 +215,13 @@ class Bot:
         log.info("a group became a supergroup", old=old_id, new=new_id)
         groups = Groups(self._services.db, self._services.bot_id)
         await self._services.store.do(lambda: groups.move(old_id, new_id))
+
+    async def _report_refused_blocks(self, reason: str) -> None:
+        notices = Notices(self._services.db, self._services.clock)
+        arguments = {"reason": reason}
+        await self._services.store.do(
+            lambda: notices.notify_daily("notice-blocks-refused", arguments)
+        )
 
     async def _store_identity(self) -> None:
         """Store the bot's id and name as soon as getMe succeeds, then wait for ever."""

@@ -2,7 +2,8 @@
 
 Messages are sent in order, one row each. A message is stored as `sending` before it is sent. If
 the outcome is unknown, it is sent once more with a repeat mark when Telegram responds again, never
-a third time. Results of requests are shown in the messages that wait for them.
+a third time. A rich message that Telegram refuses is replaced by the messages of its plain form.
+Results of requests are shown in the messages that wait for them.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +19,16 @@ from merlin.app.outbox import (
     Target,
     WaitingRequests,
 )
-from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
+from merlin.bot.bot_api import (
+    BlocksRefused,
+    BotApi,
+    ChatClosed,
+    ChatUnreachable,
+    SendUnknown,
+)
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, SendClass
-from merlin.core.formatted_text import Button, FormattedMessage, prepend
+from merlin.core.formatted_text import Button, FormattedMessage, plain_parts, prepend
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -150,10 +157,8 @@ class OutboxSender:
         while waiting:
             try:
                 ended = await self._send(waiting[0], language) if is_begun else None
-            except TelegramError as error:
-                # Surely not sent, or an edit, which may be repeated: it was no attempt.
-                await self._store.do(partial(self._outbox.put_back, waiting[0]))
-                await self._pause(waiting[0].message.chat_id, failed, error)
+            except (TelegramError, BlocksRefused) as error:
+                waiting = await self._put_back(waiting, failed, error)
                 failed += 1
                 is_begun = await self._store.do(
                     partial(begin, waiting, is_sure=is_sure)
@@ -171,11 +176,36 @@ class OutboxSender:
             is_begun = await self._store.do(partial(settle, ended))
         kill_point("answer.recorded")
 
-    async def _pause(self, chat_id: int, failed: int, error: TelegramError) -> None:
+    async def _put_back(
+        self,
+        waiting: Sequence[QueuedMessage],
+        failed: int,
+        error: TelegramError | BlocksRefused,
+    ) -> list[QueuedMessage]:
+        """Store that the first message was not sent; return the messages to send after a pause."""
+        first, *others = waiting
+        if isinstance(error, BlocksRefused):
+            plain = await self._store.do(partial(self._replace_blocks, first))
+            return [*plain, *others]
+        # Surely not sent, or an edit, which may be repeated: it was no attempt.
+        await self._store.do(partial(self._outbox.put_back, first))
         if isinstance(error, RetryAfter):
-            self.flooded.add(chat_id)
+            self.flooded.add(first.message.chat_id)
         await self._transport.pause(failed, error)
-        self.flooded.discard(chat_id)
+        self.flooded.discard(first.message.chat_id)
+        return [first, *others]
+
+    def _replace_blocks(self, outgoing: QueuedMessage) -> list[QueuedMessage]:
+        """Drop a rich message that was refused; return the messages of its plain form."""
+        message = outgoing.message
+        self._outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
+        target = message.target
+        parts = []
+        for number, page in enumerate(plain_parts(message.page)):
+            key = f"{message.key}:plain:{number}"
+            parts.append(replace(message, key=key, page=page, target=target))
+            target = replace(target, edit_of=0)
+        return self._outbox.put(parts)
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message marked as sending; return it with its new state."""

@@ -43,7 +43,7 @@ def draft_texts(telegram, chat_id=ANNA):
 
 
 def stop_draft(telegram, person_id, draft_id):
-    """Press a draft's own Stop button; Telegram does not say who pressed."""
+    """Say that the Stop button of a draft was pressed, wherever it is shown."""
     press = {"chat": {"id": person_id, "type": "private"}, "draft_id": draft_id}
     telegram.act(
         lambda actions: actions.world.add_update("stopped_message_generation", press)
@@ -112,12 +112,12 @@ def test_stop_of_the_draft_ends_its_answer_and_no_other(telegram, provider, bot)
     telegram.say("anna", "Расскажи")
     telegram.wait_for(lambda: "слово3" in "".join(draft_texts(telegram)))
     provider.behave(piece_s=3600.0)
-    draft_id = int(telegram.calls(DRAFT)[-1].body["draft_id"])
+    draft_id = telegram.draft("anna").draft_id
     stop_draft(telegram, BORIS, draft_id)
     stop_draft(telegram, ANNA, draft_id + 1)
     telegram.wait_for(lambda: count_updates_by_state(bot).get("answered") == 2)
     assert answer_texts(telegram) == []
-    stop_draft(telegram, ANNA, draft_id)
+    telegram.stop_generation("anna")
     wait_until_ended(telegram, bot, 4)
     (answer,) = answer_texts(telegram)
     assert answer.startswith("слово0 слово1 слово2")

@@ -5,7 +5,6 @@ which a button leads. The bot greets a group once when it is added, and follows 
 supergroup.
 """
 
-
 from merlin.account.users import User, Users
 from merlin.app.groups import Group, Groups
 from merlin.bot import menu

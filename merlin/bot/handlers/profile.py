@@ -1,4 +1,4 @@
-"""A user's settings and data: /lang, time zone and plain messages, /export, /delete_me, /paysupport.
+"""A user's settings (/lang: also time zone, plain messages), /export, /delete_me, /paysupport.
 
     /delete_me -> what would be deleted -> confirmation -> erased, and confirmed
 

@@ -187,6 +187,7 @@ async def _send_answer(
     context: BotContext, turn: Turn, stored_answer: StoredAnswer
 ) -> None:
     """Send the answer's messages, the first into the placeholder, and finish the update."""
+    parts: Sequence[FormattedMessage]
     parts = await _render_answer(context, turn, stored_answer)
     placeholder_id = turn.placeholder_id
     sent = 0
@@ -197,9 +198,12 @@ async def _send_answer(
         note = FormattedMessage(context.translate("groups-moved"))
         with suppress(EditSkipped):
             await context.bot_api.try_edit(context.moved_from, placeholder_id, note)
-    elif await context.bot_api.edit(context.chat_id, placeholder_id, parts[0]):
+    else:
+        parts, sent = await context.bot_api.edit_first(
+            context.chat_id, placeholder_id, parts
+        )
+    if sent:
         kill_point("answer.sent")
-        sent = 1
 
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == sent and not context.is_resumed:
