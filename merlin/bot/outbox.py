@@ -211,6 +211,7 @@ class OutboxSender:
         """Send one message marked as sending; return it with its new state."""
         message = outgoing.message
         tries = outgoing.tries + 1
+        kill_point("answer.begun")
         try:
             message_id = await self._show(
                 message, language, is_repeat=outgoing.tries > 0
