@@ -75,6 +75,17 @@ def test_answer_grows_in_a_draft_and_is_one_message(telegram, provider, bot):
     assert count_edits(telegram) == 0
 
 
+def test_answer_can_be_rated_long_after_its_row_of_the_outbox_is_deleted(
+    telegram, settings
+):
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        anna.say("вопрос")
+        with open_database(settings.database) as database, database.atomic():
+            database.sql("DELETE FROM outgoing")
+        anna.press("👍")
+    assert select_rows(settings, "SELECT value FROM rating") == [("up",)]
+
+
 def test_draft_is_sent_in_the_topic_of_its_question(telegram, bot):
     telegram.say("anna#12", "Расскажи")
     wait_until_ended(telegram, bot, 1)

@@ -176,7 +176,7 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
             if "rich_message" in arguments.values:  # checked before the chat
                 given_rich_message(arguments, is_draft=name.endswith("Draft"))
             if arguments.text("chat_id"):
-                self._actions.check_chat(target_chat(world, arguments))
+                self._actions.check_chat(target_chat(world, arguments), name)
             if name == "sendMessage" and arguments.integer("message_thread_id") in (
                 self.closed_topics
             ):
