@@ -173,7 +173,7 @@ class OutboxSender:
                 # An unconfirmed message is sent again once Telegram responds.
                 await self._wait_until_reachable(ended)
                 waiting = [ended, *waiting[1:]]
-            is_begun = await self._store.do(partial(settle, ended))
+            is_begun = await self._store.do(partial(settle, ended), is_urgent=True)
         kill_point("answer.recorded")
 
     async def _put_back(
