@@ -18,6 +18,7 @@ from telegram.error import ChatMigrated
 from merlin.app.ask import Conversation, Observer
 from merlin.app.limits import ReachedCap
 from merlin.billing.quota import Left
+from merlin.bot.blocks import frame, pack, render_blocks
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.context import BotContext, find_target
 from merlin.bot.markdown import render
@@ -33,7 +34,6 @@ from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
     get_first_part,
-    in_entity,
     join_pages,
     split,
 )
@@ -328,39 +328,42 @@ async def render_off_loop(work: Callable[[], T], characters: int) -> T:
 
 
 def render_turn(
-    turn: Turn, stored_answer: StoredAnswer, language: str, *, is_script: bool = False
+    turn: Turn,
+    stored_answer: StoredAnswer,
+    language: str,
+    *,
+    is_plain: bool,
+    is_script: bool = False,
 ) -> list[FormattedMessage]:
     """Return the messages of a turn, at least one: transcript, answer, note.
 
-    `is_script`: the transcript is shown in full, not shortened.
+    `is_plain`: none is a rich message. `is_script`: the transcript is shown in full, not shortened.
     """
-    body = (
-        render(stored_answer.answer)
-        if stored_answer.answer.strip()
-        else FormattedMessage("")
-    )
-    if turn.question.format == "voice" and stored_answer.answer:
-        body = join_pages(
-            _transcript_page(turn.question.text, is_whole=is_script), body
-        )
+    answer = stored_answer.answer
+    pages = [render(answer)] if is_plain else render_blocks(answer)
+    lead = FormattedMessage("")
+    if turn.question.format == "voice" and answer:
+        lead = _transcript_page(turn.question.text, is_whole=is_script)
     elif turn.question.text and turn.question.message_id <= 0:
         # Asked by a button: the chat has no message with the question.
-        body = join_pages(in_entity("blockquote", turn.question.text), body)
-    body = join_pages(body, in_entity("italic", stored_answer.note))
-    has_buttons = stored_answer.answer or stored_answer.offer
+        lead = frame("blockquote", turn.question.text)
+    pages = [lead, *pages, frame("italic", stored_answer.note)]
+    is_rich = any(page.blocks for page in pages[1:-1])
+    pages = pack(pages) if is_rich else [join_pages(*pages)]
+    has_buttons = answer or stored_answer.offer
     buttons = (
         answer_buttons(turn.turn_id, stored_answer, language) if has_buttons else ()
     )
-    return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
+    pages[-1] = replace(pages[-1], buttons=buttons)
+    parts = [part for page in pages for part in split(page)]
+    return parts or [FormattedMessage("…")]
 
 
 def _transcript_page(question: str, *, is_whole: bool) -> FormattedMessage:
     message = "\n\n".join(document_texts(question)) or question
     if len(message) > HEARD_LENGTH and not is_whole:
         message = f"{message[:HEARD_LENGTH]}…"
-    return in_entity(
-        "expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}"
-    )
+    return frame("expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}")
 
 
 # Notes under an answer, or in place of one.

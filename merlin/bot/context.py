@@ -304,6 +304,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.services, self.actor
 
     @property
+    def is_plain(self) -> bool:
+        """Return whether the user gets no rich messages."""
+        return not self.bot_api.has_rich_messages
+
+    @property
     def zone(self) -> tzinfo:
         """Return the user's time zone."""
         return self.user.time_zone(self.services.config.timezone)

@@ -16,6 +16,7 @@ from tests.bot.running_bot import (
     select_rows,
 )
 from tests.bot.stars_buyer import change_rows
+from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
@@ -289,6 +290,20 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     assert "20 ноября" in text
     assert "👍 1" in text
     assert "Токенов" not in text
+    _, folded = anna.last.message["rich_message"]["blocks"]
+    assert (folded["type"], folded["is_open"]) == ("details", False)
+    assert folded["summary"] == russian_text("why-fold-model")
+
+
+def test_origin_is_plain_text_where_there_are_no_rich_messages(anna, telegram):
+    answer = anna.say(QUESTION)
+    telegram.faults.add(Fault("sendRichMessage", FaultKind.STATUS, status=404))
+    anna.press("why:1", answer.message_id)
+    assert anna.last.entities[0]["type"] == "expandable_blockquote"
+    anna.press("why:1", answer.message_id)
+    assert anna.last.entities[0]["type"] == "expandable_blockquote"
+    # A call that fails by a fault is not listed.
+    assert telegram.calls("sendRichMessage") == []
 
 
 def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):

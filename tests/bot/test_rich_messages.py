@@ -5,11 +5,21 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.outbox import Outbox, OutgoingMessage, Target, dump_page, load_page
+from merlin.bot.markdown import render
 from merlin.config.credentials import bot_id
 from merlin.core.formatted_text import Button, FormattedMessage, plain_parts, prepend
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from tests.bot.running_bot import RunningBot, answer_texts, bot_settings, select_rows
+from merlin.sandbox.telegram.world import BOT_NAME
+from tests.bot.conversation import ChatUser, join_group_chat
+from tests.bot.running_bot import (
+    RunningBot,
+    answer_texts,
+    kill_bot_at,
+    russian_text,
+    select_rows,
+    wait_until_ended,
+)
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -24,9 +34,14 @@ RICH = FormattedMessage(
 )
 
 
+TABLE = "Вот таблица.\n\n| a | b |\n|--|--|\n| 1 | $x^2$ |"
+PLAIN = "Вот таблица.\n\na | b\n--+---\n1 | x²"
+LONG_TABLE = TABLE + "\n\n" + " ".join(f"слово{n}" for n in range(1500))
+
+
 @pytest.fixture
-def settings(tmp_path, telegram):
-    return bot_settings(tmp_path, telegram, admins=(VERA,))
+def settings(settings):
+    return replace(settings, admins=(VERA,))
 
 
 def put(settings, *pages):
@@ -138,3 +153,98 @@ def test_unreachable_chat_is_no_refusal_of_blocks(telegram, settings):
     with RunningBot(settings):
         wait_until_sent(telegram, settings)
     assert answer_texts(telegram) == answer_texts(telegram, "vera") == []
+
+
+def blocks_of(message):
+    return message.message.get("rich_message", {}).get("blocks", [])
+
+
+def kinds_of(message):
+    return [block["type"] for block in blocks_of(message)]
+
+
+@pytest.mark.parametrize("streaming", ["edits", "off"])
+def test_answer_with_a_table_is_rich_with_its_buttons(
+    telegram, provider, settings, streaming
+):
+    provider.behave(fixed_answer=TABLE)
+    settings = replace(settings, streaming=streaming)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        answer = anna.say("Покажи таблицу")
+        assert kinds_of(answer) == ["paragraph", "table"]
+        assert "👍" in anna.labels
+        anna.press("rate:up:1", answer.message_id)
+        telegram.wait_for(lambda: "👍 ✓" in anna.labels)
+        assert kinds_of(anna.last) == ["paragraph", "table"]
+
+
+def test_answer_in_a_group_is_rich_and_a_reply(telegram, provider, settings):
+    provider.behave(fixed_answer=TABLE)
+    with RunningBot(replace(settings, streaming="off")):
+        group = join_group_chat(telegram, settings)
+        question = f"@{BOT_NAME} покажи"
+        answer = group.say(question)
+    assert kinds_of(answer) == ["paragraph", "table"]
+    assert answer.message["reply_to_message"]["text"] == question
+
+
+@pytest.mark.parametrize("streaming", ["edits", "off"])
+@pytest.mark.parametrize("written", [TABLE, LONG_TABLE])
+def test_refused_answer_is_shown_once_as_plain_text(
+    telegram, provider, settings, streaming, written
+):
+    provider.behave(fixed_answer=written)
+    # Only the last edit of the placeholder is made.
+    pace = replace(settings.pace, private_edit_s=3600.0)
+    settings = replace(settings, streaming=streaming, pace=pace)
+    method = "editMessageText" if streaming == "edits" else "sendRichMessage"
+    telegram.faults.add(Fault(method, FaultKind.STATUS, status=400))
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        anna.say("Покажи таблицу")
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    texts = answer_texts(telegram)
+    expected = render(written)
+    assert texts == [part.text for part in plain_parts(expected)]
+    assert texts[0].startswith(PLAIN)
+    assert len(texts) == (4 if written == LONG_TABLE else 1)
+    assert select_rows(settings, "SELECT state FROM turn") == [("told",)]
+    assert "простым текстом" in answer_texts(telegram, "vera")[0]
+
+
+@pytest.mark.parametrize("streaming", ["edits", "off"])
+def test_later_answers_are_plain_once_the_server_has_no_rich_messages(
+    telegram, provider, settings, streaming
+):
+    provider.behave(fixed_answer=TABLE)
+    pace = replace(settings.pace, private_edit_s=3600.0)
+    settings = replace(settings, streaming=streaming, pace=pace)
+    method = "editMessageText" if streaming == "edits" else "sendRichMessage"
+    telegram.faults.add(Fault(method, FaultKind.STATUS, status=404))
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        for question in ("раз", "два"):
+            assert anna.say(question).text == PLAIN
+    calls = [call.body for call in telegram.calls()]
+    # A call that fails by a fault is not listed.
+    assert not any("rich_message" in body for body in calls)
+
+
+@pytest.mark.parametrize("streaming", ["edits", "off"])
+def test_killed_fallback_shows_each_part_once(
+    telegram, provider, settings, tmp_path, streaming
+):
+    provider.behave(fixed_answer=LONG_TABLE)
+    pace = replace(settings.pace, private_edit_s=3600.0)
+    settings = replace(settings, streaming=streaming, pace=pace)
+    method = "editMessageText" if streaming == "edits" else "sendRichMessage"
+    refusal = Fault(method, FaultKind.STATUS, status=400)
+    # Between the two the plain form is sent.
+    telegram.faults.add(refusal, replace(refusal, skip=1))
+    telegram.say("anna", "Покажи таблицу")
+    kill_bot_at("answer.sent", settings, tmp_path / "log")
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 1)
+    parts = [part.text for part in plain_parts(render(LONG_TABLE))]
+    repeated = f"{russian_text('bot-repeat')}\n{parts[0]}"
+    shown = answer_texts(telegram)
+    assert sorted(set(shown) - {repeated}) == sorted(parts)
+    assert len(shown) == len(parts) + (streaming == "off")

@@ -178,7 +178,9 @@ async def _render_answer(
             lambda: _answer_pages(context, turn, stored_answer)
         )
     return await answers.render_off_loop(
-        lambda: answers.render_turn(turn, stored_answer, context.language),
+        lambda: answers.render_turn(
+            turn, stored_answer, context.language, is_plain=context.is_plain
+        ),
         len(stored_answer.answer),
     )
 
@@ -231,7 +233,11 @@ def _answer_pages(
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return answers.render_turn(
-        turn, stored_answer, context.language, is_script=is_script
+        turn,
+        stored_answer,
+        context.language,
+        is_plain=context.is_plain,
+        is_script=is_script,
     )
 
 
