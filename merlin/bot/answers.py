@@ -287,9 +287,7 @@ class StreamingEditor(AnswerIndicator):
         """Attempt to show a text once; return the delay until the next attempt in seconds."""
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
-            page = await render_off_loop(
-                lambda: get_first_part(render(text)), len(text)
-            )
+            page = await render_off_loop(lambda: self._draw(text), len(text))
             self._drawn = (text, replace(page, buttons=self._buttons))
         page = self._drawn[1]
         if page == self._shown:
@@ -307,6 +305,10 @@ class StreamingEditor(AnswerIndicator):
         finally:
             self._is_showing = False
         return self._gap_s
+
+    def _draw(self, text: str) -> FormattedMessage:
+        """Return the page of the text so far, as much as one message takes."""
+        return get_first_part(render(text))
 
     async def _show(self, page: FormattedMessage) -> bool:
         """Show a page; return whether it succeeded. Raises EditSkipped if a limit is near."""

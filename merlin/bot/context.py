@@ -306,7 +306,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def is_plain(self) -> bool:
         """Return whether the user gets no rich messages."""
-        return not self.bot_api.has_rich_messages
+        return self.user.is_plain or not self.bot_api.has_rich_messages
 
     @property
     def zone(self) -> tzinfo:

@@ -11,6 +11,7 @@ import asyncio
 from contextlib import suppress
 
 from merlin.bot.answers import StreamingEditor
+from merlin.bot.blocks import GrowingAnswer
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable, DraftsRefused
 from merlin.bot.context import BotContext
 from merlin.bot.transport import EditSkipped
@@ -29,6 +30,7 @@ class DraftIndicator(StreamingEditor):
     def __init__(self, context: BotContext) -> None:
         super().__init__(context, None)
         self._keep_s = context.services.pace.draft_s
+        self._growing = GrowingAnswer()
 
     async def _send_placeholder(self) -> int | None:
         """Show that the question is being answered; return the placeholder's id, if it needs one.
@@ -60,6 +62,12 @@ class DraftIndicator(StreamingEditor):
         except TimeoutError:
             self._shown = None
             self._news.set()
+
+    def _draw(self, text: str) -> FormattedMessage:
+        """Return a page with blocks if the answer will have some: the kind may not change."""
+        if self._message_id or self._context.is_plain:
+            return super()._draw(text)
+        return self._growing.draw(text)
 
     async def _show(self, page: FormattedMessage) -> bool:
         context = self._context

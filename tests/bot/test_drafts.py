@@ -23,6 +23,7 @@ from tests.support.faults import Fault, FaultKind
 pytestmark = pytest.mark.functional
 
 DRAFT = "sendMessageDraft"
+RICH_DRAFT = "sendRichMessageDraft"
 ANNA = 1001
 BORIS = 1002
 WORDS = " ".join(f"слово{n}" for n in range(400))
@@ -233,3 +234,50 @@ def test_person_with_plain_messages_gets_edits_until_they_change_it(telegram, se
         anna.press("plain:0")
         anna.say("второй")
         assert draft_texts(telegram) != []
+
+
+TABLE = "Итог:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nВсё."
+
+
+def test_draft_of_a_table_is_rich_as_its_answer_will_be(telegram, provider, settings):
+    provider.behave(fixed_answer=f"{TABLE} {WORDS}", piece_s=0.02)
+    with RunningBot(settings):
+        telegram.say("anna", "Таблица?")
+        telegram.wait_for(lambda: len(telegram.calls(RICH_DRAFT)) > 1)
+        provider.behave(piece_s=0.0)
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert any(
+        block["type"] == "table" for block in answer.message["rich_message"]["blocks"]
+    )
+    bodies = [call.body for call in telegram.calls(RICH_DRAFT)]
+    assert {body["can_stop"] for body in bodies} == {"true"}
+    assert {body["draft_id"] for body in bodies} == {
+        call.body["draft_id"] for call in telegram.calls(DRAFT)
+    }
+
+
+@pytest.mark.parametrize(("status", "knows"), [(400, True), (404, False)])
+def test_refused_blocks_of_a_draft_are_shown_as_text(
+    telegram, provider, settings, status, knows
+):
+    provider.behave(fixed_answer=f"{TABLE} {WORDS}", piece_s=0.02)
+    telegram.faults.add(Fault(RICH_DRAFT, FaultKind.STATUS, status=status))
+    with RunningBot(settings):
+        telegram.say("anna", "Таблица?")
+        telegram.wait_for(lambda: "| a | b |" in "".join(draft_texts(telegram)))
+        provider.behave(piece_s=0.0)
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert ("rich_message" in answer.message) is knows
+    assert len(answer.versions) == 1
+
+
+def test_person_with_plain_messages_gets_no_blocks(telegram, provider, settings):
+    provider.behave(fixed_answer=TABLE)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        anna.say("/lang")
+        anna.press("plain:1")
+        assert "rich_message" not in anna.say("Таблица?").message
+        anna.press("plain:0")
+        assert "rich_message" in anna.say("Таблица?").message
