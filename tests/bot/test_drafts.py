@@ -265,7 +265,8 @@ def test_refused_blocks_of_a_draft_are_shown_as_text(
     telegram.faults.add(Fault(RICH_DRAFT, FaultKind.STATUS, status=status))
     with RunningBot(settings):
         telegram.say("anna", "Таблица?")
-        telegram.wait_for(lambda: "| a | b |" in "".join(draft_texts(telegram)))
+        telegram.wait_for(lambda: not telegram.faults.list_pending())
+        telegram.wait_for(lambda: "|---|---|" in "".join(draft_texts(telegram)))
         provider.behave(piece_s=0.0)
         wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
