@@ -213,6 +213,25 @@ def test_other_errors_of_a_draft_change_nothing(telegram, settings, status):
     assert [len(answer.versions) for answer in telegram.answers("anna")] == [1, 1]
 
 
+def test_chat_that_is_not_found_still_gets_drafts_later(telegram, settings):
+    stranger = {"id": 77, "is_bot": False, "first_name": "N", "language_code": "ru"}
+    message = {
+        "message_id": 1,
+        "date": 0,
+        "from": stranger,
+        "chat": {"id": 77, "type": "private"},
+        "text": "вопрос",
+    }
+    with RunningBot(settings):
+        telegram.act(lambda actions: actions.world.add_update("message", message))
+        wait_until_ended(telegram, settings, 1)
+        assert count_updates_by_state(settings) == {"failed": 1}
+        telegram.say("77", "вопрос")
+        wait_until_ended(telegram, settings, 2)
+    calls = [call for call in telegram.calls(DRAFT) if call.body["chat_id"] == "77"]
+    assert [call.status for call in calls] == [400, 200]
+
+
 def test_person_who_blocked_the_bot_is_not_charged(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     telegram.faults.add(Fault(DRAFT, FaultKind.STATUS, status=403))
