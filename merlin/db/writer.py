@@ -1,8 +1,7 @@
 """The single writing thread, which commits in groups, and the reading threads.
 
 All waiting writes are stored in one transaction, and each caller continues after the COMMIT that
-contains its write. If one of them fails, all are run again, each in a savepoint. An urgent write
-waits for no group: the running one is committed as far as it is, and goes on afterwards.
+contains its write. If one of them fails, all are run again, each in a savepoint.
 """
 
 import asyncio
@@ -33,7 +32,6 @@ class _Task:
     work: Callable[[], Any]
     waiting: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
-    is_urgent: bool = False
     result: Any = None
     error: BaseException | None = None
 
@@ -52,9 +50,6 @@ class Store:
     def __init__(self, db: Database | None = None) -> None:
         self._db = db
         self._queue: SimpleQueue[_Task | None] = SimpleQueue()
-        # The number of urgent writes in the queue, and the writes taken from it.
-        self._urgent = 0
-        self._taken: list[_Task] = []
         self._lock = threading.Lock()
         self._is_closed = False
         self._failures = Failures()
@@ -74,20 +69,18 @@ class Store:
             )
         return self._db
 
-    async def do(self, work: Callable[[], T], *, is_urgent: bool = False) -> T:
+    async def do(self, work: Callable[[], T]) -> T:
         """Return the result of `work` after its commit; its error rolls back only `work`.
 
         `work` runs in the writing thread. It may run again after a conflict with another process or
-        a failure in its group, and must do nothing but use the database. `is_urgent`: the world
-        changed already, and a kill before the commit would leave that unknown.
+        a failure in its group, and must do nothing but use the database.
         """
         _ = self.db
         loop = asyncio.get_running_loop()
-        piece = _Task(work, loop.create_future(), loop, is_urgent)
+        piece = _Task(work, loop.create_future(), loop)
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the writer is closed")
-            self._urgent += is_urgent
             self._queue.put(piece)
         result: T = await piece.waiting
         return result
@@ -108,34 +101,31 @@ class Store:
 
     def _run(self) -> None:
         is_open = True
-        while is_open or self._taken:
-            is_open = is_open and self._take_waiting()
-            urgent = [piece for piece in self._taken if piece.is_urgent]
-            if group := (urgent or self._taken)[:MAX_BATCH_SIZE]:
-                self._store(group)
+        while is_open:
+            pieces, is_open = self._take_waiting()
+            if pieces:
+                self._store(pieces)
 
-    def _take_waiting(self) -> bool:
-        """Take the waiting writes, at least one unless some are left; return whether to go on."""
-        try:
-            item = self._queue.get(block=not self._taken)
-            while item is not None:
-                self._taken.append(item)
-                if item.is_urgent:
-                    with self._lock:
-                        self._urgent -= 1
+    def _take_waiting(self) -> tuple[list[_Task], bool]:
+        """Return the waiting writes, at least one, and whether more may follow."""
+        pieces: list[_Task] = []
+        item = self._queue.get()
+        while item is not None:
+            pieces.append(item)
+            if len(pieces) == MAX_BATCH_SIZE:
+                return pieces, True
+            try:
                 item = self._queue.get_nowait()
-        except Empty:
-            return True
-        return False
+            except Empty:
+                return pieces, True
+        return pieces, False
 
-    def _store(self, group: list[_Task]) -> None:
-        """Store a group of the taken writes, or its beginning."""
-        pieces = group
+    def _store(self, pieces: list[_Task]) -> None:
         try:
             try:
-                pieces = group[: self.db.transact(lambda: self._do_some(group))]
+                self.db.transact(lambda: self._do_all(pieces))
             except _PieceFailed:
-                self.db.transact(lambda: self._try_each(group))
+                self.db.transact(lambda: self._try_each(pieces))
         except BaseException as error:  # noqa: BLE001 - it is handed to everyone who waits
             self._failures.add(
                 "a group of writes was not stored", error, writes=len(pieces)
@@ -144,19 +134,12 @@ class Store:
                 piece.error = error
         else:
             self._failures.end()
-        stored = set(map(id, pieces))
-        self._taken = [piece for piece in self._taken if id(piece) not in stored]
         for loop in {piece.loop for piece in pieces}:
             _hand_over(loop, [piece for piece in pieces if piece.loop is loop])
 
-    def _do_some(self, pieces: list[_Task]) -> int:
-        """Run them until an urgent one waits; return how many were run.
-
-        Without savepoints, which take as long as the writes themselves.
-        """
-        for count, piece in enumerate(pieces):
-            if count and self._urgent and not piece.is_urgent:
-                return count
+    def _do_all(self, pieces: list[_Task]) -> None:
+        """Run all without savepoints, which take as long as the writes themselves."""
+        for piece in pieces:
             self.db.require_transaction()
             try:
                 piece.result = piece.work()
@@ -164,7 +147,6 @@ class Store:
                 if is_lock_conflict(error):
                     raise
                 raise _PieceFailed from error
-        return len(pieces)
 
     def _try_each(self, pieces: list[_Task]) -> None:
         """Run each in a savepoint, so that a failure rolls back only itself."""

@@ -171,60 +171,6 @@ async def submit_together(writer, writes):
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-@pytest.mark.parametrize(
-    ("comes_late", "order"),
-    [
-        (False, ["urgent", "first", "second", "third"]),
-        (True, ["first", "urgent", "second", "third"]),
-    ],
-)
-def test_urgent_write_waits_for_no_group(database, comes_late, order):
-    stored = []
-
-    async def main(writer):
-        loop = asyncio.get_running_loop()
-        all_stored = asyncio.Event()
-
-        async def store(name, work=lambda: None):
-            await writer.do(work, is_urgent=name == "urgent")
-            stored.append(name)
-            if len(stored) == len(order) + 1:
-                all_stored.set()
-
-        def start(name, *work):
-            tasks.append(asyncio.ensure_future(store(name, *work)))
-
-        def bring_urgent():
-            arrived = threading.Event()
-
-            def bring():
-                start("urgent")
-                # The task has put its write into the queue by then.
-                loop.call_soon(arrived.set)
-
-            loop.call_soon_threadsafe(bring)
-            assert arrived.wait(longest())
-
-        tasks = []
-        started = threading.Event()
-        go = threading.Event()
-        start("held", lambda: started.set() or go.wait(longest()))
-        await asyncio.to_thread(started.wait, longest())
-        start("first", *([bring_urgent] if comes_late else []))
-        start("second")
-        start("third")
-        if not comes_late:
-            start("urgent")
-        await asyncio.sleep(0)
-        go.set()
-        async with asyncio.timeout(longest()):
-            await all_stored.wait()
-        await asyncio.gather(*tasks)
-
-    with_writer(database, main)
-    assert stored == ["held", *order]
-
-
 def with_writer(database, main):
     writer = Store(database)
     try:
