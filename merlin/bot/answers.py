@@ -1,9 +1,9 @@
 """The view of an answer in a chat: streaming, pages, notes and buttons.
 
-A streaming answer is shown by edits of its placeholder or by "typing…". Each indicator
-is a context manager that runs concurrently with the request. Text that arrives between two edits
-is coalesced, and an edit without a visible change is skipped: one message holds only the beginning
-of a long answer. The final text is not sent here.
+A streaming answer is shown by edits of its placeholder, by "typing…", or by drafts (`drafts`). Each
+indicator is a context manager that runs concurrently with the request. Text that arrives between
+two edits is coalesced, and an edit without a visible change is skipped: one message holds only the
+beginning of a long answer. The final text is not sent here.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Self, TypeVar
+
+from telegram.error import ChatMigrated
 
 from merlin.app.ask import Conversation, Observer
 from merlin.app.limits import ReachedCap
@@ -191,7 +193,8 @@ class StreamingEditor(AnswerIndicator):
     """Edits a placeholder to show a streaming answer within `async with`.
 
     The placeholder is sent when the question is reserved, or is that of `turn`, an earlier attempt.
-    The answer may begin before it is sent; edits begin after that.
+    The answer may begin before it is sent; edits begin after that. A group that became a supergroup
+    meanwhile gets none.
     """
 
     def __init__(self, context: BotContext, turn: Turn | None) -> None:
@@ -205,12 +208,12 @@ class StreamingEditor(AnswerIndicator):
         self._buttons = ((stop,),)
         # The text rendered last and its page; the page that the placeholder shows.
         self._drawn = ("", FormattedMessage(""))
-        self._shown = FormattedMessage("")
-        self._is_editing = False
+        self._shown: FormattedMessage | None = None
+        self._is_showing = False
         self._is_closed = False
         self._message_id = 0
         self._is_placed = asyncio.Event()
-        self._placeholder: asyncio.Future[int] | None = None
+        self._placeholder: asyncio.Future[int | None] | None = None
 
     def on_begun(self, _conversation: Conversation) -> None:
         """Send the placeholder."""
@@ -220,16 +223,19 @@ class StreamingEditor(AnswerIndicator):
         """Return the message id of the placeholder."""
         return await asyncio.shield(self._placeholder) if self._placeholder else None
 
-    async def _send_placeholder(self) -> int:
+    async def _send_placeholder(self) -> int | None:
         """Send the placeholder and return its message id, or that of an earlier attempt."""
         context = self._context
         placeholders = context.bot_data.placeholders
         message_id = self._earlier or placeholders.get(context.update_id)
         if not message_id:
             page = FormattedMessage(PLACEHOLDER, buttons=self._buttons)
-            message_id = await context.bot_api.send(
-                context.chat_id, page, find_target(context)
-            )
+            try:
+                message_id = await context.bot_api.send(
+                    context.chat_id, page, find_target(context)
+                )
+            except ChatMigrated:
+                return None
             placeholders[context.update_id] = message_id
             kill_point("placeholder.sent")
         self._message_id = message_id
@@ -249,7 +255,7 @@ class StreamingEditor(AnswerIndicator):
     async def __aexit__(self, *error: object) -> None:
         """Let an edit in progress finish: none may arrive after the final edit."""
         self._is_closed = True
-        if self._is_editing and error[0] is None:
+        if self._is_showing and error[0] is None:
             await asyncio.wait({self._task})
         await super().__aexit__(*error)
         if self._placeholder is None:
@@ -264,31 +270,32 @@ class StreamingEditor(AnswerIndicator):
     async def run(self) -> None:
         """Edit the placeholder until the editor is closed."""
         # Counted from the first text: an answer complete by then needs only the final edit.
-        await self._news.wait()
         await self._is_placed.wait()
+        await self._wait_for_news()
         rest_s = self._gap_s
         while not self._is_closed:
             await asyncio.sleep(rest_s)
-            await self._news.wait()
+            await self._wait_for_news()
             self._news.clear()
-            rest_s = await self._edit(self._text[:MAX_CHARACTERS])
+            rest_s = await self._show_text(self._text[:MAX_CHARACTERS])
 
-    async def _edit(self, text: str) -> float:
-        """Attempt one edit; return the delay until the next one in seconds."""
+    async def _wait_for_news(self) -> None:
+        """Wait until there is something to show."""
+        await self._news.wait()
+
+    async def _show_text(self, text: str) -> float:
+        """Attempt to show a text once; return the delay until the next attempt in seconds."""
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
-            page = await render_off_loop(
-                lambda: get_first_part(render(text)), len(text)
-            )
+            page = await render_off_loop(lambda: self._draw(text), len(text))
             self._drawn = (text, replace(page, buttons=self._buttons))
         page = self._drawn[1]
         if page == self._shown:
             # Rendering takes time too.
             return self._gap_s
-        self._is_editing = True
+        self._is_showing = True
         try:
-            context = self._context
-            if await context.bot_api.try_edit(context.chat_id, self._message_id, page):
+            if await self._show(page):
                 self._shown = page
             else:
                 self._news.set()
@@ -296,8 +303,17 @@ class StreamingEditor(AnswerIndicator):
             self._news.set()
             return AGAIN_S
         finally:
-            self._is_editing = False
+            self._is_showing = False
         return self._gap_s
+
+    def _draw(self, text: str) -> FormattedMessage:
+        """Return the page of the text so far, as much as one message takes."""
+        return get_first_part(render(text))
+
+    async def _show(self, page: FormattedMessage) -> bool:
+        """Show a page; return whether it succeeded. Raises EditSkipped if a limit is near."""
+        context = self._context
+        return await context.bot_api.try_edit(context.chat_id, self._message_id, page)
 
 
 HEARD_LENGTH = 300

@@ -19,6 +19,7 @@ from telegram import ext
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
+from merlin.app.inbox import STOPPED
 from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers as handlers_package, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -151,6 +152,8 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
         await context.reply(
             context.translate("bot-failed"), UpdateState.FAILED, "unreadable"
         )
+    elif context.stored.kind == STOPPED:
+        await questions.stop_draft(context)
     elif is_payment_message(context.received):
         await orders.receive_payment_update(context)
     elif (

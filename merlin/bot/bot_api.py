@@ -38,6 +38,7 @@ from merlin.core.formatted_text import (
     Button,
     Entity,
     FormattedMessage,
+    get_first_part,
     plain_parts,
     without_marks,
 )
@@ -48,16 +49,22 @@ log = get_logger(__name__)
 
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields of a text message, or a rich one, that shows a page.
+    """Return the fields of a text message, or a rich one, that shows a page."""
+    fields = content_fields(page) | keyboard_fields(page)
+    if not page.blocks:
+        fields["link_preview_options"] = {"is_disabled": True}
+    return fields
+
+
+def content_fields(page: FormattedMessage) -> dict[str, Any]:
+    """Return the fields of a page's text or blocks.
 
     A rich message never has the fields `html` and `markdown`: a quoted button would be live.
     """
     if page.blocks:
         # Telegram refused texts in which it detected an address wrongly.
-        rich_message = {"blocks": page.blocks, "skip_entity_detection": True}
-        return {"rich_message": rich_message} | keyboard_fields(page)
-    fields = {"text": page.text, "link_preview_options": {"is_disabled": True}}
-    return fields | _entity_fields("entities", page) | keyboard_fields(page)
+        return {"rich_message": {"blocks": page.blocks, "skip_entity_detection": True}}
+    return {"text": page.text, **_entity_fields("entities", page)}
 
 
 def caption_fields(page: FormattedMessage) -> dict[str, Any]:
@@ -132,6 +139,10 @@ class SendUnknown(Exception):
     """It is unknown whether the message was sent."""
 
 
+class DraftsRefused(Exception):
+    """This chat, or the Bot API server, accepts no drafts."""
+
+
 class BlocksRefused(Exception):
     """Telegram does not accept the rich message: its plain form is to be sent."""
 
@@ -194,6 +205,9 @@ class BotApi:
         self._on_migrated = on_migrated
         self._on_blocks_refused = on_blocks_refused
         self.has_rich_messages = True
+        # The chats that refuse drafts; `_has_drafts`: the server has the method.
+        self._draftless: set[int] = set()
+        self._has_drafts = True
 
     async def _call(
         self,
@@ -220,11 +234,11 @@ class BotApi:
     ) -> int:
         """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
-        If the group became a supergroup, it is sent there without the reply reference; if the topic
-        of a private chat is gone, beside the topics. If
-        Telegram rejects the entities, it is sent without them, addresses as text. Raises
-        ChatUnreachable, BadRequest if Telegram rejects the text, BlocksRefused. A stored message is
-        not retried: raises SendUnknown, or the error after which it was surely not sent.
+        If the topic of a private chat is gone, it is sent beside the topics. If Telegram rejects
+        the entities, it is sent without them, addresses as text. Raises ChatUnreachable, BadRequest
+        if Telegram rejects the text, BlocksRefused, ChatMigrated if the group became a supergroup.
+        A stored message is sent there, without the reply reference. It is not retried: raises
+        SendUnknown, or the error after which it was surely not sent.
         """
         attempt = 0
         method = "sendRichMessage" if page.blocks else "sendMessage"
@@ -246,9 +260,10 @@ class BotApi:
                     continue
                 meaning = _classify(error, chat_id)
                 await self._check_blocks(page, meaning, error)
-                if meaning is ErrorMeaning.UNKNOWN and send_class is SendClass.STORED:
+                is_stored = send_class is SendClass.STORED
+                if meaning is ErrorMeaning.UNKNOWN and is_stored:
                     raise SendUnknown(type(error).__name__) from error
-                if isinstance(error, ChatMigrated):
+                if isinstance(error, ChatMigrated) and is_stored:
                     chat_id = await self._follow(chat_id, error)
                     spot = NO_TARGET
                     continue
@@ -256,7 +271,7 @@ class BotApi:
                     page = without_marks(page)
                     continue
                 may_retry = meaning in {ErrorMeaning.NOT_SENT, ErrorMeaning.UNKNOWN}
-                if not may_retry or send_class is SendClass.STORED:
+                if not may_retry or is_stored:
                     raise
             else:
                 return int(message["message_id"])
@@ -357,6 +372,39 @@ class BotApi:
         fields |= keyboard_fields(FormattedMessage("", buttons=buttons))
         with suppress(EditSkipped):
             await self.try_call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+
+    def accepts_drafts(self, chat_id: int) -> bool:
+        """Return whether drafts were not refused, by this private chat or by the server."""
+        return self._has_drafts and chat_id not in self._draftless
+
+    async def send_draft(
+        self, chat_id: int, draft_id: int, page: FormattedMessage, thread_id: int = 0
+    ) -> bool:
+        """Show a page as a draft for half a minute, without retry; return whether it succeeded.
+
+        An empty page is shown as "Thinking…". Raises EditSkipped if a rate limit is near,
+        DraftsRefused, also from then on, and ChatUnreachable.
+        """
+        fields = {"chat_id": chat_id, "draft_id": draft_id, "can_stop": True}
+        fields |= target_fields(Target(thread_id)) | content_fields(page)
+        method = "sendRichMessageDraft" if page.blocks else "sendMessageDraft"
+        try:
+            await self._call(method, fields, SendClass.PROGRESS)
+        except EditSkipped:
+            raise
+        except TelegramError as error:
+            is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
+            if not is_missing and _classify(error, chat_id) is not ErrorMeaning.REFUSED:
+                return False
+            if page.blocks or page.marks:
+                self.has_rich_messages &= not (page.blocks and is_missing)
+                plain = without_marks(get_first_part(page))
+                return await self.send_draft(chat_id, draft_id, plain, thread_id)
+            self._has_drafts &= not is_missing
+            self._draftless.add(chat_id)
+            log.warning("drafts are refused", chat=chat_id, reason=redact(str(error)))
+            raise DraftsRefused from error
+        return True
 
     async def send_typing(self, chat_id: int, thread_id: int = 0) -> bool:
         """Send the typing action; return whether it succeeded.

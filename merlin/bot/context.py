@@ -24,6 +24,7 @@ from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
+from merlin.app.groups import Groups
 from merlin.app.inbox import Dialog, Dialogs, Inbox, Update
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
@@ -195,7 +196,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     message, or of the one with the button. `quoted` is the text of the message replied to, or the
     quoted part of it. `is_service`: Telegram reports an event, such as a pinned message.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
-    part of `text`. `dialog` is the current dialog of the sender, who is `user`.
+    part of `text`. `dialog` is the current dialog of the sender, who is `user`. `moved_from` is the
+    group that became the supergroup of the context, 0 for none.
     """
 
     bot_application: BotApplication
@@ -220,6 +222,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     joined: tuple[ReceivedUpdate, ...] = ()
     dialog: Dialog | None = None
     user: User = UNKNOWN_USER
+    moved_from: int = 0
 
     def __post_init__(self) -> None:
         super().__init__(self.bot_application)
@@ -316,7 +319,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def is_plain(self) -> bool:
         """Return whether the user gets no rich messages."""
-        return not self.bot_api.has_rich_messages
+        return self.user.is_plain or not self.bot_api.has_rich_messages
 
     @property
     def zone(self) -> tzinfo:
@@ -360,6 +363,17 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def use(self) -> Use:
         """Return what the pressed button, or the command, says of itself."""
         return self.bot_data.uses.get(self.verb or f"/{self.command}", NO_USE)
+
+    async def follow_move(self) -> None:
+        """Answer in the supergroup that this group became, if it did; its id was `moved_from`."""
+        groups = Groups(self.db, self.bot_id)
+        group = await self.store.read(lambda: groups.get(self.chat_id))
+        if group is not None and group.moved_to:
+            # The old chat takes no messages; its message ids are invalid in the new one.
+            self.moved_from = self.chat_id
+            self.stored = replace(self.stored, chat_id=group.moved_to)
+            self.chat_id = group.moved_to
+            self.message_id = self.thread_id = 0
 
     def argument(self, place: int) -> str:
         """Return a button's argument, "" for none."""

@@ -28,7 +28,12 @@ from merlin.bot.commands import send_settings
 from merlin.bot.context import ReceivedUpdate
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, show_results
-from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
+from merlin.bot.processor import (
+    MAX_CONCURRENT,
+    UpdateReceiver,
+    message_authors,
+    retry_until_stored,
+)
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import with_stars
 from merlin.bot.transport import AiohttpRequest
@@ -119,7 +124,7 @@ class Bot:
             self._move_group,
             self._report_refused_blocks,
         )
-        sender = OutboxSender(services, bot_api, transport)
+        self._sender = sender = OutboxSender(services, bot_api, transport)
         data = self._application.bot_data
         data.services = services
         data.bot_api = bot_api
@@ -152,6 +157,10 @@ class Bot:
         except TelegramError as error:
             # Pending updates are answered when it is back.
             log.info("telegram did not tell the bot's name", reason=redact(str(error)))
+        await retry_until_stored(
+            services, self._sender.recover, "deliveries could not be stored"
+        )
+        self._sender.forget_recovered()
         with changes_of(services.db) as changes:
             work = [
                 *(

@@ -1,9 +1,10 @@
 """Sends the outbox and results of requests.
 
-Messages are sent in order, one row each. A message is stored as `sending` before it is sent. If
-the outcome is unknown, it is sent once more with a repeat mark when Telegram responds again, never
-a third time. A rich message that Telegram refuses is replaced by the messages of its plain form.
-Results of requests are shown in the messages that wait for them.
+Messages are sent in order, one row each. A message is stored as `sending` before it is sent; once
+it is, the journal of deliveries says so until the row does. If the outcome is unknown, it is sent
+once more with a repeat mark when Telegram responds again, never a third time. A rich message that
+Telegram refuses is replaced by the messages of its plain form. Results of requests are shown in the
+messages that wait for them.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from merlin.bot.bot_api import (
     ChatUnreachable,
     SendUnknown,
 )
+from merlin.bot.deliveries import DeliveryJournal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, SendClass
 from merlin.core.formatted_text import Button, FormattedMessage, plain_parts, prepend
@@ -107,8 +109,21 @@ class OutboxSender:
         self._owner = services.owner
         self._bot_api = bot_api
         self._transport = transport
-        # The chats that Telegram asks to wait.
+        self._journal = DeliveryJournal(
+            services.config.state_dir / "run", services.owner
+        )
+        # The chats that Telegram asks to wait, and those that show a draft.
         self.flooded: set[int] = set()
+        self.drafting: set[int] = set()
+
+    def recover(self) -> None:
+        """Store what killed processes sent last; within the store's work."""
+        for outgoing_id, message_id in self._journal.read():
+            self._outbox.settle(outgoing_id, OutgoingState.SENT, message_id)
+
+    def forget_recovered(self) -> None:
+        """Delete what `recover` has stored."""
+        self._journal.delete_old()
 
     async def deliver(
         self,
@@ -154,8 +169,9 @@ class OutboxSender:
         on_stored()
         failed = 0
         while waiting:
+            current = waiting[0]
             try:
-                ended = await self._send(waiting[0], language) if is_begun else None
+                ended = await self._send(current, language) if is_begun else None
             except (TelegramError, BlocksRefused) as error:
                 waiting = await self._put_back(waiting, failed, error)
                 failed += 1
@@ -173,6 +189,7 @@ class OutboxSender:
                 await self._wait_until_reachable(ended)
                 waiting = [ended, *waiting[1:]]
             is_begun = await self._store.do(partial(settle, ended))
+            self._journal.settle(current.outgoing_id)
         kill_point("answer.recorded")
 
     async def _put_back(
@@ -210,6 +227,7 @@ class OutboxSender:
         """Send one message marked as sending; return it with its new state."""
         message = outgoing.message
         tries = outgoing.tries + 1
+        kill_point("answer.begun")
         try:
             message_id = await self._show(
                 message, language, is_repeat=outgoing.tries > 0
@@ -231,6 +249,8 @@ class OutboxSender:
             await self._drop(outgoing)
             raise
         kill_point("answer.sent")
+        self._journal.add(outgoing.outgoing_id, message_id)
+        kill_point("answer.noted")
         return replace(
             outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id
         )

@@ -375,10 +375,11 @@ ModelName = Annotated[
 class ChatConfig(Section):
     """How questions are answered."""
 
-    streaming: Literal["edits", "off"] = setting(
-        "`edits`: an answer is written into its message by edits;"
+    streaming: Literal["drafts", "edits", "off"] = setting(
+        "`drafts`: in private chats Telegram shows an answer while it is written, then comes one"
+        " message; in groups as `edits`. `edits`: an answer is written into its message by edits."
         ' `"off"` (in quotes): only as a complete message.',
-        default="edits",
+        default="drafts",
     )
     assistant: Opt[ModelName] = setting(
         "The general model for presets and people's own instructions, as `PROVIDER/MODEL`. Default:"

@@ -5,8 +5,6 @@ which a button leads. The bot greets a group once when it is added, and follows 
 supergroup.
 """
 
-from dataclasses import replace
-
 from merlin.account.users import User, Users
 from merlin.app.groups import Group, Groups
 from merlin.bot import menu
@@ -84,9 +82,7 @@ async def filter_update(context: BotContext) -> bool:
         await context.store.do(store_move)
         return False
     await context.fetch_bot_user()
-    group = await context.store.read(lambda: _groups(context).get(context.chat_id))
-    if group is not None and group.moved_to:
-        follow_move(context, group.moved_to)
+    await context.follow_move()
     if context.stored.kind == "callback_query":
         return await _filter_button(context)
     addressee = find_addressee(message, context.bot.id, context.bot.username)
@@ -107,14 +103,6 @@ async def filter_update(context: BotContext) -> bool:
             else _set_question(context, addressee)
         )
     return False
-
-
-def follow_move(context: BotContext, new_id: int) -> None:
-    """Let the context answer in the supergroup that its group became."""
-    # Telegram accepts no messages for the old chat; its message ids are invalid in the new one.
-    context.stored = replace(context.stored, chat_id=new_id)
-    context.chat_id = new_id
-    context.message_id = context.thread_id = 0
 
 
 def _is_addressed(context: BotContext, addressee: Addressee) -> bool:
