@@ -448,7 +448,7 @@ def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
     is_opened = _MAIL.fullmatch(address) or (
         address.startswith(("http://", "https://")) and is_link(address)
     )
-    if levels > 0 and is_opened and not is_blank(words):
+    if levels > 0 and is_opened:
         return {"type": "url", "text": label, "url": address}
     if displayed in {"", words}:
         return label

@@ -226,6 +226,11 @@ def test_every_element_has_its_block():
         (f"**{SITE}**", paragraph(bold({**node("url", SITE), "url": SITE}))),
         (f"`{SITE}`", paragraph(node("code", SITE))),
         ("http://localhost:80/x tg://x", paragraph("http://localhost:80/x tg://x")),
+        ("tg://resolve", paragraph("tg://resolve")),
+        (
+            f"[**{SITE}** x](https://b.example.org)",
+            paragraph({**node("url", f"{SITE} x"), "url": "https://b.example.org"}),
+        ),
         (f"**x** {BUTTON}", paragraph(bold("x"), f" {BUTTON}")),
     ],
 )
@@ -396,6 +401,7 @@ def test_deeply_nested_answer_keeps_its_words(nested):
         (f"{'> ' * 11}***слово $x^2$***", 14),
         (f"{'> ' * 11}***слово https://a.example.org***", 14),
         (f"{'> ' * 11}***[слово](https://a.example.org)***", 14),
+        (f"{'> ' * 11}**[*слово*](https://a.example.org)**", 14),
         (f"{'> ' * 12}***~~слово~~***", 12),
         (f"{'> ' * 11}- **слово**", 12),
         (f"{'> ' * 11}1. **слово**", 12),
