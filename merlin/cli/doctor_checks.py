@@ -42,7 +42,7 @@ from merlin.core.server import listen
 from merlin.db.connections import open_session, sqlite_path
 from merlin.db.driver_errors import driver_errors
 from merlin.db.encryption import key_path
-from merlin.git.mirror import HEAD_REF, read_ref
+from merlin.git.mirror import read_head
 from merlin.git.repository import GitSource
 from merlin.providers.documents import are_readers_confined
 from merlin.wiring.context import git_source, yookassa_gateway
@@ -116,7 +116,7 @@ def _list_datasets(
     folder = source.remote.folder
     if folder is None:
         with suppress(SourceError, OSError):  # another check tells of the mirror
-            head = read_ref(source.run, HEAD_REF) if source.has_mirror else None
+            head = read_head(source.run, source.mirror) if source.has_mirror else None
             return source.dataset_trees(head) if head else None
         return None
     if not folder.is_dir():

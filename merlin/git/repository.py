@@ -34,7 +34,6 @@ from merlin.git import mirror
 from merlin.git.mirror import (
     BRANCHES,
     GitFailed,
-    GitLister,
     MirrorFetcher,
     TooManyFiles,
     UnreadableMirror,
@@ -50,34 +49,27 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 MAX_COMMIT_LENGTH = 100_000  # characters of a message
-_COMMIT_FIELDS = ("%H", "%P", "%an", "%ae", "%ct", "%B")
+# Only the last field may have several lines.
+_COMMIT_FORMAT = "--format=%H%n%P%n%an%n%ae%n%ct%n%B"
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, the limit of datetime
 
 
-def read_commits(lister: GitLister, positions: Mapping[str, int]) -> Iterator[Commit]:
-    """Yield the commits in the order of `positions`; a longer message is cut."""
-    if not positions:
-        return
-    shown = f"--format={'%x00'.join(_COMMIT_FIELDS)}"
-    ids = "".join(f"{sha}\n" for sha in positions).encode()
-    parts = lister("log", "-z", "--no-walk=unsorted", "--stdin", shown, stdin=ids)
-    fields = (part.decode("utf-8", "replace") for part in parts)
-    for sha, parents, name, email, seconds, message in zip(
-        *[fields] * len(_COMMIT_FIELDS), strict=False
-    ):
-        text = message.strip("\n")[:MAX_COMMIT_LENGTH]
-        yield Commit(
-            sha=sha,
-            parent=parents.partition(" ")[0] or None,
-            position=positions[sha],
-            author_name=name,
-            author_email=email,
-            committed_at=datetime.fromtimestamp(
-                min(int(seconds or 0), _LAST_SECOND), UTC
-            ),
-            subject=text.partition("\n")[0],
-            message=text,
-        )
+def parse_commit(shown: bytes, position: int = 0) -> Commit:
+    """Return a commit that git has shown as `_COMMIT_FORMAT`; a longer message is cut."""
+    # What is shown is cut: a name of a megabyte leaves no room for the fields after it.
+    whole = shown.decode("utf-8", "replace") + "\n" * 5
+    sha, parents, name, email, seconds, message = whole.split("\n", 5)
+    text = message.strip("\n")[:MAX_COMMIT_LENGTH]
+    return Commit(
+        sha=sha,
+        parent=parents.partition(" ")[0] or None,
+        position=position,
+        author_name=name,
+        author_email=email,
+        committed_at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), UTC),
+        subject=text.partition("\n")[0],
+        message=text,
+    )
 
 
 def parse_blobs(answers: BinaryIO, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -322,15 +314,20 @@ class GitSource:
         Only `head` if no commit of that history is known.
         """
         check_object_ids([head])
-        walk = ("rev-list", "--first-parent")
         with self._reading():
-            count = int(self.run(*walk, "--count", head, "--"))
-            shas = self.read_parts(*walk, head, "--", end=b"\n")
-            new = list(takewhile(lambda sha: sha not in known, map(bytes.decode, shas)))
-            if len(new) == count:
+            walk = ("rev-list", "--first-parent", head, "--")
+            shas = [sha.decode() for sha in self.read_parts(*walk, end=b"\n")]
+            new = list(takewhile(lambda sha: sha not in known, shas))
+            if len(new) == len(shas):
                 new = [head]
-            positions = {sha: count - index for index, sha in enumerate(new)}
-            return list(read_commits(self.read_parts, positions))[::-1]
+            if not new:
+                return []
+            ids = "".join(f"{sha}\n" for sha in new).encode()
+            show = ("log", "-z", "--no-walk=unsorted", "--stdin", _COMMIT_FORMAT)
+            shown = self.read_parts(*show, stdin=ids)
+            positions = range(len(shas), 0, -1)
+            commits = map(parse_commit, shown, positions)
+            return list(commits)[::-1]
 
     def find_writers(
         self, commit: str, folders: Iterable[str], limit: int = MAX_WALKED
@@ -351,38 +348,34 @@ class GitSource:
         if not blobs:
             return {}
         with self._reading():
-            shas = self._find_written(commit, blobs, limit)
-            unique = dict.fromkeys(shas.values(), 0)
-            commits = {each.sha: each for each in read_commits(self.read_parts, unique)}
+            written = self._find_written(commit, blobs, limit)
+            commits = {shown: parse_commit(shown) for shown in {*written.values()}}
         writers: dict[str, dict[str, Commit]] = {}
-        for (folder, path), sha in shas.items():
-            writers.setdefault(folder, {})[path] = commits[sha]
+        for (folder, path), shown in written.items():
+            writers.setdefault(folder, {})[path] = commits[shown]
         return writers
 
     def _find_written(
         self, commit: str, blobs: Mapping[tuple[str, str], str], limit: int
-    ) -> dict[tuple[str, str], str]:
-        """Return folder and path -> the newest commit that wrote the blob there."""
+    ) -> dict[tuple[str, str], bytes]:
+        """Return folder and path -> the newest commit that wrote the blob, as git shows it."""
         start = f"{self.directory}/" if self.directory else ""
         places = sorted({f":(literal,top){start}{folder}" for folder, _ in blobs})
-        walked = self.run(
-            "rev-list", "--topo-order", f"--max-count={limit}", commit, "--"
-        )
-        shas: dict[tuple[str, str], str] = {}
+        written: dict[tuple[str, str], bytes] = {}
         try:
-            for sha, blob, path in mirror.list_written(
-                self.read_parts, walked, *places
+            for shown, blob, path in mirror.list_written(
+                self.read_parts, _COMMIT_FORMAT, commit, limit, *places
             ):
                 folder, _, name = path.removeprefix(start).partition("/")
                 if blobs.get((folder, name)) == blob:
-                    shas.setdefault((folder, name), sha)
-                    if len(shas) == len(blobs):
+                    written.setdefault((folder, name), shown)
+                    if len(written) == len(blobs):
                         break
         except SourceError as failure:  # too many for us, or for git's memory or time
             log.warning(
                 "writers of files stay unknown", commit=commit, reason=str(failure)
             )
-        return shas
+        return written
 
     def dataset_trees(self, commit: str) -> Mapping[str, str]:
         """Return folder name -> tree id of the dataset folders, ordered by name.

@@ -212,6 +212,7 @@ def test_refusal_of_the_repository_leaves_the_branch_uncreated(bare, settings):
         (lambda examples: (examples / "face").write_text("a file"), "face/fixation"),
         (lambda examples: (examples / "face.yaml/x").mkdir(parents=True), "face"),
         (lambda examples: (examples / "face.yaml").symlink_to("/etc/passwd"), "face"),
+        (lambda examples: (examples / "face").symlink_to("/etc"), "face/fixation"),
     ],
 )
 def test_anything_else_in_the_place_of_a_file_is_refused(
@@ -226,6 +227,14 @@ def test_anything_else_in_the_place_of_a_file_is_refused(
     with pytest.raises(Refused) as caught:
         commit_changes(settings, make_batch(make_edit(edited, "1\n")))
     assert caught.value.key == "change-in-the-way"
+
+
+def test_batch_whose_file_is_the_folder_of_another_is_refused(bare, settings):
+    batch = make_batch(make_edit("a", "1\n"), make_edit("a.yaml/b", "2\n"))
+    with pytest.raises(Refused) as caught:
+        commit_changes(settings, batch)
+    assert caught.value.key == "change-in-the-way"
+    assert caught.value.arguments["path"] == "datasets/neuro/examples/a.yaml"
 
 
 def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
