@@ -83,12 +83,9 @@ def examine(
     if config.repository is not None:
         try:
             known = _list_datasets(config, config.repository)
-        except NotFound as error:
-            lack = wrong_at("repository", "branch", key=error.key, **error.arguments)
-            found += [] if has_repository_row else [lack]
-        except SourceError:
-            named = {"path": config.repository.url}
-            lack = wrong_at("repository", "url", key="config-no-git", **named)
+        except (NotFound, SourceError) as error:
+            line = "branch" if isinstance(error, NotFound) else "url"
+            lack = wrong_at("repository", line, key=error.key, **error.arguments)
             found += [] if has_repository_row else [lack]
     if not default and "default" in config.datasets.model_fields_set:
         named = {"found": '""', "example": "neurotypology"}

@@ -25,7 +25,7 @@ from merlin.core.errors import SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.repository_place import CONTROL, RemoteUrl
-from merlin.git.server_answers import MOVED, WEB_PAGE, find_page
+from merlin.git.server_answers import MOVED, SHA256, WEB_PAGE, find_page
 from merlin.git.source import MAX_LISTED, MAX_LISTED_BYTES
 
 log = get_logger(__name__)
@@ -42,6 +42,7 @@ _RELEVANT_LINE = re.compile(
 _MAX_STDERR_LINES = 6
 _MAX_STDERR_LENGTH = 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
+SHA256_LENGTH = 64
 
 # These override whatever the repository, its server or the machine's settings say.
 OPTIONS = tuple(
@@ -104,11 +105,14 @@ GitLister = Callable[..., Iterator[bytes]]
 
 def read_head(run: GitRunner, mirror: Path) -> str | None:
     """Return the fetched head of the branch, None if there is none."""
-    # Its file counts; `gc` packs the ref, which git alone reads.
+    # Its file counts. `gc` packs the refs into another one, which git alone reads.
     with suppress(OSError):
         text = (mirror / HEAD_REF).read_text("ascii", "replace").strip()
         if _OBJECT_ID.fullmatch(text):
             return text
+    is_packed = (mirror / "packed-refs").exists()
+    if not is_packed and (mirror / BRANCHES).is_dir():  # of a format with such files
+        return None
     refs = run("for-each-ref", "--format=%(objectname)", "--", HEAD_REF)
     return refs.decode().strip() or None
 
@@ -434,7 +438,10 @@ class MirrorFetcher:
         )
         if page:
             raise page
-        return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
+        refs = {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
+        if any(len(sha) == SHA256_LENGTH for sha in refs.values()):
+            raise SourceError("the repository has SHA-256", SHA256)
+        return refs
 
     def _fetch_objects(self, head: str, lock: int) -> None:
         if self._refused and self._refused[0] == head:

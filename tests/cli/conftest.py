@@ -44,7 +44,6 @@ def serving(make_lab, tmp_path):
 
 def _commit(lab):
     lab.repository.commit_dataset(subject="First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
 
 
 def _serve(lab):

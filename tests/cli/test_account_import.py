@@ -53,7 +53,6 @@ def make_lab(folder, provider):
     recipe = {"provider": "openai", "base_model": "gpt-4o-mini-2024-07-18"}
     lab.repository.dataset(count=1, tests=0, launch=OFF, recipe=recipe)
     lab.repository.commit("First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     return lab
 
 

@@ -50,7 +50,6 @@ def lab(provider, tmp_path):
     folder.mkdir()
     (folder / "loops.md").write_text(TEXT, "utf-8")
     lab.repository.commit("First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     return lab
 
 

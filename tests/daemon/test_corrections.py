@@ -44,7 +44,6 @@ def lab(tmp_path):
                 is_test=question == TEST_WORDING,
             )
         lab.repository.commit("First words")
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         lab.tick("fetch")
         yield lab
 

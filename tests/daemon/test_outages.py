@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import MerlinError, NotFound, SourceError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
@@ -22,6 +22,7 @@ from merlin.training.jobs import Jobs, JobState, is_due, poll_job
 from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind, make_fault
+from tests.support.made_repositories import make_repository
 from tests.support.pipeline_lab import evaluate_at, provider_entry
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
@@ -334,3 +335,15 @@ def test_daemon_that_slept_while_another_led_creates_no_second_job(lab, provider
     wait_for_end(asleep)
     assert len(provider.jobs_created()) == 1
     lab.until_serving("trial-1")
+
+
+def test_admins_are_told_that_a_repository_with_sha_256_is_not_read(
+    lab, waiting_notices
+):
+    shutil.rmtree(lab.repository.folder / ".git")
+    make_repository(lab.repository.folder, "--object-format=sha256")
+    lab.repository.commit()
+    with pytest.raises(SourceError):
+        lab.tick("fetch")
+    reason = waiting_notices()["notice-repository"]["reason"]
+    assert reason["key"] == "git-sha256"

@@ -24,7 +24,10 @@ def test_request_is_refused_while_the_repository_is_unavailable(lab):
     lab.tick("fetch")
     lab.repository.folder.rename(lab.folder / "away")
     request = ask_daemon(lab, "launch", dataset="trial")
-    assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
+    assert (request.state, request.result["key"]) == (
+        RequestState.FAILED,
+        "git-not-found",
+    )
 
 
 def test_invalid_request_is_refused_and_the_next_one_is_done(lab):

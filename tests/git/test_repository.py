@@ -31,7 +31,7 @@ def make_edit(name, text, before=None):
 
 @pytest.fixture
 def bare(make_remote):
-    return make_remote("shared.git", bare=True)
+    return make_remote("shared.git", "--bare")
 
 
 @pytest.fixture
