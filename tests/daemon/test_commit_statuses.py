@@ -10,6 +10,7 @@ from merlin.core.i18n import text
 from merlin.daemon.reporting import StatusSender
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer, Refusal
 from tests.support.http_servers import serve_http
+from tests.support.pipeline_lab import unfetched
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +95,7 @@ def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, forge):
     assert (document["state"], document["description"]) == ("failure", words)
 
 
+@unfetched
 @github
 def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, forge):
     commit = lab.repository.commit_dataset(

@@ -23,7 +23,7 @@ from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind, make_fault
 from tests.support.made_repositories import make_repository
-from tests.support.pipeline_lab import evaluate_at, provider_entry
+from tests.support.pipeline_lab import evaluate_at, provider_entry, unfetched
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
@@ -294,6 +294,7 @@ def test_repository_without_its_branch_is_notified(lab, waiting_notices):
     lab.until_serving("trial-1")
 
 
+@unfetched
 def test_unwritable_builds_folder_is_notified_and_the_build_made_later(
     lab, waiting_notices
 ):

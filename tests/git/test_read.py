@@ -182,6 +182,21 @@ def test_blobs_are_returned_in_the_requested_order(remote, source):
     }
 
 
+def test_small_files_that_were_read_last_are_kept(remote, source, tmp_path):
+    sizes = {"a": 600_000, "b": 600_000, "c": 1, "d": 1_000_001}
+    head = remote.commit(**{name: name * size for name, size in sizes.items()})
+    source.fetch()
+    blobs = {each.path[0]: each.blob for each in source.entries(head, "neuro")}
+    for read in ("a", "b", "cd"):
+        assert len(list(source.read(blobs[name] for name in read))) == len(read)
+    (tmp_path / "state/mirror.git").rename(tmp_path / "away")
+    assert list(source.read([blobs["c"]])) == [(blobs["c"], b"c")]
+    assert list(source.read([blobs["b"]])) == [(blobs["b"], b"b" * 600_000)]
+    for gone in "ad":
+        with pytest.raises(SourceError):
+            list(source.read([blobs["c"], blobs[gone]]))
+
+
 def test_missing_object_is_an_error(remote, source):
     head = remote.commit(a="1")
     source.fetch()

@@ -342,6 +342,12 @@ def fetch_dataset(lab):
     lab.tick("fetch")
 
 
+# The daemon of a test has not seen the lab's first commit.
+unfetched = pytest.mark.parametrize(
+    "prepared", [commit_dataset], indirect=True, ids=["unfetched"]
+)
+
+
 def lab_maker(templates):
     """Return a function (prepare, folder, provider_url) -> lab, prepared once and then copied.
 
