@@ -351,20 +351,20 @@ unfetched = pytest.mark.parametrize(
 def lab_maker(templates):
     """Return a function (prepare, folder, provider_url) -> lab, prepared once and then copied.
 
-    `templates` is the folder of the prepared labs. The first test prepares, not a fixture of its
-    module: commits need the test's git identity.
+    It also takes settings of the configuration. `templates` is the folder of the prepared labs. The
+    first test prepares, not a fixture of its module: commits need the test's git identity.
     """
     labs = {}
 
-    def make(prepare, folder, provider_url):
+    def make(prepare, folder, provider_url, **changes):
         if prepare not in labs:
-            labs[prepare] = Lab(templates / str(len(labs)), provider_url)
+            labs[prepare] = Lab(templates / str(len(labs)), provider_url, **changes)
             prepare(labs[prepare])
         shutil.copytree(labs[prepare].folder, folder, dirs_exist_ok=True)
         state = labs[prepare].config.state_dir
         copied_state = folder / state.relative_to(labs[prepare].folder)
         copy_database(state / "merlin.db", copied_state / "merlin.db")
-        return Lab(folder, provider_url)
+        return Lab(folder, provider_url, **changes)
 
     return make
 
