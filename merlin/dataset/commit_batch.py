@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from merlin.core.clock import Clock
+from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import Refused, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -161,7 +161,6 @@ Files = dict[str, tuple[str, str | None]]
 
 _AT_ONCE = 500
 _COMMITTER = "Merlin <merlin@localhost>"
-_MADE_REF = "refs/merlin/made"  # of the last commit written, pushed or not
 _TRAILER = "Merlin-Id"
 
 
@@ -311,9 +310,11 @@ class GitBranch:
             f"{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
         )
         author = f"{first.editor.line} {int(first.created_at.timestamp())} +0000"
+        now = utc_now()
         parts = [
-            f"commit {_MADE_REF}\nmark :1\nauthor {author}\n".encode(),
-            f"committer {_COMMITTER} {int(time.time())} +0000\n".encode(),
+            f"commit {mirror.UNPINNED_REFS}{now:%F}/made\nmark :1\n".encode(),
+            f"author {author}\n".encode(),
+            f"committer {_COMMITTER} {int(now.timestamp())} +0000\n".encode(),
             _data(f"{first.subject}\n\n{trailers}"),
             *([f"from {head}\n".encode()] if head else ()),
         ]

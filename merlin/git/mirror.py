@@ -246,8 +246,9 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
 
 
 _PINNED_REFS = "refs/merlin/needed/"
-# Commits that are needed no more, by day: a database that is an old copy does not list them.
-_UNPINNED_REFS = "refs/merlin/unneeded/"
+# Commits that are needed no more, by day: a database that is an old copy does not list them. And
+# the last one of each day that was made here: pushed, or refused.
+UNPINNED_REFS = "refs/merlin/unneeded/"
 _UNPINNED_FOR = timedelta(days=7)
 _REQUIRED_PATHS = ("HEAD", "config", "objects", "refs")
 
@@ -276,7 +277,7 @@ def pin_commits(
     run: GitRunner, needed: Collection[str], lock: int, now: datetime
 ) -> None:
     """Pin the `needed` commits that exist with refs, so that gc keeps them; others for a week."""
-    names = run("for-each-ref", "--format=%(refname)", _PINNED_REFS, _UNPINNED_REFS)
+    names = run("for-each-ref", "--format=%(refname)", _PINNED_REFS, UNPINNED_REFS)
     refs = names.decode().split()
     types = read_objects(run, needed, "objecttype")
     existing = {name for name, object_type in types.items() if object_type == "commit"}
@@ -288,9 +289,9 @@ def pin_commits(
         and ref.removeprefix(_PINNED_REFS) not in existing
     }
     for ref, sha in unneeded.items():
-        updates += [f"delete {ref}", f"update {_UNPINNED_REFS}{now:%F}/{sha} {sha}"]
-    until = f"{_UNPINNED_REFS}{now - _UNPINNED_FOR:%F}"
-    updates += [f"delete {ref}" for ref in refs if _UNPINNED_REFS < ref < until]
+        updates += [f"delete {ref}", f"update {UNPINNED_REFS}{now:%F}/{sha} {sha}"]
+    until = f"{UNPINNED_REFS}{now - _UNPINNED_FOR:%F}"
+    updates += [f"delete {ref}" for ref in refs if UNPINNED_REFS < ref < until]
     if updates:
         run("update-ref", "--stdin", stdin=_to_stdin(updates), lock=lock)
 
