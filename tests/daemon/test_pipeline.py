@@ -240,7 +240,7 @@ def test_log_that_a_provider_sends_as_reason_is_cut(lab, provider):
 def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(
     lab, provider
 ):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     lose_database(lab)
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
@@ -318,7 +318,6 @@ def test_recipe_that_its_provider_would_refuse_is_held(
 
 
 def test_a_commit_reads_what_it_changed(lab, monkeypatch):
-    lab.tick("fetch")
     (kept,) = (lab.config.state_dir / "checked").iterdir()
     read = []
     monkeypatch.setattr(

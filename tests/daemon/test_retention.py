@@ -174,7 +174,6 @@ def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
 
 
 def test_texts_stay_while_their_files_are_being_stored(lab):
-    lab.tick("fetch")
     with lab.services() as services:
         is_over = threading.Event()
 
