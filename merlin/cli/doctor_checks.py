@@ -42,7 +42,7 @@ from merlin.core.server import listen
 from merlin.db.connections import open_session, sqlite_path
 from merlin.db.driver_errors import driver_errors
 from merlin.db.encryption import key_path
-from merlin.git.mirror import HEAD_REF, read_ref
+from merlin.git.mirror import read_head
 from merlin.git.repository import GitSource
 from merlin.providers.documents import are_readers_confined
 from merlin.wiring.context import git_source, yookassa_gateway
@@ -83,12 +83,9 @@ def examine(
     if config.repository is not None:
         try:
             known = _list_datasets(config, config.repository)
-        except NotFound as error:
-            lack = wrong_at("repository", "branch", key=error.key, **error.arguments)
-            found += [] if has_repository_row else [lack]
-        except SourceError:
-            named = {"path": config.repository.url}
-            lack = wrong_at("repository", "url", key="config-no-git", **named)
+        except (NotFound, SourceError) as error:
+            line = "branch" if isinstance(error, NotFound) else "url"
+            lack = wrong_at("repository", line, key=error.key, **error.arguments)
             found += [] if has_repository_row else [lack]
     if not default and "default" in config.datasets.model_fields_set:
         named = {"found": '""', "example": "neurotypology"}
@@ -116,7 +113,7 @@ def _list_datasets(
     folder = source.remote.folder
     if folder is None:
         with suppress(SourceError, OSError):  # another check tells of the mirror
-            head = read_ref(source.run, HEAD_REF) if source.has_mirror else None
+            head = read_head(source.run, source.mirror) if source.has_mirror else None
             return source.dataset_trees(head) if head else None
         return None
     if not folder.is_dir():

@@ -103,11 +103,13 @@ def gather(
             return None, False
         with ctx.mainline_lock:
             newest, position = ctx.history.find_newest()
-            known = ctx.history if newest else ()
-            commits = [] if head == newest else ctx.source.commits_since(head, known)
-            removed = (
-                0 if head == newest else _drop_commits(ctx, head, position, commits)
-            )
+            commits = []
+            removed = 0
+            if head != newest:
+                known = ctx.history if newest else ()
+                place = (newest, position) if newest else None
+                commits = ctx.source.commits_since(head, known, place)
+                removed = _drop_commits(ctx, head, position, commits)
             if removed:
                 report_rewritten(head, removed)
             try:

@@ -20,7 +20,6 @@ FAQ = "ЧаВо кафедры;;\nВопрос;Ответ;\nКак войти?;�
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with run_daemon_api(tmp_path_factory.mktemp("import")) as site:
-        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         yield site
 
 

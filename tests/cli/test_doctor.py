@@ -41,6 +41,7 @@ from tests.support.faults import Fault, FaultKind
 from tests.support.forge_standin import PROJECT, TOKEN as FORGE_TOKEN, ForgeServer
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
+from tests.support.made_repositories import make_repository
 from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
@@ -553,6 +554,17 @@ def test_repository_that_cannot_be_read_is_named(fresh, capsys):
     shutil.rmtree(fresh.repository.folder / ".git")
     good, words = run_doctor(fresh, capsys)["repository"]
     assert (good, str(fresh.repository.folder) in words) == (False, True)
+
+
+def test_repository_with_sha_256_is_refused_by_doctor_and_the_check(fresh, capsys):
+    shutil.rmtree(fresh.repository.folder / ".git")
+    make_repository(fresh.repository.folder, "--object-format=sha256")
+    fresh.repository.commit_dataset()
+    good, words = run_doctor(fresh, capsys)["repository"]
+    assert (good, "fast-export --all" in words) == (False, True)
+    assert "try again" not in words
+    assert main(["config", "check", "--config", str(fresh.path)]) == 2
+    assert "fast-export --all" in capsys.readouterr().err
 
 
 def test_key_that_is_a_folder_is_named(fresh, capsys):

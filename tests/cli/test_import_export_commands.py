@@ -21,8 +21,8 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def lab(committed_lab):
-    return committed_lab
+def lab(fetched_lab):
+    return fetched_lab
 
 
 def example(lab, name):

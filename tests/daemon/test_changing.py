@@ -130,7 +130,6 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
 
 
 def test_editor_of_an_example_that_is_left_out_is_told_its_place(lab):
-    lab.tick("fetch")
     submit_edits(lab, new_file("bad", "messages: ["))
     lab.tick("changes", "fetch", "changes")
     key, arguments = notices(lab, BORIS)[-1]

@@ -293,7 +293,6 @@ def make_pipeline(lab, provider):
         yaml.safe_dump(COURSE, allow_unicode=True), "utf-8"
     )
     repository.commit("Add the course")
-    repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.until_serving("trial-1")
     repository.example("trial", 20)
     repository.commit_example(

@@ -47,4 +47,3 @@ config-no-home = no folder can be made in { $path }: name another one
 config-no-card = there is no { $device } on this machine; `cpu` works everywhere
 config-number-as-text = YAML reads { $found } as text; write { $written }
 config-no-folder = no such folder: { $path }
-config-no-git = { $path } can't be read as a git repository. What git says: git ls-remote { $path }

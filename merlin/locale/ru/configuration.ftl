@@ -47,4 +47,3 @@ config-no-home = в { $path } нельзя создать папку: укажи
 config-no-card = на этой машине нет { $device }; `cpu` работает везде
 config-number-as-text = YAML читает { $found } как текст; запишите { $written }
 config-no-folder = нет папки { $path }
-config-no-git = { $path } не читается как репозиторий git. Что говорит git: git ls-remote { $path }
