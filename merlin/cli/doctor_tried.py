@@ -21,7 +21,7 @@ def list_trials(config: Config) -> Iterator[tuple[str, CheckMessage]]:
     )
     for provider in config.providers:
         if not is_engine(config, provider):
-            arguments = {"programs": servers, "provider": provider.name}
+            arguments = {"programs": servers, "url": provider.base_url}
             yield provider.name, ("tried-provider", arguments)
     if "engine" in process_names(config):
         engine = config.engine

@@ -297,12 +297,13 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
         what: words for what, (_, words) in found.items() if what.startswith("tried ")
     }
     servers = {"programs": "litellm, transformers, vllm"}
+    url = lab.config.providers[0].base_url
     vllm = read_tried()["programs"]["vllm"]
     stand_in = text("en", "tried-never")
     expected = {
         "tried telegram": stand_in,
         "tried database": "in every run of the tests",
-        "tried stand-in": text("en", "tried-provider", **servers, provider="stand-in"),
+        "tried stand-in": text("en", "tried-provider", **servers, url=url),
         "tried engine.serving": f"with vllm {vllm['version']}, on {vllm['date']}",
         "tried engine.answering.device": "never on cuda:0, only on a processor",
         "tried payments.yookassa": stand_in,
