@@ -215,6 +215,19 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
     assert document["bot"][1].startswith("no signal since")
 
 
+@pytest.mark.parametrize(
+    ("ago_s", "read_s", "is_alive"),
+    [(1, 15, True), (-12, 15, True), (12, 15, False), (-12, 1, False)],
+)
+def test_heartbeat_does_not_age_while_a_busy_machine_reads_it(
+    fresh, ago_s, read_s, is_alive
+):
+    beat(fresh, "daemon", ago=timedelta(seconds=ago_s))
+    times = iter([utc_now(), utc_now() + timedelta(seconds=read_s)])
+    error = health_error(fresh.config, "daemon", lambda: next(times))
+    assert (error is None) is is_alive
+
+
 def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(fresh):
     beat(fresh, "bot", "another-pod", step="polls")
     assert health_error(fresh.config, "bot") is None
