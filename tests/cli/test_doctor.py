@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import socket
+import sys
 import urllib.parse
 import urllib.request
 from datetime import timedelta
@@ -37,6 +38,7 @@ from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import open_migrated_database
 from tests.engine.base_library import write_qwen35
+from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.faults import Fault, FaultKind
 from tests.support.forge_standin import PROJECT, TOKEN as FORGE_TOKEN, ForgeServer
 from tests.support.forward_proxy import ForwardProxy
@@ -292,6 +294,64 @@ def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
     assert {
         what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]
     } == {}
+
+
+@pytest.mark.parametrize("section", ["api", "engine"])
+@pytest.mark.parametrize(
+    ("days", "is_its_key", "said"),
+    [
+        (1, True, "valid until"),
+        (-1, True, "ended at"),
+        (1, False, "can't be used: KEY_VALUES_MISMATCH"),
+    ],
+)
+def test_certificate_is_tried_with_its_key_and_by_its_date(
+    with_engine, capsys, section, days, is_its_key, said
+):
+    lab = with_engine
+    key = generate_key()
+    (lab.folder / "c.pem").write_bytes(create_certificate(key, days))
+    (lab.folder / "k.pem").write_bytes(
+        encode_key(key if is_its_key else generate_key())
+    )
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    tls = {"tls": {"certificate": "c.pem", "key": "k.pem"}}
+    configure(lab, **{section: settings.get(section, {}) | tls})
+    good, words = run_doctor(lab, capsys)[f"{section}.tls"]
+    assert (good, said in words) == (days > 0 and is_its_key, True), words
+
+
+def test_base_and_vllm_that_are_not_here_are_named(with_engine, capsys, monkeypatch):
+    lab = with_engine
+    for package in ("torch", "transformers", "peft", "accelerate", "trl"):
+        monkeypatch.setitem(sys.modules, package, socket)  # as one that is there
+    own = {
+        "listen": lab.config.engine.listen,
+        "serving": "vllm",
+        "answering": {"vllm_command": "no-such-vllm"},
+    }
+    hub = {"hub": "owner/base"}
+    configure(lab, engine=own | {"models": {"far": hub}})
+    found = run_doctor(lab, capsys)
+    pulled = text("en", "library-not-pulled", name="far")
+    assert found["engine.models"] == (False, pulled)
+    no_vllm = text("en", "doctor-no-vllm", command="no-such-vllm")
+    assert found["engine.serving"] == (False, no_vllm)
+    empty = lab.folder / "empty"
+    empty.mkdir()
+    whole = {"path": str(write_qwen35(lab.folder / "base"))}
+    configure(
+        lab, engine=own | {"models": {"near": whole, "none": {"path": str(empty)}}}
+    )
+    good, words = run_doctor(lab, capsys)["engine.models"]
+    assert (good, words) == (False, text("en", "library-no-config", folder=str(empty)))
+    vllm = {"vllm_command": sys.executable}
+    configure(lab, engine=own | {"models": {"near": whole}, "answering": vllm})
+    found = run_doctor(lab, capsys)
+    assert [found[f"engine.{name}"][0] for name in ("models", "serving")] == [True] * 2
+    for package in ("torch", "transformers", "peft", "accelerate", "trl"):
+        monkeypatch.setitem(sys.modules, package, None)  # as one that is not there
+    assert "merlin-gitops[engine]" in run_doctor(lab, capsys)["engine.models"][1]
 
 
 def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
