@@ -160,6 +160,7 @@ def _checks(path: Path, config: Config) -> Iterator[_Check]:
         yield "postgresql", partial(checks.check_postgresql, config.database)
     if config.repository is not None:
         yield "repository", partial(checks.check_repository, config)
+        yield "mirror.git", partial(checks.check_mirror, config)
         if config.repository.statuses is not None:
             yield "repository.statuses", partial(checks.check_forge, config)
     yield "telegram", partial(checks.check_telegram, config)

@@ -273,6 +273,21 @@ def check_repository(config: Config) -> CheckMessage:
     return "doctor-repository", {**arguments, "commit": newest[:7]}
 
 
+def check_mirror(config: Config) -> CheckMessage:
+    """Check that the copy of the repository can be read, down to the folders of the datasets."""
+    source = git_source(config)
+    if not source.has_mirror:
+        return "doctor-mirror-none", {}
+    try:
+        head = read_ref(source.run, HEAD_REF)
+        count = len(source.dataset_trees(head)) if head else 0
+    except SourceError as error:
+        # Not its whole text: that tells what to do about a repository elsewhere.
+        reason = str(error.arguments.get("reason", error))
+        raise check_failure("git-unreadable", reason=reason) from error
+    return "doctor-mirror", {"count": count}
+
+
 @contextmanager
 def open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     """Yield the remote repository with an empty mirror; that of the daemon stays unchanged."""

@@ -623,6 +623,21 @@ def test_repository_that_cannot_be_read_is_named(fresh, capsys):
     assert (good, str(fresh.repository.folder) in words) == (False, True)
 
 
+def test_damaged_copy_of_the_repository_is_named(serving, capsys):
+    mirror = serving.config.state_dir / "mirror.git"
+    assert run_doctor(serving, capsys)["mirror.git"] == (True, "readable, 1 dataset")
+    for damage in (mirror / "objects", mirror / "HEAD"):
+        kept = damage.with_name("kept")
+        damage.rename(kept)
+        good, words = run_doctor(serving, capsys)["mirror.git"]
+        assert (good, "delete it and start Merlin" in words) == (False, True), words
+        assert "try again" not in words
+        kept.rename(damage)
+    shutil.rmtree(mirror)
+    good, words = run_doctor(serving, capsys)["mirror.git"]
+    assert (good, words) == (True, text("en", "doctor-mirror-none"))
+
+
 def test_key_that_is_a_folder_is_named(fresh, capsys):
     (fresh.config.state_dir / "text.key").mkdir(parents=True)
     good, words = run_doctor(fresh, capsys)["text.key"]
