@@ -201,6 +201,7 @@ class ProviderConfig(Section):
         " none.",
         "2024-10-21",
         default=None,
+        pattern=r"^[\w.-]{1,40}$",
     )
     model: Opt[ModelId] = setting(
         "The model that answers when no tuned one can. Default the first it lists.",

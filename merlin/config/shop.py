@@ -23,6 +23,7 @@ from merlin.config.faults import Wrong, wrong_at
 from merlin.config.section import (
     Line,
     Many,
+    ModelId,
     Opt,
     Section,
     Titled,
@@ -66,14 +67,16 @@ class Format(StrEnum):
 
 def _a_day(value: object) -> object:
     """Return an allowance as a group of keys; a number alone is a number a day."""
+    if value == {}:
+        raise wrong("config-empty-group", keys="day, month")
     return {"day": value} if isinstance(value, int) else value
 
 
 class Allowance(Section):
     """How many questions of one format; what is left out is unlimited, 0 turns it off."""
 
-    day: Opt[int] = Field(default=None, ge=0)
-    month: Opt[int] = Field(default=None, ge=0)
+    day: Opt[int] = Field(default=None, ge=0, le=1000000)
+    month: Opt[int] = Field(default=None, ge=0, le=1000000)
 
     @property
     def is_closed(self) -> bool:
@@ -142,7 +145,7 @@ class Plan(Titled):
     )
     photo: Opt[PerDay] = setting("Photos.", 0, default=None)
     document: Opt[PerDay] = setting("Documents.", 0, default=None)
-    models: Many[str] = setting(
+    models: Many[ModelId] = setting(
         "Patterns of model ids that may answer, as for file names: `ft:*`. Default every model.",
         ["*"],
         default_factory=tuple,
@@ -268,6 +271,11 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
         if has_roubles and not has_stars and name not in payments.not_digital:
             yield wrong_at("plans", name, "price", "stars", key="config-no-stars")
         yield from _faults(name, plan)
+    for number, name in enumerate(payments.not_digital):
+        if name not in plans:
+            yield wrong_at(
+                "payments", "not_digital", number, key="config-no-plan", plan=name
+            )
 
 
 def _faults(name: str, plan: Plan) -> Iterator[Wrong]:

@@ -1,7 +1,7 @@
 """From new commits to verdicts: check each changed dataset, build it, record the outcome.
 
-A commit and all that follows from it is stored in one transaction. After a crash the commit is
-processed again with the same result, because a build's name and bytes follow from its content.
+A commit and all that follows from it becomes visible in one transaction. After a crash the commit
+is processed again with the same result, because a build's name and bytes follow from its content.
 Called by the daemon's fetch tick; does not launch trainings.
 """
 

@@ -303,3 +303,22 @@ def test_author_of_a_person_without_a_name_in_git_is_the_login(
         monkeypatch.delenv(f"GIT_{name}")
     run_json(*exit_of(lab))
     assert lab.repository.git("log", "-1", "--format=%an") == getpass.getuser()
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("name", ["faq", "on", "2025", "Вопросы"])
+def test_dataset_that_an_import_proposes_takes_the_import(
+    lab, run_json, capsys, monkeypatch, language, name
+):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    command = exit_of(lab)
+    command[command.index("trial")] = name
+    assert main([*command, "--config", str(lab.path)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    begin = next(at for at, line in enumerate(said) if line.startswith("title:"))
+    folder = lab.repository.folder / "datasets" / name
+    folder.mkdir()
+    (folder / "dataset.yaml").write_text("\n".join(said[begin : begin + 3]), "utf-8")
+    lab.repository.commit("As it says")
+    assert main(["check", str(lab.repository.folder)]) == 0, capsys.readouterr()
+    assert run_json(*command)["taken"] == 1

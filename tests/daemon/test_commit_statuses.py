@@ -55,7 +55,7 @@ def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge
     assert statuses[-1] == {
         "state": "success",
         "context": "merlin/trial",
-        "description": "trial-1 answers people",
+        "description": "trial-1 is live",
         "target_url": f"https://merlin.example.com/admin/board?commit={head(lab)}",
     }
     lab.tick("status", rounds=3)

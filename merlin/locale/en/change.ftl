@@ -207,7 +207,7 @@ import-no-dataset = { $near ->
         [none] There's no dataset { $dataset } in the latest commit.
        *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
     } An import adds to a dataset that is there. To create it, commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
-    title: { $dataset }
+    title: {"{"}ru: '{ $dataset }', en: '{ $dataset }'{"}"}
     system: Answer briefly.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
 import-what = Name files to import, or an account to import from (--from PROVIDER), not both.

@@ -16,6 +16,7 @@ config-wrong-form = { $found } isn't valid; for example: { $example }
 config-no-zone = unknown time zone { $zone }; for example: Europe/Moscow
 config-encoder-needs = not installed: { $packages }; run .venv/bin/pip install { $packages }
 config-no-provider = { $provider } isn't one of providers
+config-no-plan = { $plan } isn't one of plans
 config-provider-twice = { $provider } is there twice; give each its own name
 config-not-https = { $url } is neither https nor on this machine; inside your own network set allow_plain_http: true
 config-open-database = the server isn't on this machine, so add sslmode=verify-full

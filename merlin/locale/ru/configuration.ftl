@@ -16,6 +16,7 @@ config-wrong-form = { $found } не подходит; например: { $examp
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
 config-encoder-needs = не установлено: { $packages }; выполните .venv/bin/pip install { $packages }
 config-no-provider = { $provider } нет среди providers
+config-no-plan = { $plan } нет среди plans
 config-provider-twice = { $provider } указан дважды; дайте каждому своё имя
 config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full

@@ -143,8 +143,8 @@ page-no-build = Сборки нет
 page-no-job = Обучения нет
 page-no-model = Модели нет
 page-model-of = Модель { $model }
-page-step-serves = Отвечает людям
-page-step-serves-not = Людям не отвечает
+page-step-serves = Текущая модель
+page-step-serves-not = Не текущая
 
 page-people-count = { $count ->
         [one] Боту написал { $count } человек.
