@@ -119,6 +119,7 @@ def _request(ctx: Context, refund: Refund) -> RefundRequest:
         reason=refund.reason,
         title=order.promise.title_in("ru"),
         contact=order.contact,
+        is_part=refund.amount != order.amount,
     )
 
 

@@ -212,6 +212,14 @@ class Receipt(Section):
     vat_code: int = setting(
         "Rate of VAT in YooKassa's codes; 1 is without VAT.", default=1, ge=1, le=12
     )
+    tax_system_code: Opt[int] = setting(
+        "Tax system in YooKassa's codes, for a shop that has several; 2 is a simplified one,"
+        " of income. Default: it isn't sent.",
+        2,
+        default=None,
+        ge=1,
+        le=6,
+    )
 
 
 class YooKassaConfig(Section):

@@ -90,7 +90,10 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A refund to create, with the refund's id as its key; `title` and `contact`: its receipt."""
+    """A refund to create, with the refund's id as its key; `title` and `contact`: its receipt.
+
+    `is_part`: the payment was larger.
+    """
 
     refund_id: str
     payment_id: str
@@ -99,6 +102,7 @@ class RefundRequest:
     reason: str = ""
     title: str = ""
     contact: str = ""
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

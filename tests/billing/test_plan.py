@@ -187,14 +187,14 @@ def test_non_digital_plan_needs_no_stars_price(tmp_path):
 
 
 def test_shop_settings_are_parsed():
-    receipt = {"vat_code": 4}
+    receipt = {"vat_code": 4, "tax_system_code": 6}
     settings = {"test": True, "receipt": receipt}
     shop = PaymentsConfig.model_validate(
         {"yookassa": {**settings, "base_url": "http://x/v3/"}}
     )
     yookassa = shop.yookassa
     assert yookassa.test
-    assert yookassa.receipt.vat_code == 4
+    assert (yookassa.receipt.vat_code, yookassa.receipt.tax_system_code) == (4, 6)
     assert yookassa.base_url == "http://x/v3"
     assert YooKassaConfig().networks == NETWORKS
     assert YooKassaConfig(base_url="http://127.0.0.1:1/v3").networks == LOOPBACK

@@ -15,6 +15,7 @@ billing-refund-too-much = You can refund up to { $rest } of this payment.
 billing-refund-done = This payment has already been refunded in full.
 billing-refund-stars = Stars are refunded in full only.
 billing-refund-under-way = This refund is already in progress. We'll let you know.
+billing-refund-no-contact = A refund of a part needs a receipt, and this order has no email address or phone number to send it to. Nothing was refunded. Refund the whole amount, or make the refund in YooKassa, with a receipt.
 billing-refund-left = The buyer deleted all their data, so the Stars can't be refunded.
 billing-refund-reason = Enter a reason for the refund: it's saved with the order.
 billing-refund-long-reason = The reason is longer than { $most } characters. Shorten it.
