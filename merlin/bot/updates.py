@@ -33,6 +33,8 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 SEPARATOR = ":"
+# Kinds of updates that the library doesn't know: it leaves them in `api_kwargs`.
+NEW_KINDS = ("subscription",)
 # A command in other letters, which Telegram does not mark, or a slash alone.
 _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 
@@ -128,6 +130,11 @@ def is_payment_message(update: telegram.Update) -> bool:
     """Return whether this is a service message about a payment or a refund."""
     message = update.message
     return bool(message and (message.successful_payment or message.refunded_payment))
+
+
+def is_new_kind(update: telegram.Update) -> bool:
+    """Return whether the library does not know this kind of update, which the bot asks for."""
+    return any(kind in update.api_kwargs for kind in NEW_KINDS)
 
 
 # Documents classified by the prefix of their MIME type.

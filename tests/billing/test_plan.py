@@ -36,6 +36,7 @@ LIMITED = {
     "models": ["ft:*", "recall"],
 }
 PLUS = {"title": TITLE, "text": 200, "price": {"rub": 299, "stars": 200}, "days": 30}
+RENEWED = {"title": TITLE, "price": {"stars": 10_000}, "days": 30, "renews": "monthly"}
 PACK = {"title": TITLE, "pack": {"voice": 10}, "price": {"rub": 99, "stars": 70}}
 YOOKASSA = {"yookassa": {}}
 URL = "https://merlin.example.com"
@@ -158,6 +159,12 @@ def price(rub=None, **more):
             {"title": TITLE, "pack": {"voice": 1}},
             "plans.sold.price: a pack needs a price",
         ),
+        ({**RENEWED, "days": 31}, "plans.sold.days: must be 30"),
+        ({**RENEWED, "renews": "yearly"}, "plans.sold.renews"),
+        ({**RENEWED, "price": {"stars": 10_001}}, "10,000 Stars at most"),
+        ({**RENEWED, "price": {"rub": 5}}, "plans.sold.renews: only Stars renew"),
+        ({"title": TITLE, "days": 30, "renews": "monthly"}, "only Stars renew"),
+        ({**PACK, "renews": "monthly"}, "plans.sold.renews: a pack can't renew"),
         ({**PACK, "text": 5}, "plans.sold.pack"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),

@@ -45,6 +45,17 @@ notice-paid = Thank you! Paid: “{ $en }”, { $amount }. { $at ->
        *[other] The plan is yours until { $at }.
     } What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
+notice-subscribed = Thank you! Paid: “{ $en }”, { $amount }. The plan is yours until { $at }, then it renews by itself. Cancel any time: /plan
+notice-renewed = Renewed: “{ $en }”, { $amount }. The plan is yours until { $at }, then it renews again. Cancel any time: /plan
+notice-renewal-on = Auto-renewal of “{ $en }” is on: next on { $at }, { $amount }. Cancel any time: /plan
+notice-renewal-off = Auto-renewal of “{ $en }” is off. The plan works until { $at }, and you won't be charged again. Changed your mind? /plan
+notice-renewal-allowed = Telegram lets you turn auto-renewal of “{ $en }” on again: Settings, My Stars. Otherwise the plan works until { $at }.
+notice-renewal-failed = “{ $en }” couldn't be renewed: Telegram didn't get { $amount }. The plan works until { $at }. Top up your Stars in Telegram, or buy the plan again: /plan
+notice-renewal-refused = Telegram didn't change auto-renewal of “{ $en }”. You can do it in Telegram: Settings, My Stars. The plan works until { $at }. The admins know.
+notice-renewal-stays = Telegram didn't change the auto-renewal of order { $purchase }: { $reason }. If a payment comes that the buyer doesn't want, refund it.
+notice-renewal-unread = Telegram reports something about an auto-renewal of user { $user } that we can't read: state “{ $state }”, order “{ $payload }”. Nothing was changed. Compare with the user's subscriptions in Telegram.
+billing-renews-already = This plan renews by itself already. You weren't charged. See when, or turn that off: /plan
+billing-renewal-over = This auto-renewal is over. Buy the plan again: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
 notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part. What's left: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.

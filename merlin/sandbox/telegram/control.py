@@ -43,7 +43,7 @@ _PAGE_EVENTS = frozenset({"message", "edit", "action", "answer", "setting"})
 PipelineReader = Callable[[str], Mapping[str, object]]
 
 
-ACTS = frozenset({"start", "paste", "pay"})
+ACTS = frozenset({"start", "paste", "pay", "pass_month", "switch_renewal"})
 
 
 class ControlSide:
