@@ -100,13 +100,13 @@ class Subscriptions(Repository):
         query = _select().where(is_theirs).order_by(SUBSCRIPTION.ends_at.desc())
         return _SUBSCRIPTIONS.read_all(self.db, query)
 
-    def count_states(self) -> dict[SubscriptionState, int]:
+    def count_states(self) -> dict[str, int]:
         """Return how many subscriptions have each state."""
         number = fn.COUNT(SUBSCRIPTION.purchase_id)
         query = SUBSCRIPTION.select(SUBSCRIPTION.state, number)
         rows = self.db.rows(query.group_by(SUBSCRIPTION.state))
         counts: dict[str, int] = dict(rows)
-        return {state: counts.get(state.value, 0) for state in SubscriptionState}
+        return {state.value: counts.get(state.value, 0) for state in SubscriptionState}
 
     @transaction
     def advance(self, purchase_id: str, state: SubscriptionState) -> bool:

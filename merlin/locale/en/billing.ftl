@@ -86,6 +86,7 @@ billing-checked = { $payments ->
     [one] { $payments } payment
    *[other] { $payments } payments
     } at YooKassa, differences: { $found }
+billing-renewals = Auto-renewals in Stars: on { $active }, off { $canceled }, failed { $failed }, allowed again { $allowed }
 billing-col-gateway-id = payment ID
 billing-col-ledger = in the ledger
 billing-col-theirs = at the payment service

@@ -87,6 +87,7 @@ billing-checked = { $payments ->
     [few] { $payments } платежа
    *[many] { $payments } платежей
     } в ЮKassa, расхождений: { $found }
+billing-renewals = Автопродление за звёзды: включено { $active }, отключено { $canceled }, не удалось { $failed }, снова разрешено { $allowed }
 billing-col-gateway-id = ID платежа
 billing-col-ledger = в реестре
 billing-col-theirs = в сервисе оплаты
