@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from merlin.account.users import Users
 from merlin.app.context import Context
+from merlin.app.shop import gives_something
 from merlin.billing.ledger import Ledger, LedgerEntry, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import MAX_REASON_LENGTH, UNDER_WAY, Refund, Refunds
@@ -131,7 +132,14 @@ def grant_paid(
         return None
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
-    if not purchase.user_id:
+    if paid.until is not None and not gives_something(ctx, purchase.order):
+        # Telegram asks nobody before it charges the next month.
+        end = SubscriptionState.CANCELED
+        Subscriptions(ctx.db, ctx.clock).want(purchase.purchase_id, end)
+        values = _bought(purchase, paid.amount)
+        notify(ctx, ADMINS, "notice-renewal-gone", values, once)
+        notify(ctx, purchase.user_id, "notice-renewal-nothing", values, f"{once}:0")
+    elif not purchase.user_id:
         values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
         # There is no person to grant it to: an admin has to refund it.
         notify(ctx, ADMINS, "notice-paid-nobody", values, once)

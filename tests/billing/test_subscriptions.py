@@ -15,6 +15,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import roubles
 from merlin.core.permissions import Authority
 from merlin.db.audit import Audit
+from merlin.db.notices import ADMINS
 from tests.billing.plan_shop import ANNA, BORIS, PLAN_SETTINGS, STARS, YOOKASSA, Shop
 from tests.support.people import ADMIN, EDITOR, STUDENT
 from tests.support.plan_config import make_plans
@@ -267,3 +268,15 @@ def test_blocked_person_is_charged_for_nothing_more(shop, purchase):
     assert read(shop, purchase).wanted is CANCELED
     assert shop.billing.subscriptions.list_of_user(BORIS) == []
     assert shop.billing.subscriptions.list_of_user(0) == []
+
+
+def test_month_of_a_plan_that_is_gone_ends_the_subscription_and_is_told(
+    shop, purchase, database, clock
+):
+    without_plus = tuple(plan for plan in RENEWING if plan.name != "plus")
+    later = Shop(database, clock, (without_plus, PaymentsConfig()))
+    until = clock() + 2 * MONTH
+    pay_month(later, purchase, until, charge="2", is_renewal=True)
+    assert shop.list_notices(ANNA)[-1] == "notice-renewal-nothing"
+    assert shop.list_notices(ADMINS) == ["notice-renewal-gone"]
+    assert read(shop, purchase).wanted is CANCELED

@@ -15,7 +15,7 @@ ROWS = {
 }
 ITEMS = [
     f"{group}{number}"
-    for group, count in (("U", 18), ("A", 15), ("T", 15))
+    for group, count in (("U", 18), ("A", 15), ("T", 16))
     for number in range(1, count + 1)
 ]
 
