@@ -131,34 +131,46 @@ def grant_paid(
     if grant is None:
         return None
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
-    once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if paid.until is not None and not gives_something(ctx, purchase.order):
-        # Telegram asks nobody before it charges the next month.
-        end = SubscriptionState.CANCELED
-        Subscriptions(ctx.db, ctx.clock).want(purchase.purchase_id, end)
-        values = _bought(purchase, paid.amount)
-        notify(ctx, ADMINS, "notice-renewal-gone", values, once)
-        notify(ctx, purchase.user_id, "notice-renewal-nothing", values, f"{once}:0")
-    elif not purchase.user_id:
+        _end_renewal_of_nothing(ctx, purchase, paid)
+    else:
+        _notify_paid(ctx, purchase, paid, is_again=is_again)
+    log.info(
+        "paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value
+    )
+    return grant
+
+
+def _end_renewal_of_nothing(
+    ctx: Context, purchase: Purchase, paid: GatewayPayment
+) -> None:
+    """End a subscription whose plan is gone: Telegram asks nobody before it charges a month."""
+    end = SubscriptionState.CANCELED
+    Subscriptions(ctx.db, ctx.clock).want(purchase.purchase_id, end)
+    values = _bought(purchase, paid.amount)
+    once = f"gone:{paid.outside_id}"
+    notify(ctx, ADMINS, "notice-renewal-gone", values, f"{once}:{ADMINS}")
+    notify(ctx, purchase.user_id, "notice-renewal-nothing", values, once)
+
+
+def _notify_paid(
+    ctx: Context, purchase: Purchase, paid: GatewayPayment, *, is_again: bool
+) -> None:
+    """Notify whom a payment concerns: the person, or without one the admins."""
+    once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
+    if not purchase.user_id:
         values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
         # There is no person to grant it to: an admin has to refund it.
         notify(ctx, ADMINS, "notice-paid-nobody", values, once)
     else:
         key = _paid_key(paid, is_again=is_again)
         terms = Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id)
-        ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
+        plan_ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
+        # Of a subscription the day on which it is charged again.
+        ends = paid.until or plan_ends
         at = told_moment(ctx, purchase.user_id, ends) if ends else "none"
-        notify(
-            ctx,
-            purchase.user_id,
-            key,
-            {**_bought(purchase, paid.amount), "at": at},
-            once,
-        )
-    log.info(
-        "paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value
-    )
-    return grant
+        bought = {**_bought(purchase, paid.amount), "at": at}
+        notify(ctx, purchase.user_id, key, bought, once)
 
 
 def _paid_key(paid: GatewayPayment, *, is_again: bool) -> str:

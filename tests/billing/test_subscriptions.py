@@ -16,6 +16,7 @@ from merlin.core.money import roubles
 from merlin.core.permissions import Authority
 from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS
+from merlin.db.tables import PURCHASE
 from tests.billing.plan_shop import ANNA, BORIS, PLAN_SETTINGS, STARS, YOOKASSA, Shop
 from tests.support.people import ADMIN, EDITOR, STUDENT
 from tests.support.plan_config import make_plans
@@ -280,3 +281,14 @@ def test_month_of_a_plan_that_is_gone_ends_the_subscription_and_is_told(
     assert shop.list_notices(ANNA)[-1] == "notice-renewal-nothing"
     assert shop.list_notices(ADMINS) == ["notice-renewal-gone"]
     assert read(shop, purchase).wanted is CANCELED
+
+
+def test_subscription_of_somebody_who_left_is_nobodys_and_changes_no_more(
+    shop, purchase
+):
+    shop.db.update(PURCHASE, PURCHASE.id == purchase.purchase_id, user_id=0)
+    assert refusal_key(NotFound, change, shop, purchase, Actor()) == (
+        "billing-no-purchase"
+    )
+    key = "billing-renewal-over"
+    assert refusal_key(Refused, change, shop, purchase, ADMIN) == key

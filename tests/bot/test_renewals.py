@@ -55,7 +55,7 @@ def test_first_month_is_paid_and_the_next_date_is_said(anna):
     assert [ends for _, ends in anna.terms()] == [ends_at]
     shown = anna.say("/plan").text
     assert "“Max” renews by itself: 100 ⭐ a month, next on" in shown
-    assert "renews by itself. Cancel any time" in "".join(
+    assert "The plan is yours and renews by itself on" in "".join(
         message.text for message in anna.telegram.answers(anna.who)
     )
 
@@ -138,7 +138,7 @@ def test_renewal_that_fails_is_told_once_and_the_plan_ends_at_its_day(anna):
 
 
 def test_running_subscription_is_not_sold_a_second_time(anna):
-    anna.open_plan("Max")
+    assert "next on" in anna.open_plan("Max").text
     assert not [label for label in anna.labels if "Subscribe" in label]
     bought = anna.say("/plan").message_id
     data = anna.find_button("Max · 100").replace("offer", "buy")
@@ -183,7 +183,7 @@ def test_card_of_another_person_is_not_found(anna, telegram, settings):
     assert anna.renewal()[:2] == ("active", None)
 
 
-def test_telegram_that_is_away_is_asked_again_and_a_refusal_is_told(
+def test_refusal_of_telegram_is_told_and_tried_again_on_request(
     anna, telegram, settings
 ):
     telegram.faults.add(Fault("editUserStarSubscription", FaultKind.STATUS, status=400))
@@ -194,6 +194,19 @@ def test_telegram_that_is_away_is_asked_again_and_a_refusal_is_told(
     )
     assert len(rows) == 1
     anna.turn("Turn off", "is off. The plan works until")
+
+
+def test_telegram_that_does_not_answer_is_told_again(anna, telegram, settings):
+    telegram.faults.add(Fault("editUserStarSubscription", FaultKind.STATUS, status=503))
+    anna.open_renewal()
+    anna.press(anna.find_button("Turn off"))
+    assert "I'm turning auto-renewal" in anna.last.text
+    assert not [label for label in anna.labels if "Turn" in label]
+    polls = "SELECT polls FROM subscription"
+    telegram.wait_for(lambda: select_rows(settings, polls) == [(1,)])
+    assert anna.renewal()[:2] == ("active", "canceled")
+    change_rows(settings, "UPDATE subscription SET next_poll_at = '2026-01-01'")
+    anna.wait_for_text("is off. The plan works until")
 
 
 @pytest.mark.parametrize(

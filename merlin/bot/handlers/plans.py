@@ -26,7 +26,11 @@ from merlin.billing.terms import term_end
 from merlin.bot import menu
 from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.answering import pack_lines, render_left_lines
-from merlin.bot.handlers.renewals import renewal_buttons, renewal_lines
+from merlin.bot.handlers.renewals import (
+    renewal_buttons,
+    renewal_line,
+    renewal_lines,
+)
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
@@ -183,6 +187,9 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
 
 def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> str:
     """Return how a plan combines with the current one."""
+    running = find_running(context.services, context.user_id, plan.name)
+    if running is not None:
+        return renewal_line(context, running)
     ends = _plan_end(context, current, plan)
     if plan.is_pack:
         return ""

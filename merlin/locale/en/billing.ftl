@@ -45,8 +45,8 @@ notice-paid = Thank you! Paid: “{ $en }”, { $amount }. { $at ->
        *[other] The plan is yours until { $at }.
     } What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
-notice-subscribed = Thank you! Paid: “{ $en }”, { $amount }. The plan is yours until { $at }, then it renews by itself. Cancel any time: /plan
-notice-renewed = Renewed: “{ $en }”, { $amount }. The plan is yours until { $at }, then it renews again. Cancel any time: /plan
+notice-subscribed = Thank you! Paid: “{ $en }”, { $amount }. The plan is yours and renews by itself on { $at }. Cancel any time: /plan
+notice-renewed = Renewed: “{ $en }”, { $amount }. It renews again on { $at }. Cancel any time: /plan
 notice-renewal-on = Auto-renewal of “{ $en }” is on: next on { $at }, { $amount }. Cancel any time: /plan
 notice-renewal-off = Auto-renewal of “{ $en }” is off. The plan works until { $at }, and you won't be charged again. Changed your mind? /plan
 notice-renewal-allowed = Telegram lets you turn auto-renewal of “{ $en }” on again: Settings, My Stars. Otherwise the plan works until { $at }.
