@@ -208,8 +208,8 @@ def _price_line(context: BotContext, plan: Plan) -> str:
         return ""
     price = stars_price(context, plan)
     if plan.renews:
-        once = "yes" if plan.rub else "no"
-        return context.translate("pay-price-renews", price=price, once=once)
+        roubles = "yes" if plan.rub else "no"
+        return context.translate("pay-price-renews", price=price, roubles=roubles)
     return context.translate("pay-price", price=price)
 
 

@@ -29,7 +29,7 @@ page-goods = “{ $title }”
 page-goods-for = “{ $title }”, { $days }
 
 page-goods-renews = “{ $title }”, every { $days }, renews by itself
-page-plan-renews = In Stars it renews every 30 days, cancel any time in the bot.{ $once ->
+page-plan-renews = In Stars it renews every 30 days, cancel any time in the bot.{ $roubles ->
         [yes] {" "}Paid in roubles, it lasts 30 days and doesn't renew.
        *[no] {""}
     }

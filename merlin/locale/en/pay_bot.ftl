@@ -59,7 +59,7 @@ pay-from = You already have this plan. The new days start on { $at }, when the c
 pay-bigger-plan-first = While “{ $title }” lasts, questions come from it: it's bigger.
 pay-price = Price: { $price }
 pay-a-month = { $price } a month
-pay-price-renews = Price: { $price }, renews by itself, cancel any time here: /plan.{ $once ->
+pay-price-renews = Price: { $price }, renews by itself, cancel any time here: /plan.{ $roubles ->
         [yes] {" "}Paid in roubles, it lasts 30 days and doesn't renew.
        *[no] {""}
     }
