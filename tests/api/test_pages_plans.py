@@ -162,7 +162,7 @@ def test_pages_say_what_renews_and_what_is_paid_once(shop, renewing):
     assert "Сам тариф не продлевается" in checkout
     assert "не продлевается" not in page_text(buyer.http.get("/checkout/plus"))
     for page in ("/me", f"/orders/{order_id}"):
-        check_text(buyer.http.get(page), "«Месячный» продлится сам")
+        check_text(buyer.http.get(page), "включено, следующее списание")
     listed = page_text(shop.admin.get("/admin/billing"))
     assert "«Месячный», каждые 30 дней, продлевается сам" in listed
 
@@ -170,7 +170,9 @@ def test_pages_say_what_renews_and_what_is_paid_once(shop, renewing):
 def test_admin_turns_a_renewal_off_and_allows_it_again(shop, renewing):
     _, order_id = renewing
     address = f"/admin/billing/{order_id}"
-    check_text(shop.admin.get(address), "продлится сам", "Отключить автопродление")
+    check_text(
+        shop.admin.get(address), "включено, следующее", "Отключить автопродление"
+    )
     form = {"turn": "off"}
     response = shop.admin.post(f"{address}/renewal", data=form)
     assert response.headers["location"] == f"{address}#renewal"
@@ -180,7 +182,7 @@ def test_admin_turns_a_renewal_off_and_allows_it_again(shop, renewing):
     subscriptions = Subscriptions(shop.db)
     (claimed,) = subscriptions.claim_due(shop.site.services.clock())
     shop.db.transact(partial(settlement.finish_renewal, shop.site.services, claimed))
-    check_text(shop.admin.get(address), "больше ничего не спишется")
+    check_text(shop.admin.get(address), "отключено, тариф работает до")
     shop.admin.post(f"{address}/renewal", data=form | {"turn": "on"})
     check_text(shop.admin.get(address), "Telegram просят снова разрешить")
     subscriptions.mark_told(subscriptions.find(order_id))

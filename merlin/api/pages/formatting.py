@@ -151,9 +151,8 @@ def renewal(context: PageContext, subscription: Subscription | None) -> str:
         return ""
     wanted = subscription.wanted
     state = f"to-{wanted.value}" if wanted else subscription.state.value
-    title = subscription.promise.title_in(context.language)
     day = until(context, subscription.ends_at)
-    return context.say("renewal-state", state=state, title=title, day=day)
+    return context.say("renewal-state", state=state, day=day)
 
 
 def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:

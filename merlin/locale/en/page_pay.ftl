@@ -36,13 +36,14 @@ page-plan-renews = In Stars it renews every 30 days, cancel any time in the bot.
 page-pay-once = This pays for 30 days. It doesn't renew by itself.
 page-renewal = Auto-renewal
 page-renewal-state = { $state ->
-        [active] “{ $title }” renews by itself on { $day }. To turn that off, send the bot /plan.
-        [canceled] “{ $title }” works until { $day } and won't be charged again.
-        [failed] “{ $title }” couldn't be renewed: Telegram didn't get the Stars. It works until { $day }.
-        [to-canceled] Auto-renewal of “{ $title }” is being turned off in Telegram. It works until { $day }.
-        [to-allowed] Telegram is being asked to allow auto-renewal of “{ $title }” again. It works until { $day }.
-       *[allowed] Auto-renewal of “{ $title }” can be turned on again in Telegram. Otherwise it works until { $day }.
+        [active] on, next charge on { $day }
+        [canceled] off, the plan works until { $day }
+        [failed] Telegram didn't get the Stars, the plan works until { $day }
+        [to-canceled] being turned off in Telegram, the plan works until { $day }
+        [to-allowed] Telegram is being asked to allow it again, the plan works until { $day }
+       *[allowed] can be turned on again in Telegram, the plan works until { $day }
     }
+page-renewal-mine = Auto-renewal of “{ $title }”: { $state }. To change it, send the bot /plan.
 page-renewal-off = Turn off auto-renewal
 page-renewal-off-hint = The buyer keeps the days they've paid for, isn't charged again and is told. Money already paid isn't refunded.
 page-renewal-off-yes = Yes, turn it off
