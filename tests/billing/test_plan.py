@@ -175,6 +175,12 @@ def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message
     assert message in error_text(tmp_path, plan)
 
 
+def test_plan_of_the_most_stars_that_renew_needs_no_shop(tmp_path):
+    config = load_config(tmp_path, {"free": FREE, "sold": RENEWED}, {})
+    sold = plan_named(config.plans.values(), "sold")
+    assert (sold.renews, sold.xtr.minor, sold.days) == ("monthly", 10_000, 30)
+
+
 def test_price_in_roubles_requires_a_shop(tmp_path):
     assert "needs payments.yookassa" in error_text(tmp_path, PLUS, {})
     config = load_config(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
