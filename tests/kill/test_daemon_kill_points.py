@@ -32,6 +32,7 @@ OTHER_PREFIXES = (
     "pay.",
     "payment.",
     "refund.",
+    "renewal.",
     "remove.",
     "restore.",
     "status.",
