@@ -38,6 +38,8 @@ def test_offer_says_that_it_renews_and_its_link_has_a_period_of_thirty_days(
         offer = anna.open_plan("Max · 100 ⭐ a month")
         price = "100 ⭐ a month, renews by itself, cancel any time here"
         assert price in offer.text
+        assert "Lasts" not in offer.text
+        assert "roubles" not in offer.text
         link = anna.press(anna.find_button("Subscribe for"))
         ((button,), _back) = link.keys
         assert button["url"].startswith("https://t.me/$")
