@@ -215,7 +215,7 @@ def read_update(raw: object) -> Update:
     update_id: int = raw["update_id"]
     kind = next((name for name in raw if name != "update_id"), "")
     event = get_object(raw, kind)
-    sender = get_object(event, "from")
+    sender = get_object(event, "from") or get_object(event, "user")
     user_id = get_integer(sender, "id")
     within = event if kind in _WITH_CHAT else get_object(event, "message")
     chat_id = get_integer(get_object(within, "chat"), "id") or user_id

@@ -35,7 +35,7 @@ from merlin.bot.processor import (
     retry_until_stored,
 )
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
-from merlin.bot.stars import with_stars
+from merlin.bot.stars import StarsGateway, with_stars
 from merlin.bot.transport import AiohttpRequest
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
@@ -138,7 +138,10 @@ class Bot:
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
         self._payments = PaymentWorker(
-            payments, only=Gateway.STARS, failures=self._failures
+            payments,
+            only=Gateway.STARS,
+            change_renewal=StarsGateway(bot_api).change_renewal,
+            failures=self._failures,
         )
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)

@@ -41,8 +41,10 @@ from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
     MAX_PARTS,
+    NEW_KINDS,
     get_wait_s,
     is_continuation,
+    is_new_kind,
     is_payment_message,
     is_same_album,
     is_unaddressed,
@@ -63,6 +65,7 @@ ALLOWED_UPDATES = (
     "pre_checkout_query",
     "my_chat_member",
     STOPPED,
+    *NEW_KINDS,
 )
 _URGENT = frozenset({"pre_checkout_query", STOPPED})
 # How often a process that does not lead tries to take the lead.
@@ -230,7 +233,8 @@ class ChatProcessor(BaseUpdateProcessor):
         use = self._use_of(update)
         if task.stored.kind in _URGENT or Use.URGENT in use:
             return Priority.URGENT
-        is_concurrent = is_payment_message(update) or is_unaddressed(update)
+        is_silent = is_payment_message(update) or is_new_kind(update)
+        is_concurrent = is_silent or is_unaddressed(update)
         if update.callback_query:
             is_concurrent = not use & (Use.ASKS_MODEL | Use.IN_ORDER)
         return Priority.CONCURRENT if is_concurrent else Priority.IN_ORDER

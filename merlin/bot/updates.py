@@ -37,6 +37,8 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 SEPARATOR = ":"
+# Kinds of updates that the library doesn't know: it leaves them in `api_kwargs`.
+NEW_KINDS = ("subscription",)
 # A command in other letters, which Telegram does not mark, or a slash alone.
 _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 
@@ -139,6 +141,11 @@ def is_payment_message(update: telegram.Update) -> bool:
 def attachments_of(message: Message | None) -> tuple[ReceivedAttachment, ...]:
     """Return the files of a message; one of another kind stands for what is not read."""
     return parts_of(message).files
+
+
+def is_new_kind(update: telegram.Update) -> bool:
+    """Return whether the library does not know this kind of update, which the bot asks for."""
+    return any(kind in update.api_kwargs for kind in NEW_KINDS)
 
 
 _LEFT_OVER = " \t\n,:;—–-"

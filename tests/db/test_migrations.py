@@ -209,7 +209,7 @@ def test_errors_that_an_upgrade_finds_are_of_the_commit_that_had_them_first(worl
     alone = make_spec("alone")
     push_wrong(world, 5, 9, spec=alone)
     world.db.update(FINDING, FINDING.id > 0, brought_by="")
-    STEPS[NAMES.index("m012_errors_of_before")](world.db)
+    STEPS[NAMES.index("m013_errors_of_before")](world.db)
     found = {
         (view.dataset, view.commit): dict(view.earlier)
         for view in world.log()

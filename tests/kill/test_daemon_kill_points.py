@@ -33,6 +33,7 @@ OTHER_PREFIXES = (
     "pay.",
     "payment.",
     "refund.",
+    "renewal.",
     "remove.",
     "restore.",
     "staged.",

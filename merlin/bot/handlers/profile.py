@@ -24,6 +24,7 @@ from telegram.error import BadRequest
 from merlin.account.users import Users
 from merlin.app import accounts
 from merlin.app.outbox import OutgoingMessage
+from merlin.app.subscriptions import stop_renewals
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable
@@ -183,6 +184,13 @@ async def forget(context: BotContext) -> None:
         sure = ("my-data-delete-confirm-yes", "forget:2", "danger")
         await context.show(
             lambda: menu.text_view(context, "my-data-delete-confirm", sure, menu.CANCEL)
+        )
+    elif await context.store.do(
+        lambda: stop_renewals(context.services, context.user_id)
+    ):
+        again = ("my-data-delete-confirm-yes", "forget:2", "danger")
+        await context.show(
+            lambda: menu.text_view(context, "my-data-renewal", again, menu.CANCEL)
         )
     else:
         await context.answer_press()

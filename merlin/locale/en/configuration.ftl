@@ -32,6 +32,10 @@ config-no-shop = needs payments.yookassa, which takes roubles
 config-no-stars = needs a price in Stars: Telegram requires one for digital goods sold elsewhere (or name the plan in payments.not_digital)
 config-no-days = needs days (for how long it's bought) or pack (what's in it)
 config-no-price = a pack needs a price
+config-renews-pack = a pack can't renew: it's used up, not over
+config-renews-no-stars = only Stars renew: set price.stars
+config-renews-stars = Telegram takes { $limit } Stars at most for what renews
+config-renews-days = must be 30: Telegram renews every 30 days and no other number
 config-pack-limits = a pack can't have daily limits
 config-login-in-url = { $name ->
     [none] give the address without a name or password

@@ -32,6 +32,10 @@ config-no-shop = нужно payments.yookassa: через ЮKassa платят �
 config-no-stars = нужна цена в звёздах: по условиям Telegram цифровой товар продают и за звёзды (или укажите тариф в payments.not_digital)
 config-no-days = нужен срок, на который тариф покупают (days), или состав пакета (pack)
 config-no-price = у пакета должна быть цена
+config-renews-pack = пакет не продлевается: его расходуют, срока у него нет
+config-renews-no-stars = продлеваются только звёзды: укажите price.stars
+config-renews-stars = за то, что продлевается, Telegram берёт не больше { $limit } звёзд
+config-renews-days = должно быть 30: Telegram продлевает раз в 30 дней и никак иначе
 config-pack-limits = у пакета не бывает лимитов на день
 config-login-in-url = { $name ->
     [none] укажите адрес без имени и пароля
