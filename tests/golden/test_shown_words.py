@@ -43,8 +43,8 @@ def read_entries(name):
     }
 
 
-# Addresses of links and forms; placeholders of orders; names of commands.
-NOT_READ = re.compile(r"\]\([^)]*\)|^form \w+ .*|<(?:paid|waiting)-\w+>|/\w+")
+# Addresses of links and forms; placeholders of orders; names and options of commands.
+NOT_READ = re.compile(r"\]\([^)]*\)|^form \w+ .*|<(?:paid|waiting)-\w+>|/\w+|--[a-z]+")
 # A provider's own words follow its code.
 QUOTED = "invalid_training_file: "
 
