@@ -343,6 +343,7 @@ def render_turn(
     """
     answer = stored_answer.answer
     pages = [render(answer)] if is_plain else render_blocks(answer)
+    is_rich = any(page.blocks for page in pages)
     lead = FormattedMessage("")
     if turn.question.format == "voice" and answer:
         lead = _transcript_page(turn.question.text, is_whole=is_script)
@@ -350,7 +351,6 @@ def render_turn(
         # Asked by a button: the chat has no message with the question.
         lead = frame("blockquote", turn.question.text)
     pages = [lead, *pages, frame("italic", stored_answer.note)]
-    is_rich = any(page.blocks for page in pages[1:-1])
     pages = pack(pages) if is_rich else [join_pages(*pages)]
     has_buttons = answer or stored_answer.offer
     buttons = (

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from markdown_it.tree import SyntaxTreeNode
 
@@ -59,10 +59,14 @@ _STYLES = {
     "s": "strikethrough",
     "code_inline": "code",
 }
+# Brackets belong to an address in pairs; a sign at its end belongs to the sentence.
+_ADDRESS = re.compile(
+    r"""(https?://(?:[^\s<>«»"()]|\([^\s<>«»"()]*\))*(?:[^\s<>«»"().,;:!?]|\([^\s<>«»"()]*\)))"""
+)
 _MAIL = re.compile(r"mailto:[^\s@]+@[^\s@]+\.[^\s@]+")
 _CODE = frozenset({"fence", "code_block"})
 _LOST_IN_PLAIN_TEXT = frozenset({"table", "formula", "formula_block"})
-_SHOWN_FIELDS = ("summary", "text", "expression", "blocks", "items", "cells")
+_SHOWN_FIELDS = ("text", "expression", "blocks", "items", "cells")
 
 
 def render_blocks(markdown: str) -> list[FormattedMessage]:
@@ -79,7 +83,7 @@ def _write_pages(text: str) -> list[FormattedMessage]:
     if not needs_blocks(nodes, page.text):
         return [page]
     blocks = build_blocks(nodes)
-    if fits(blocks):
+    if measure(blocks).fits:
         return [replace(page, blocks=tuple(blocks))]
     return list(_split_pages(nodes))
 
@@ -91,10 +95,16 @@ class GrowingAnswer:
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._is_rich = False
         # The text of the closed blocks, and these.
         self._closed = ""
         self._blocks: list[Block] = []
+        self._size = Size()
+        # One message takes no more blocks.
+        self._is_full = False
 
     def draw(self, markdown: str) -> FormattedMessage:
         """Return the page of the text so far, as much as one message takes; never raises.
@@ -107,24 +117,28 @@ class GrowingAnswer:
     def _write(self, text: str) -> list[FormattedMessage]:
         if not text.startswith(self._closed):
             # Another model began anew.
-            self._is_rich = False
-            self._closed = ""
-            self._blocks = []
+            self._begin()
         if not self._is_rich:
             pages = _write_pages(text)
             self._is_rich = bool(pages[0].blocks)
             if not self._is_rich:
                 return pages
+        if self._is_full:
+            return [FormattedMessage(text, blocks=tuple(self._blocks))]
         tail = text[len(self._closed) :]
         *closed, last = parse(tail)
-        blocks = [*self._blocks, *build_blocks(closed)]
-        if last.map and fits(blocks):
-            self._blocks = blocks
+        built = build_blocks(closed)
+        size = self._size + measure(built)
+        self._is_full = not size.fits
+        if last.map and size.fits:
+            self._size = size
+            self._blocks += built
             lines = tail.split("\n")[: last.map[0]]
             self._closed += "".join(f"{line}\n" for line in lines)
-        shown = [*blocks, *build_blocks([last])]
-        fitting = shown if fits(shown) else self._blocks
-        return [FormattedMessage(text, blocks=tuple(fitting))]
+        open_blocks = build_blocks([last])
+        if not (size + measure(open_blocks)).fits:
+            open_blocks = []
+        return [FormattedMessage(text, blocks=(*self._blocks, *open_blocks))]
 
 
 def frame(kind: str, text: str) -> FormattedMessage:
@@ -157,7 +171,7 @@ def pack(pages: Iterable[FormattedMessage]) -> list[FormattedMessage]:
             continue
         last = packed[-1] if packed else FormattedMessage("")
         blocks = last.blocks + page.blocks
-        if last.blocks and page.blocks and fits(blocks):
+        if last.blocks and page.blocks and measure(blocks).fits:
             packed[-1] = replace(join_pages(last, page), blocks=blocks)
         else:
             packed.append(page)
@@ -177,21 +191,31 @@ def needs_blocks(nodes: Iterable[SyntaxTreeNode], plain: str) -> bool:
 
 
 def _is_lost(node: SyntaxTreeNode) -> bool:
-    parent = node.parent
-    is_inner_list = (
-        node.type.endswith("_list")
-        and parent is not None
-        and parent.type == "list_item"
-    )
-    is_task = node.type == "list_item" and "is_done" in node.meta
-    return is_inner_list or is_task or node.type in _LOST_IN_PLAIN_TEXT
+    if node.type != "list_item":
+        return node.type in _LOST_IN_PLAIN_TEXT
+    has_list = any(child.type.endswith("_list") for child in node.children)
+    return has_list or "is_done" in node.meta
 
 
-def fits(blocks: Sequence[Block]) -> bool:
-    """Return whether one message takes the blocks."""
-    return count_characters(blocks) <= MAX_CHARACTERS and (
-        count_blocks(blocks) <= MAX_BLOCKS
-    )
+class Size(NamedTuple):
+    """What blocks take of a message."""
+
+    characters: int = 0
+    blocks: int = 0
+
+    def __add__(self, other: "Size") -> "Size":  # type: ignore[override]
+        """Return the size of both together."""
+        return Size(self.characters + other.characters, self.blocks + other.blocks)
+
+    @property
+    def fits(self) -> bool:
+        """Return whether one message takes so much."""
+        return self.characters <= MAX_CHARACTERS and self.blocks <= MAX_BLOCKS
+
+
+def measure(blocks: Sequence[Block]) -> Size:
+    """Return the size of blocks, nested ones included."""
+    return Size(count_characters(blocks), count_blocks(blocks))
 
 
 def count_characters(shown: Any) -> int:
@@ -217,17 +241,15 @@ def count_blocks(blocks: Iterable[Block]) -> int:
 def _split_pages(nodes: Iterable[SyntaxTreeNode]) -> Iterator[FormattedMessage]:
     """Yield messages split between blocks; a block that no message takes is a plain page."""
     group: list[SyntaxTreeNode] = []
-    characters = count = 0
+    taken = Size()
     for node in nodes:
         for part in _split_table(node):
-            built = build_blocks([part])
-            characters += count_characters(built)
-            count += count_blocks(built)
-            if group and (characters > MAX_CHARACTERS or count > MAX_BLOCKS):
+            size = measure(build_blocks([part]))
+            taken += size
+            if group and not taken.fits:
                 yield _make_page(group)
                 group = []
-                characters = count_characters(built)
-                count = count_blocks(built)
+                taken = size
             group.append(part)
     yield _make_page(group)
 
@@ -235,7 +257,7 @@ def _split_pages(nodes: Iterable[SyntaxTreeNode]) -> Iterator[FormattedMessage]:
 def _make_page(nodes: Sequence[SyntaxTreeNode]) -> FormattedMessage:
     blocks = build_blocks(nodes)
     page = write_page(nodes)
-    return replace(page, blocks=tuple(blocks)) if fits(blocks) else page
+    return replace(page, blocks=tuple(blocks)) if measure(blocks).fits else page
 
 
 def _split_table(node: SyntaxTreeNode) -> list[SyntaxTreeNode]:
@@ -243,21 +265,18 @@ def _split_table(node: SyntaxTreeNode) -> list[SyntaxTreeNode]:
     rows = (
         node.children[1].children if node.type == "table" and node.children[1:] else []
     )
-    built = build_blocks([node])
-    if len(rows) <= 1 or fits(built):
+    size = measure(build_blocks([node]))
+    if len(rows) <= 1 or size.fits:
         return [node]
-    share = max(
-        count_characters(built) / MAX_CHARACTERS, count_blocks(built) / MAX_BLOCKS
-    )
-    size = math.ceil(len(rows) / math.ceil(share))
+    share = max(size.characters / MAX_CHARACTERS, size.blocks / MAX_BLOCKS)
+    count = math.ceil(len(rows) / math.ceil(share))
     opening, closing = _nester(node)
     body_opening, body_closing = _nester(node.children[1])
     heading = node.children[0].to_tokens()
     parts = []
-    for start in range(0, len(rows), size):
-        body = [
-            token for row in rows[start : start + size] for token in row.to_tokens()
-        ]
+    for start in range(0, len(rows), count):
+        part = rows[start : start + count]
+        body = [token for row in part for token in row.to_tokens()]
         tokens = [opening, *heading, body_opening, *body, body_closing, closing]
         parts += _split_table(SyntaxTreeNode(tokens).children[0])
     return parts
@@ -376,14 +395,13 @@ def build_text(nodes: Iterable[SyntaxTreeNode], levels: int) -> RichText:
     """Return inline nodes as a rich text; styles beyond `levels` are left out."""
     pieces: list[RichText] = []
     for node in nodes:
-        piece = _build_piece(node, levels)
-        if pieces and isinstance(piece, str) and isinstance(pieces[-1], str):
-            pieces[-1] += piece
-        elif isinstance(piece, list):
-            pieces += piece
-        elif piece:
-            pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else pieces or ""
+        built = _build_piece(node, levels)
+        for piece in built if isinstance(built, list) else [built]:
+            if pieces and isinstance(piece, str) and isinstance(pieces[-1], str):
+                pieces[-1] += piece
+            elif piece:
+                pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else pieces
 
 
 def _build_piece(node: SyntaxTreeNode, levels: int) -> RichText:
@@ -395,14 +413,26 @@ def _build_piece(node: SyntaxTreeNode, levels: int) -> RichText:
         return _build_link(node, levels)
     if kind == "formula":
         expression = content.strip()
-        if levels and len(expression) <= MAX_FORMULA_CHARACTERS:
+        if levels > 0 and len(expression) <= MAX_FORMULA_CHARACTERS:
             return {"type": "mathematical_expression", "expression": expression}
         return formula_text(content)
     if kind not in _STYLES:
-        return content
+        return _link_addresses(content) if levels > 0 else content
     inner = build_text(node.children, levels - 1) if node.children else content
     is_styled = levels > 0 and not is_blank(_words(inner))
     return {"type": _STYLES[kind], "text": inner} if is_styled else inner
+
+
+def _link_addresses(text: str) -> RichText:
+    """Return a text whose addresses are links: Telegram is told to detect none."""
+    pieces: list[RichText] = []
+    for index, piece in enumerate(_ADDRESS.split(text)):
+        # Every other piece is an address.
+        is_opened = index % 2 and is_link(piece)
+        pieces.append(
+            {"type": "url", "text": piece, "url": piece} if is_opened else piece
+        )
+    return pieces
 
 
 def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
@@ -411,6 +441,8 @@ def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
     is_image = node.type == "image"
     label = node.content if is_image else build_text(node.children, levels - 1)
     words = _words(label)
+    if _has_link(label):
+        label = words
     if is_blank(words):
         label = words = displayed
     is_opened = _MAIL.fullmatch(address) or (
@@ -421,6 +453,12 @@ def _build_link(node: SyntaxTreeNode, levels: int) -> RichText:
     if displayed in {"", words}:
         return label
     return [*(label if isinstance(label, list) else [label]), f" ({displayed})"]
+
+
+def _has_link(text: RichText) -> bool:
+    if isinstance(text, Mapping):
+        return text["type"] == "url" or _has_link(text.get("text", ""))
+    return not isinstance(text, str) and any(map(_has_link, text))
 
 
 def _words(text: RichText) -> str:

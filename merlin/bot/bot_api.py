@@ -282,7 +282,7 @@ class BotApi:
         is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
         if not page.blocks or not (is_missing or meaning is ErrorMeaning.REFUSED):
             return
-        self.has_rich_messages = not is_missing
+        self.has_rich_messages &= not is_missing
         reason = redact(str(error.__cause__ or error))
         log.error("telegram refuses a rich message", reason=reason)
         await self._on_blocks_refused(reason)

@@ -24,7 +24,7 @@ CAUSES = {
         " forbidden no-provider hear-failed"
     ),
     "repository": "repository no-branch rewritten forge change-waits change-parked-of",
-    "telegram": "conflict unconfirmed blocks-refused",
+    "telegram": "conflict unconfirmed",
     "machine": "disk failing",
     "sunset": "sunset sunset-assistant sunset-transcription sunset-vision sunset-preset",
 }

@@ -10,11 +10,12 @@ from merlin.bot.blocks import (
     MAX_BLOCKS,
     MAX_CHARACTERS,
     MAX_FORMULA_CHARACTERS,
+    MAX_LEVELS,
     GrowingAnswer,
     count_blocks,
     count_characters,
-    fits,
     frame,
+    measure,
     pack,
     render_blocks,
 )
@@ -92,6 +93,22 @@ def shown_text(value):
     return text if address in text else f"{text} ({address})"
 
 
+def count_levels(shown):
+    """Return how deeply blocks, list items, table rows and styles are nested."""
+    if isinstance(shown, str):
+        return 0
+    if isinstance(shown, (list, tuple)):
+        return max(map(count_levels, shown), default=0)
+    if rows := shown.get("cells"):
+        return 2 + max(
+            count_levels(cell.get("text", "")) for row in rows for cell in row
+        )
+    names = ("text", "blocks", "items")
+    return 1 + max(
+        (count_levels(shown[name]) for name in names if name in shown), default=0
+    )
+
+
 def words(text):
     return set(re.findall(r"[^\W\d_]+", text))
 
@@ -101,13 +118,15 @@ def words(text):
     [
         "Просто **жирный** [текст](https://a.example.org)",
         "- a\n- b",
+        "- a\n  > - b",
         "1. a\n2. b",
         "# Заголовок\n\n> цитата\n\n---",
         "```python\nprint(1)\n```",
         f"```\n{'слово ' * 1000}```\n\nВот код.",
         "Цена $5, потом $10",
         "`$x^2$` и `| a |`",
-        "слово " * (LIMIT_UNITS // 6),
+        f"**x**{'x' * (LIMIT_UNITS - 1)}",
+        f"{'x' * 3000}\n\n```\n{'x' * 3000}\n```",
         "",
         " \n ",
     ],
@@ -128,6 +147,7 @@ def test_answer_that_loses_nothing_stays_plain(markdown):
         "1. a\n   - b",
         "x" * (LIMIT_UNITS + 1),
         "😀" * (LIMIT_UNITS // 2 + 1),
+        f"{'x' * 3001}\n\n```\n{'x' * 3000}\n```",
         f"{'слово ' * 700}\n\n```\n{'код ' * 100}```",
     ],
 )
@@ -175,17 +195,37 @@ def test_every_element_has_its_block():
         ("```py\nx\n```", {**node("pre", "x"), "language": "py"}),
         ("```<b>\n\n  x\n```", node("pre", "  x")),
         ("    x", node("pre", "x")),
+        ("```\n\nx  \n\n```", node("pre", "x")),
         ("***", {"type": "divider"}),
         ("> a", {"type": "blockquote", "blocks": [paragraph("a")]}),
         ("- a", item(paragraph("a"))),
         ("3. a", item(paragraph("a"), type="1", value=3)),
         ("- [X] a", item(paragraph("a"), has_checkbox=True, is_checked=True)),
         ("- [ ] a", item(paragraph("a"), has_checkbox=True, is_checked=False)),
-        ("$$x$$", {"type": "mathematical_expression", "expression": "x"}),
+        ("$$ x $$", {"type": "mathematical_expression", "expression": "x"}),
+        (
+            "\\( x \\)",
+            paragraph({"type": "mathematical_expression", "expression": "x"}),
+        ),
         ("$ x", paragraph("$ x")),
         (f"[t]({SITE})", paragraph({**node("url", "t"), "url": SITE})),
         (f"![t]({SITE})", paragraph({**node("url", "t"), "url": SITE})),
         (f"![]({SITE})", paragraph({**node("url", SITE), "url": SITE})),
+        (
+            f"[![t]({SITE})](https://b.example.org)",
+            paragraph({**node("url", "t"), "url": "https://b.example.org"}),
+        ),
+        (
+            f"см. {SITE}, там",
+            paragraph("см. ", {**node("url", SITE), "url": SITE}, ", там"),
+        ),
+        (
+            f"({SITE}_(x)).",
+            paragraph("(", {**node("url", f"{SITE}_(x)"), "url": f"{SITE}_(x)"}, ")."),
+        ),
+        (f"**{SITE}**", paragraph(bold({**node("url", SITE), "url": SITE}))),
+        (f"`{SITE}`", paragraph(node("code", SITE))),
+        ("http://localhost:80/x tg://x", paragraph("http://localhost:80/x tg://x")),
         (f"**x** {BUTTON}", paragraph(bold("x"), f" {BUTTON}")),
     ],
 )
@@ -230,7 +270,8 @@ def test_only_addresses_that_telegram_opens_are_links(address, is_opened):
 
 def test_what_shows_nothing_has_no_block():
     assert [
-        block["type"] for block in blocks_of(f"{TABLE}\n\n#\n\n-\n\n>\n\n```\n```")
+        block["type"]
+        for block in blocks_of(f"{TABLE}\n\n#\n\n-\n\n>\n\n```\n```\n\n[]()")
     ] == ["table"]
 
 
@@ -241,7 +282,7 @@ def test_one_message_takes_so_many_characters(length, count):
     half = length // 2
     pages = render_blocks(f"{'a' * half}\n\n{'b' * (length - half)}")
     assert len(pages) == count
-    assert all(fits(page.blocks) for page in pages)
+    assert all(measure(page.blocks).fits for page in pages)
     assert "".join(page.text for page in pages).replace("\n", "").count("b") == (
         length - half
     )
@@ -292,6 +333,7 @@ def test_long_table_is_split_by_rows_with_its_heading():
         "слово " * 6000,
         "\n".join(f"- пункт {number}" for number in range(MAX_BLOCKS)),
         f"|a|\n|-|\n|{'b' * MAX_CHARACTERS}|",
+        "\n\n".join(["- пункт\n\n  второй\n\n  третий"] * 150),
     ],
 )
 def test_block_that_no_message_takes_is_plain_text(large):
@@ -299,6 +341,13 @@ def test_block_that_no_message_takes_is_plain_text(large):
     assert first.blocks == last.blocks
     assert first.blocks[0]["type"] == "table"
     assert middle == render(large)
+
+
+def test_table_of_headings_alone_is_kept_in_a_split_answer():
+    half = "слово " * 5000
+    pages = render_blocks(f"{half}\n\n|a|b|\n|-|-|\n\n{half}")
+    kinds = [[block["type"] for block in page.blocks] for page in pages]
+    assert kinds == [["paragraph", "table"], ["paragraph"]]
 
 
 @pytest.mark.parametrize(("columns", "kind"), [(20, "table"), (21, "pre")])
@@ -335,6 +384,30 @@ def test_formula_has_so_many_characters(length, kind):
 def test_deeply_nested_answer_keeps_its_words(nested):
     blocks = blocks_of(f"{TABLE}\n\n{nested}")
     assert words(render(nested).text) <= words(shown_text(blocks))
+    assert count_levels(blocks) <= MAX_LEVELS
+
+
+@pytest.mark.parametrize(
+    ("nested", "levels"),
+    [
+        (f"{'> ' * 11}***~~слово~~***", 14),
+        (f"{'> ' * 10}[*слово* $x^2$](https://a.example.org)", 13),
+        (f"{'> ' * 11}***~~слово $x^2$~~***", 14),
+        (f"{'> ' * 11}***слово $x^2$***", 14),
+        (f"{'> ' * 11}***слово https://a.example.org***", 14),
+        (f"{'> ' * 11}***[слово](https://a.example.org)***", 14),
+        (f"{'> ' * 12}***~~слово~~***", 12),
+        (f"{'> ' * 11}- **слово**", 12),
+        (f"{'> ' * 11}1. **слово**", 12),
+        (f"{'> ' * 10}- ***слово***", 14),
+        (f"{'> ' * 10}- **[слово](https://a.example.org)**", 14),
+        (f"{'> ' * 11}|a|\n{'> ' * 11}|-|\n{'> ' * 11}|***слово***|", 14),
+    ],
+)
+def test_blocks_and_styles_take_so_many_levels(nested, levels):
+    blocks = blocks_of(f"{TABLE}\n\n{nested}")
+    assert count_levels(blocks) == levels
+    assert "слово" in shown_text(blocks)
 
 
 def test_empty_formula_and_invisible_bold_show_nothing():
@@ -424,8 +497,12 @@ def test_neighbouring_pages_are_joined_as_far_as_they_fit():
         "table",
         "paragraph",
     ]
+    plain = render("слово")
+    assert pack([lead, plain, note]) == [lead, plain, note]
     (full,) = render_blocks("a" * MAX_CHARACTERS)
     assert pack([lead, full, note]) == [lead, full, note]
+    assert pack([full, answer, note]) == [full, *pack([answer, note])]
+    assert pack([frame("italic", " "), answer]) == [answer]
 
 
 @pytest.mark.parametrize("kind", ["italic", "blockquote", "expandable_blockquote"])

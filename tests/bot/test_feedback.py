@@ -6,7 +6,7 @@ from merlin.account.users import Consents
 from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.tables import PROPOSAL
+from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
 from tests.bot.admin_chat import ANNA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
@@ -293,6 +293,27 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     _, folded = anna.last.message["rich_message"]["blocks"]
     assert (folded["type"], folded["is_open"]) == ("details", False)
     assert folded["summary"] == russian_text("why-fold-model")
+
+
+def test_examples_of_an_answer_are_open_above_its_folded_model(
+    anna, settings, provider
+):
+    with open_database(settings.database) as database, database.atomic():
+        insert_example(database, "lob")
+        database.change(EXAMPLE_TEXT.update(words="что такое лоб\nверх лица"))
+    provider.behave(fixed_answer="верх лица")
+    anna.press("why:1", anna.say(QUESTION).message_id)
+    part, examples, model = anna.last.message["rich_message"]["blocks"]
+    assert part["type"] == "paragraph"
+    assert [examples["summary"], examples["is_open"]] == [
+        russian_text("why-fold-examples"),
+        True,
+    ]
+    assert "lob" in str(examples["blocks"])
+    assert [model["summary"], model["is_open"]] == [
+        russian_text("why-fold-model"),
+        False,
+    ]
 
 
 def test_origin_is_plain_text_where_there_are_no_rich_messages(anna, telegram):

@@ -67,12 +67,15 @@ LARGEST = [
     [paragraph("я" * 32_768)],
     [WORDS] * 500,
     [details(15)],
+    [details(15, paragraph(["a", "b"]))],
+    [paragraph("см. example.com")],
     [details(5, paragraph(bold(10)))],
     [table([cell()] * 20)],
     [table([cell(colspan=20)], [cell()])],
     [keys(*[KEY] * 8)],
     [keys({"text": "a", "callback_data": "я" * 32})],
     [keys({**KEY, "style": "link"}, {"text": "b", "disabled": {}})],
+    [keys({"text": "a", "switch_inline_query_chosen_chat": {}, "style": "danger"})],
     [items(*[{"blocks": [WORDS]}] * 166)],  # 1 + 166 + 166 blocks
 ]
 
@@ -92,6 +95,7 @@ def not_parsed(text):
     return f"can't parse InputRichBlock: {text}"
 
 
+MAP = {"type": "map", **dict.fromkeys(("zoom", "width", "height"), 13)}
 REFUSED = [
     ([], "rich message must be non-empty"),
     ([paragraph("я" * 32_768), WORDS], "RICH_MESSAGE_TEXT_TOO_LONG"),
@@ -124,6 +128,7 @@ REFUSED = [
     ),
     ([{"type": "heading", "text": "a"}], not_parsed('Can\'t find field "size"')),
     ([{"type": "poem", "text": "a"}], not_parsed('type "poem" is unsupported')),
+    ([{"type": ["a"]}], not_parsed("type \"['a']\" is unsupported")),
     (["a"], not_parsed('type "a" is unsupported')),
     ([paragraph({"type": "plain"})], not_parsed('type "plain" is unsupported')),
     ([{**WORDS, "txt": "a"}], not_parsed('field "txt" is unknown')),
@@ -135,12 +140,12 @@ REFUSED = [
     ([paragraph(7)], not_parsed('type "7" is unsupported')),
     (
         [{"type": "details", "summary": "a", "blocks": WORDS}],
-        not_parsed("expected an array"),
+        "RICH_MESSAGE_CONTENT_REQUIRED",
     ),
-    ([{"type": "pre", "text": "a", "language": 7}], not_parsed("expected a string")),
+    ([{"type": "pre", "text": "a", "language": 7}], not_parsed("expected str")),
     (
         [{"type": "list", "items": [{"blocks": [WORDS], "has_checkbox": "yes"}]}],
-        not_parsed("expected bool, not 'yes'"),
+        not_parsed("expected bool"),
     ),
     (
         [items(numbered("1"), {"blocks": [WORDS]})],
@@ -150,7 +155,8 @@ REFUSED = [
         [items({"blocks": [WORDS], "value": 3})],
         "value of a list item counts only with its type",
     ),
-    ([items(numbered("7"))], "Invalid list item type specified"),
+    ([items(numbered("a"))], "the stand-in numbers lists by 1, 2, 3 only"),
+    ([items(numbered(""))], "the stand-in numbers lists by 1, 2, 3 only"),
     ([items()], "List must be non-empty"),
     (
         [{"type": "heading", "text": "a", "size": 7}],
@@ -160,7 +166,19 @@ REFUSED = [
     ([table([cell(colspan=0)])], "Invalid table cell colspan specified"),
     ([table([cell(rowspan=True)])], "Invalid table cell rowspan specified"),
     ([table([cell(align="justify")])], "Invalid alignment specified"),
-    ([{"type": "thinking", "text": "a"}], "Block is not allowed"),
+    ([WORDS, {"type": "thinking", "text": "a"}], "Block is not allowed"),
+    (
+        [{"type": "map", "location": {"latitude": "7", "longitude": 1}}],
+        not_parsed('Can\'t find field "zoom"'),
+    ),
+    (
+        [{**MAP, "location": {"latitude": "7", "longitude": 1}}],
+        not_parsed("expected float"),
+    ),
+    (
+        [paragraph({"type": "url", "text": "a", "url": 7})],
+        "RICH_MESSAGE_URL_INVALID",
+    ),
     ([paragraph("a\ud800")], "strings must be encoded in UTF-8"),
     (
         [paragraph({"type": "mention", "text": "@anna", "username": "anna"})],
@@ -173,6 +191,10 @@ REFUSED = [
     (
         [paragraph({"type": "hashtag", "text": "#a", "hashtag": "a b"})],
         "RICH_MESSAGE_HASHTAG_INVALID",
+    ),
+    (
+        [keys({"text": "a", "url": "javascript:alert(1)"})],
+        "RICH_MESSAGE_URL_INVALID",
     ),
     ([PHOTO], "the stand-in takes no media in blocks of the bot"),
     ([keys(*[KEY] * 9)], "a block has 1 to 8 buttons"),
@@ -202,7 +224,9 @@ SEEN = {"blocks": [WORDS], "skip_entity_detection": True}
     ("message", "error"),
     [
         (None, "rich message must be non-empty"),
+        ([WORDS], "rich message must be non-empty"),
         ({"is_rtl": True}, "rich message must be non-empty"),
+        ({"blocks": [{"type": "thinking", "text": "a"}]}, "Block is not allowed"),
         ({"html": "<p>a</p>"}, "the stand-in takes blocks only, and no html"),
         ({**SEEN, "markdown": "a"}, "the stand-in takes blocks only, and no markdown"),
         ({**SEEN, "media": []}, "the stand-in takes blocks only, and no media"),
@@ -246,20 +270,25 @@ def test_text_without_anything_to_detect_needs_nothing():
     assert check_rich_message(message) == message
 
 
+def test_answer_has_the_labels_of_a_numbered_list():
+    numbers = [numbered("1", value) for value in (3, None, 0)]
+    answered = check_blocks([items(*numbers)])
+    assert [each["label"] for each in answered[0]["items"]] == ["3.", "4.", "0."]
+
+
 @pytest.mark.parametrize(
-    ("kind", "numbers", "labels"),
+    ("item", "error"),
     [
-        ("1", [3, None, 7], "3. 4. 7."),
-        ("1", [0], "0."),
-        ("a", [None, 26, None], "a. z. aa."),
-        ("A", [52, 703], "AZ. AAA."),
-        ("i", [None, 4, 1994], "i. iv. mcmxciv."),
-        ("I", [49], "XLIX."),
+        (numbered("7", label="7."), "Invalid list item type specified"),
+        (numbered("I"), not_parsed('Can\'t find field "label"')),
     ],
 )
-def test_answer_has_the_labels_of_a_numbered_list(kind, numbers, labels):
-    answered = check_blocks([items(*(numbered(kind, each) for each in numbers))])
-    assert [each["label"] for each in answered[0]["items"]] == labels.split()
+def test_received_list_has_labels_and_known_numbers(item, error):
+    with pytest.raises(RichMessageError) as caught:
+        check_blocks([items(item)], by_bot=False)
+    assert str(caught.value) == error
+    letters = [items(numbered("I", 4, label="IV."))]
+    assert check_blocks(letters, by_bot=False) == letters
 
 
 def test_thinking_block_is_a_drafts():
@@ -322,12 +351,7 @@ EVERY_BLOCK = [
         "caption": "a",
     },
     nest(1, WORDS, type="details", summary="a", is_open=True),
-    {
-        "type": "map",
-        "location": {"latitude": 55.7, "longitude": 37},
-        **dict.fromkeys(("zoom", "width", "height"), 13),
-        "caption": CAPTION,
-    },
+    {**MAP, "location": {"latitude": 55.7, "longitude": 37}, "caption": CAPTION},
     *(
         {"type": kind, kind: {"file_id": "a"}, "caption": CAPTION}
         for kind in ("audio", "document", "voice_note")
@@ -354,8 +378,11 @@ def test_words_of_a_message_keep_lines_rows_and_runs_of_text():
         paragraph(["Ответ ", bold(2), ": ", EVERY_TEXT[5], [" ", EVERY_TEXT[13]]]),
         table([cell(), cell(text="b")], [cell()]),
         nest(1, WORDS, type="details", summary="s"),
+        {**nest(1, WORDS, type="blockquote", credit="c"), "blocks": [WORDS, WORDS]},
+        keys(KEY, KEY),
     ]
-    assert plain_text(blocks, "\n") == "Ответ a: a a\na | b\na\ns\na"
+    words = "Ответ a: a a|a # b|a|s|a|a|a|c|a|a".replace("|", "\n").replace("#", "|")
+    assert plain_text(blocks, "\n") == words
 
 
 def test_nodes_are_found_at_any_depth():

@@ -1,9 +1,12 @@
 """Rich messages and drafts of the bot through the Bot API."""
 
 import pytest
+from telegram import Message
 
 from merlin.core.errors import Refused
+from merlin.sandbox.telegram import server
 from merlin.sandbox.telegram.world import STUDY
+from tests.sandbox.telegram_client import fetch
 from tests.sandbox.test_telegram_server import call_api
 
 pytestmark = pytest.mark.functional
@@ -12,6 +15,7 @@ BLOCKS = [
     {"type": "heading", "text": "Итог", "size": 2},
     {"type": "list", "items": [{"blocks": [{"type": "paragraph", "text": "раз"}]}]},
 ]
+THINKING = {"type": "thinking", "text": "Думаю"}
 RICH = {"blocks": BLOCKS, "skip_entity_detection": True}
 
 
@@ -49,7 +53,7 @@ def test_rich_message_has_no_text_and_is_edited_to_text_and_back(telegram):
         (
             "sendRichMessage",
             {"rich_message": RICH, "link_preview_options": {}},
-            'parameter "link_preview_options" is unknown',
+            'the stand-in knows no parameter "link_preview_options" here',
         ),
         (
             "sendRichMessage",
@@ -58,7 +62,7 @@ def test_rich_message_has_no_text_and_is_edited_to_text_and_back(telegram):
         ),
         (
             "sendRichMessage",
-            {"rich_message": {"blocks": [*BLOCKS, {"type": "thinking", "text": "a"}]}},
+            {"rich_message": {"blocks": [*BLOCKS, THINKING]}},
             "Block is not allowed",
         ),
         ("sendRichMessage", {"chat_id": 5, "rich_message": RICH}, "chat not found"),
@@ -70,6 +74,11 @@ def test_rich_message_has_no_text_and_is_edited_to_text_and_back(telegram):
         (
             "editMessageText",
             {"text": "a", "rich_message": RICH},
+            "either text or rich_message is edited",
+        ),
+        (
+            "editMessageText",
+            {"link_preview_options": {}, "rich_message": RICH},
             "either text or rich_message is edited",
         ),
         ("sendMessageDraft", {"draft_id": 0, "text": "a"}, "RANDOM_ID_INVALID"),
@@ -88,12 +97,12 @@ def test_rich_message_has_no_text_and_is_edited_to_text_and_back(telegram):
         (
             "sendMessageDraft",
             {"draft_id": 1, "text": "a", "reply_markup": {}},
-            'parameter "reply_markup" is unknown',
+            'the stand-in knows no parameter "reply_markup" here',
         ),
         (
             "sendRichMessageDraft",
             {"draft_id": 1, "rich_message": RICH, "text": "a"},
-            'parameter "text" is unknown',
+            'the stand-in knows no parameter "text" here',
         ),
         (
             "sendRichMessageDraft",
@@ -123,6 +132,17 @@ def test_call_with_what_telegram_would_refuse_or_lose_is_refused(
     assert (len(telegram.log("anna")), telegram.draft("anna")) == (1, None)
 
 
+def test_stand_in_of_the_demo_refuses_too():
+    with server.TelegramStandIn() as standin:
+        address = f"http://127.0.0.1:{standin.port}/bot{standin.token}"
+        call = {"chat_id": 1001, "rich_message": {"blocks": [THINKING]}}
+        status, document = fetch(f"{address}/sendRichMessage", call)
+    assert (status, document["description"]) == (
+        400,
+        "Bad Request: Block is not allowed",
+    )
+
+
 def draft(telegram, draft_id=7, chat_id=1001, **fields):
     call = {"chat_id": chat_id, "draft_id": draft_id, "text": "", **fields}
     assert call_api(telegram, "sendMessageDraft", **call) == (200, True)
@@ -142,16 +162,44 @@ def test_draft_is_no_message_and_ends_with_the_next_one_of_its_chat_or_topic(tel
     assert telegram.draft("boris")
 
 
+def test_rich_message_replies_and_a_draft_may_have_a_negative_number(telegram):
+    telegram.say("anna", "Где?")
+    asked = telegram.log("anna")[0].message_id
+    draft(telegram, -7)
+    assert telegram.draft("anna").draft_id == -7
+    reply = {"reply_parameters": {"message_id": asked}}
+    call = {"chat_id": 1001, "rich_message": RICH, **reply, "protect_content": True}
+    _, sent = call_api(telegram, "sendRichMessage", **call)
+    assert sent["reply_to_message"]["message_id"] == asked
+
+
 def test_edit_and_draft_of_another_id_leave_one_draft(telegram):
     sent = call_api(telegram, "sendMessage", chat_id=1001, text="a")[1]
     draft(telegram, 7, text="раз")
-    thinking = {"blocks": [{"type": "thinking", "text": "Думаю"}, *BLOCKS]}
+    thinking = {"blocks": [THINKING, *BLOCKS]}
     call = {"chat_id": 1001, "draft_id": 8, "rich_message": {**RICH, **thinking}}
     assert call_api(telegram, "sendRichMessageDraft", **call) == (200, True)
     about = {"chat_id": 1001, "message_id": sent["message_id"]}
     call_api(telegram, "editMessageText", **about, text="b")
     shown = telegram.draft("anna")
     assert (shown.draft_id, shown.text) == (8, "Думаю\nИтог\n•\nраз")
+
+
+def test_client_of_the_bot_sends_drafts_and_rich_messages(telegram, call):
+    stops = {"can_stop": True}
+    call(lambda bot: bot.send_message_draft(1001, 7, "Отв", api_kwargs=stops))
+    assert (telegram.draft("anna").text, telegram.draft("anna").can_stop) == (
+        "Отв",
+        True,
+    )
+    fields = {"chat_id": 1001, "rich_message": RICH}
+    sent = call(
+        lambda bot: bot.do_api_request(
+            "sendRichMessage", api_kwargs=fields, return_type=Message
+        )
+    )
+    assert (sent.text, telegram.draft("anna")) == (None, None)
+    assert sent.api_kwargs["rich_message"]["blocks"][0] == BLOCKS[0]
 
 
 def test_draft_dies_unless_it_is_refreshed(telegram):

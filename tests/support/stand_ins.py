@@ -177,9 +177,8 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
                 given_rich_message(arguments, is_draft=name.endswith("Draft"))
             if arguments.text("chat_id"):
                 self._actions.check_chat(target_chat(world, arguments), name)
-            if name == "sendMessage" and arguments.integer("message_thread_id") in (
-                self.closed_topics
-            ):
+            writes = name.startswith(("sendMessage", "sendRichMessage"))
+            if writes and arguments.integer("message_thread_id") in self.closed_topics:
                 raise bad_request("TOPIC_CLOSED")
             return await method(world, check_call(world, name, arguments))
 

@@ -64,12 +64,12 @@ class Demo:
         return wait_for(send, "chat-page", ANSWER_S)
 
     def bot_messages(self, person: str) -> list[str]:
-        """Return the current texts of the bot's messages to a person, oldest first."""
+        """Return the current words of the bot's messages to a person, oldest first."""
         url = f"{self.place.chat_url}control/log"
         params = {"chat": person}
         log = httpx2.get(url, params=params, timeout=CALL_S).raise_for_status().json()
         return [
-            str(entry["message"]["text"])
+            str(entry["versions"][-1]["text"])
             for entry in log["messages"]
             if entry["by_bot"]
         ]

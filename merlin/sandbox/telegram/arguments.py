@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
+from merlin.sandbox.telegram.rich_messages import find_nodes
 from merlin.sandbox.telegram.world import Chat, Group, Person, World
 
 
@@ -163,12 +164,17 @@ def inline_keyboard(raw: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def find_button(
-    markup: dict[str, Any] | None, data_or_label: str
+    message: Mapping[str, Any], data_or_label: str
 ) -> dict[str, Any] | None:
-    """Return the button whose data, else whose label, is `data_or_label`."""
-    buttons = [
-        button for row in (markup or {}).get("inline_keyboard", []) for button in row
+    """Return the button below or inside a message whose data, else whose label, is this."""
+    rows = [
+        *message.get("reply_markup", {}).get("inline_keyboard", []),
+        *(
+            node.get("buttons") or [node["button"]]
+            for node in find_nodes(message.get("rich_message"), "buttons", "button")
+        ),
     ]
+    buttons = [button for row in rows for button in row]
     for name in ("callback_data", "text"):
         for button in buttons:
             if button.get(name) == data_or_label:

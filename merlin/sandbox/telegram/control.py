@@ -1,7 +1,8 @@
 """The control routes and the chat page, for people, the demo and tests.
 
-`/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`), `press`
-(with `message_id`), `voice` (the sample), or `act`: any name in ACTS, with its arguments in `with`.
+`/control/send` takes a JSON object with `person` and one of: `text` or `fields`, those of a Message
+object (with `reply_to`), `press` (with `message_id`), `voice` (the sample), or `act`: any name in
+ACTS, with its arguments in `with`.
 A form with `person` and one or more `file` sends files; several form an album. Changes are sent to
 the page at once as server-sent events.
 """
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from merlin.bot.latex import to_unicode
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.web.browser import get_chosen_language
@@ -78,6 +80,9 @@ class ControlSide:
                     },
                 ),
                 web.view_route("/control/chats", self._chats),
+                web.view_route(
+                    "/control/formula", lambda latex: {"text": to_unicode(latex)}
+                ),
                 web.view_route("/control/menu", actions.menu),
                 Route("/", self._show),
                 # Deep links to the bot, like t.me/<bot>?start=…
@@ -205,6 +210,8 @@ class ControlSide:
                 person, upload, kind="voice", seconds=seconds(content)
             )
         reply_to = int(body.get("reply_to") or 0)
+        if "fields" in body:
+            return self._actions.send_fields(person, body["fields"], reply_to=reply_to)
         return self._actions.say(person, str(body.get("text", "")), reply_to=reply_to)
 
     async def _send_files(self, form: FormData) -> int | list[int]:

@@ -17,7 +17,7 @@ from merlin.sandbox.telegram.messages import (
     requested_thread,
     require_known,
 )
-from merlin.sandbox.telegram.world import Draft, Group, World
+from merlin.sandbox.telegram.world import Group, MessageDraft, World
 
 _PARAMETERS = ("chat_id", "draft_id", "message_thread_id", "can_stop", "keep_on_stop")
 
@@ -41,7 +41,7 @@ def _show(world: World, arguments: Arguments, content: dict[str, Any]) -> bool:
     draft_id = arguments.text("draft_id")
     if not draft_id.removeprefix("-").isdecimal() or not int(draft_id):
         raise bad_request("RANDOM_ID_INVALID")
-    draft = Draft(
+    draft = MessageDraft(
         chat.chat_id,
         requested_thread(arguments),
         int(draft_id),

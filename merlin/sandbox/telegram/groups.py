@@ -8,6 +8,7 @@ or to messages it received for these reasons, and messages sent via it.
 from collections.abc import Mapping
 from typing import Any
 
+from merlin.sandbox.telegram.rich_messages import find_nodes, plain_text
 from merlin.sandbox.telegram.world import (
     ADMIN_STATUSES,
     BOT_ID,
@@ -54,7 +55,8 @@ def _names_bot(entity: tuple[str, str]) -> bool:
 
 
 def _entity_texts(message: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (type, text) of a message's entities."""
+    """Return (type, text) of a message's entities, or of a rich message's nodes."""
+    nodes = find_nodes(message.get("rich_message"), "mention", "bot_command")
     text = str(message.get("text", message.get("caption", "")))
     entities = message.get("entities", message.get("caption_entities")) or []
     encoded = text.encode("utf-16-le")
@@ -68,4 +70,4 @@ def _entity_texts(message: Mapping[str, Any]) -> list[tuple[str, str]]:
             slice_text(entity["offset"], entity["offset"] + entity["length"]),
         )
         for entity in entities
-    ]
+    ] + [(node["type"], plain_text(node)) for node in nodes]

@@ -94,7 +94,7 @@ def require_known(arguments: Arguments, names: Container[str]) -> None:
     """Raise BotApiError for a parameter that Telegram would ignore in silence."""
     for name in arguments.values:
         if name not in names:
-            raise bad_request(f'parameter "{name}" is unknown')
+            raise bad_request(f'the stand-in knows no parameter "{name}" here')
 
 
 def given_rich_message(

@@ -8,7 +8,7 @@ Lengths count UTF-16 units; list items and table rows count as blocks and as lev
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,18 +37,16 @@ def check_rich_message(
     `by_bot` is False for the RichMessage of a person, a channel or another bot. Raises
     RichMessageError with the error text of the Bot API.
     """
-    for name in message or {}:
+    message = message if isinstance(message, Mapping) else {}
+    for name in message.keys() - {"blocks", "is_rtl", "skip_entity_detection"}:
         if name in {"html", "markdown", "media"}:
             raise RichMessageError(f"the stand-in takes blocks only, and no {name}")
-        if name not in {"blocks", "is_rtl", "skip_entity_detection"}:
-            raise _not_parsed(f'field "{name}" is unknown', "InputRichMessage")
-    if not message or not message.get("blocks"):
+        raise _not_parsed(f'field "{name}" is unknown', "InputRichMessage")
+    if not message.get("blocks"):
         raise RichMessageError("rich message must be non-empty")
     check = _Check(by_bot, is_draft)
     blocks = _blocks(check, message["blocks"], 1)
-    check.require_limits()
-    if by_bot and not message.get("skip_entity_detection"):
-        check.require_nothing_detected()
+    check.require_limits(detects=by_bot and not message.get("skip_entity_detection"))
     return {"blocks": blocks, **({"is_rtl": True} if message.get("is_rtl") else {})}
 
 
@@ -60,8 +58,7 @@ def check_blocks(
     Raises RichMessageError with the error text of the Bot API.
     """
     message = {"blocks": blocks, "skip_entity_detection": True}
-    checked = check_rich_message(message, by_bot=by_bot, is_draft=is_draft)
-    return list(checked["blocks"])
+    return list(check_rich_message(message, by_bot=by_bot, is_draft=is_draft)["blocks"])
 
 
 _TEXT_FIELDS = (
@@ -69,23 +66,21 @@ _TEXT_FIELDS = (
     *("buttons", "blocks", "items", "caption", "cells", "credit"),
 )
 
+_LINES = frozenset({"blocks", "items", "cells", "buttons"})
+
 
 def plain_text(value: Any, separator: str = "") -> str:
     """Return the words of a rich message, a block or a rich text: blocks and rows as lines."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        parts = [
-            plain_text(
-                value[name], "\n" if name in {"blocks", "items", "cells"} else ""
-            )
+        return "\n".join(
+            plain_text(value[name], "\n" if name in _LINES else "")
             for name in _TEXT_FIELDS
             if name in value
-        ]
-        return "\n".join(parts)
-    return separator.join(
-        plain_text(part, " | " if separator else "") for part in value
-    )
+        )
+    inner = " | " if separator else ""
+    return separator.join(plain_text(part, inner) for part in value)
 
 
 def find_nodes(value: Any, *kinds: str) -> list[Json]:
@@ -100,10 +95,6 @@ def find_nodes(value: Any, *kinds: str) -> list[Json]:
 
 def _not_parsed(text: str, what: str = "InputRichBlock") -> RichMessageError:
     return RichMessageError(f"can't parse {what}: {text}")
-
-
-def _invalid(code: str) -> RichMessageError:
-    return RichMessageError(f"RICH_MESSAGE_{code}")
 
 
 # What Telegram finds in a text, and can find wrongly; a bot turns it off.
@@ -128,36 +119,36 @@ class _Check:
     texts: list[str] = field(default_factory=list)
     blocks: int = 0
     media: int = 0
+    columns: int = 0
 
-    def require_limits(self) -> None:
-        if sum(map(utf16_length, self.texts)) > MAX_UNITS:
-            raise _invalid("TEXT_TOO_LONG")
-        if self.blocks > MAX_BLOCKS:
-            raise _invalid("BLOCKS_TOO_MANY")
-        if self.media > MAX_MEDIA:
-            raise _invalid("MEDIA_TOO_MANY")
+    def require_limits(self, *, detects: bool) -> None:
+        units = sum(map(utf16_length, self.texts))
+        errors = {
+            "TEXT_TOO_LONG": units > MAX_UNITS,
+            "BLOCKS_TOO_MANY": self.blocks > MAX_BLOCKS,
+            "MEDIA_TOO_MANY": self.media > MAX_MEDIA,
+            "TABLE_COLS_TOO_MANY": self.columns > MAX_COLUMNS,
+            **{
+                f"{code}_INVALID": detects and any(map(pattern.search, self.texts))
+                for code, pattern in _DETECTED.items()
+            },
+        }
+        for code, is_wrong in errors.items():
+            if is_wrong:
+                raise RichMessageError(f"RICH_MESSAGE_{code}")
 
-    def require_nothing_detected(self) -> None:
-        for code, pattern in _DETECTED.items():
-            if any(map(pattern.search, self.texts)):
-                raise _invalid(f"{code}_INVALID")
-
-    def require_level(self, level: int) -> None:
+    def enter(self, level: int, blocks: int = 0) -> None:
+        self.blocks += blocks
         if level > MAX_LEVELS:
-            raise _invalid("DEPTH_INVALID")
-
-    def count_block(self, level: int) -> None:
-        self.blocks += 1
-        self.require_level(level)
+            raise RichMessageError("RICH_MESSAGE_DEPTH_INVALID")
 
     def read(self, value: Any, fields: "Fields", level: int) -> Json:
         """Return an object with the fields of a row, each read by its reader."""
         if not isinstance(value, dict):
             raise _not_parsed("expected an object")
         names = {name.removesuffix("?"): name for name in fields}
-        for name in value:
-            if name not in names:
-                raise _not_parsed(f'field "{name}" is unknown')
+        for name in value.keys() - names:
+            raise _not_parsed(f'field "{name}" is unknown')
         for name, marked in names.items():
             if name == marked and name not in value:
                 raise _not_parsed(f'Can\'t find field "{name}"')
@@ -177,20 +168,48 @@ Reader = Callable[[_Check, Any, int], Any]
 Fields = Mapping[str, Reader]
 
 
-def _string(_check: _Check, value: Any, _level: int) -> str:
-    if not isinstance(value, str):
-        raise _not_parsed("expected a string")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise RichMessageError("strings must be encoded in UTF-8") from error
-    return value
+def _where(accepts: Callable[[Any], object], error: str) -> Reader:
+    """Return a reader of values for which `accepts` is true."""
+
+    def read(_check: _Check, value: Any, _level: int) -> Any:
+        if not accepts(value):
+            raise RichMessageError(error)
+        return value
+
+    return read
+
+
+def _is(*kinds: type) -> Reader:
+    error = f"can't parse InputRichBlock: expected {kinds[-1].__name__}"
+    return _where(lambda value: type(value) in kinds, error)
+
+
+def _one_of(values: Sequence[Any], error: str) -> Reader:
+    return _where(lambda value: value in values and not isinstance(value, bool), error)
+
+
+def _matching(code: str, pattern: str) -> Reader:
+    return _where(
+        lambda value: isinstance(value, str) and re.fullmatch(pattern, value),
+        f"RICH_MESSAGE_{code}_INVALID",
+    )
+
+
+def _part(fields: Fields) -> Reader:
+    return lambda check, value, level: check.read(value, fields, level)
+
+
+_flag, _integer, _object, _string = map(_is, (bool, int, dict, str))
+_number = _is(int, float)
 
 
 def _counted(check: _Check, value: Any, level: int) -> str:
     """Read a string whose characters count."""
-    check.texts.append(_string(check, value, level))
-    return str(value)
+    text = str(_string(check, value, level))
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise RichMessageError("strings must be encoded in UTF-8")
+    check.texts.append(text)
+    return text
 
 
 def _text(
@@ -200,11 +219,11 @@ def _text(
     if isinstance(value, str):
         return _counted(check, value, level)
     if isinstance(value, list):
-        check.require_level(level - 1)
+        check.enter(level - 1)
         return [
             _text(check, part, level + isinstance(part, list), rows) for part in value
         ]
-    check.require_level(level)
+    check.enter(level)
     node = check.read_typed(value, rows or TEXTS, level + 1)
     if check.by_bot and node["type"] in {"mention", "bot_command"}:
         raise RichMessageError("RICH_VALIDATE_CTOR_NOT_ALLOWED")
@@ -212,11 +231,11 @@ def _text(
 
 
 def _content(check: _Check, value: Any, level: int) -> Any:
-    """Read a rich text or string that is not empty."""
+    """Read a rich text that is not empty."""
     start = len(check.texts)
     text = _text(check, value, level)
     if not "".join(check.texts[start:]).strip():
-        raise _invalid("CONTENT_REQUIRED")
+        raise RichMessageError("RICH_MESSAGE_CONTENT_REQUIRED")
     return text
 
 
@@ -230,52 +249,17 @@ def _label(check: _Check, value: Any, level: int) -> Any:
     return _text(check, value, level, rows)
 
 
-def _matching(code: str, pattern: str) -> Reader:
-    compiled = re.compile(pattern)
-
-    def read(check: _Check, value: Any, level: int) -> str:
-        if not compiled.fullmatch(_string(check, value, level)):
-            raise _invalid(f"{code}_INVALID")
-        return str(value)
-
-    return read
-
-
-def _one_of(values: Container[Any], error: str) -> Reader:
-    def read(_check: _Check, value: Any, _level: int) -> Any:
-        if isinstance(value, bool) or value not in values:
-            raise RichMessageError(error)
-        return value
-
-    return read
-
-
-def _is(*kinds: type) -> Reader:
-    def read(_check: _Check, value: Any, _level: int) -> Any:
-        if type(value) not in kinds:
-            raise _not_parsed(f"expected {kinds[-1].__name__}, not {value!r}")
-        return value
-
-    return read
-
-
-def _part(fields: Fields) -> Reader:
-    return lambda check, value, level: check.read(value, fields, level)
-
-
-def _non_empty(value: Any, error: str = "") -> list[Any]:
+def _array(value: Any, error: str = "RICH_MESSAGE_CONTENT_REQUIRED") -> list[Any]:
     """Return an array that is not empty."""
-    if not isinstance(value, list):
-        raise _not_parsed("expected an array")
-    if not value:
-        raise RichMessageError(error) if error else _invalid("CONTENT_REQUIRED")
+    if not isinstance(value, list) or not value:
+        raise RichMessageError(error)
     return value
 
 
 def _blocks(check: _Check, value: Any, level: int) -> list[Json]:
     blocks = []
-    for block in _non_empty(value):
-        check.count_block(level)
+    for block in _array(value):
+        check.enter(level, blocks=1)
         blocks.append(check.read_typed(block, BLOCKS, level + 1))
         if blocks[-1]["type"] == "thinking" and not check.is_draft:
             raise RichMessageError("Block is not allowed")
@@ -283,60 +267,34 @@ def _blocks(check: _Check, value: Any, level: int) -> list[Json]:
 
 
 def _items(check: _Check, value: Any, level: int) -> list[Json]:
-    """Read the items of a list; fill their labels."""
+    """Read the items of a list; fill the labels, which a bot doesn't send."""
     items: list[Json] = []
     number = 0
-    for raw in _non_empty(value, "List must be non-empty"):
-        check.count_block(level)
-        item = check.read(raw, _ITEM, level + 1)
-        if check.by_bot and "label" in item:
-            raise _not_parsed('field "label" is unknown')
+    for raw in _array(value, "List must be non-empty"):
+        check.enter(level, blocks=1)
+        item = check.read(raw, _BOT_ITEM if check.by_bot else _ITEM, level + 1)
         if ("type" in item) is not ("type" in (items or [item])[0]):
             raise RichMessageError("List must be either ordered or unordered")
         if "value" in item and "type" not in item:
             raise RichMessageError("value of a list item counts only with its type")
         number = item.get("value", number + 1)
-        items.append({"label": _item_label(item.get("type"), number), **item})
+        items.append({"label": f"{number}." if "type" in item else "•", **item})
     return items
-
-
-_ROMAN = (
-    *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc")),
-    *((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
-)
-
-
-def _item_label(kind: str | None, number: int) -> str:
-    if kind is None:
-        return "•"
-    if kind == "1" or number < 1:
-        return f"{number}."
-    label = ""
-    if kind in "iI":
-        for value, letters in _ROMAN:
-            count, number = divmod(number, value)
-            label += letters * count
-    while kind in "aA" and number:
-        number, letter = divmod(number - 1, 26)
-        label = chr(ord("a") + letter) + label
-    return f"{label.upper() if kind in 'AI' else label}."
 
 
 def _rows(check: _Check, value: Any, level: int) -> list[list[Json]]:
     """Read a table's rows; count their columns with the cells that reach down into them."""
-    rows = _non_empty(value)
     columns: Counter[int] = Counter()
     table = []
-    for number, row in enumerate(rows):
-        check.count_block(level)
-        if None in _non_empty(row):
+    for number, row in enumerate(_array(value)):
+        check.enter(level, blocks=1)
+        if None in _array(row):
             raise RichMessageError("Table cell must be non-empty")
         table.append([check.read(cell, _CELL, level + 1) for cell in row])
         for cell in table[-1]:
-            for below in range(min(cell.get("rowspan", 1), len(rows) - number)):
+            for below in range(min(cell.get("rowspan", 1), len(value))):
                 columns[number + below] += cell.get("colspan", 1)
-    if max(columns.values()) > MAX_COLUMNS:
-        raise _invalid("TABLE_COLS_TOO_MANY")
+    check.columns = max(check.columns, *columns.values())
     return table
 
 
@@ -354,6 +312,12 @@ _ACTIONS = (
 )
 
 
+def _buttons(check: _Check, value: Any, level: int) -> list[Json]:
+    if len(_array(value)) > MAX_BUTTONS:
+        raise RichMessageError("a block has 1 to 8 buttons")
+    return [_button(check, button, level) for button in value]
+
+
 def _button(check: _Check, value: Any, level: int) -> Json:
     button = check.read(value, _BUTTON, level)
     if sum(name in button for name in _ACTIONS) != 1:
@@ -365,35 +329,28 @@ def _button(check: _Check, value: Any, level: int) -> Json:
     return button
 
 
-def _buttons(check: _Check, value: Any, level: int) -> list[Json]:
-    if len(_non_empty(value)) > MAX_BUTTONS:
-        raise RichMessageError("a block has 1 to 8 buttons")
-    return [_button(check, button, level) for button in value]
-
-
-_flag, _integer, _object = _is(bool), _is(int), _is(dict)
-_number = _is(int, float)
 _alignment = _one_of(("left", "center", "right"), "Invalid alignment specified")
-_span = {
-    name: _one_of(range(1, 1 << 31), f"Invalid table cell {name} specified")
-    for name in ("colspan", "rowspan")
-}
 _url = _matching("URL", r"(?:https?://|mailto:|tg://)\S+")
 _CAPTION: Fields = {"caption?": _part({"text": _content, "credit?": _content})}
-_CREDIT: Fields = {"credit?": _content}
-_ITEM: Fields = {
-    "label?": _string,
+_BOT_ITEM: Fields = {
     "blocks": _blocks,
     "has_checkbox?": _flag,
     "is_checked?": _flag,
     "value?": _integer,
+    "type?": _one_of(("1",), "the stand-in numbers lists by 1, 2, 3 only"),
+}
+_ITEM: Fields = {
+    **_BOT_ITEM,
+    "label": _string,
     "type?": _one_of(("a", "A", "i", "I", "1"), "Invalid list item type specified"),
 }
 _CELL: Fields = {
     "text?": _text,
     "is_header?": _flag,
-    "colspan?": _span["colspan"],
-    "rowspan?": _span["rowspan"],
+    **{
+        f"{span}?": _one_of(range(1, 1 << 31), f"Invalid table cell {span} specified")
+        for span in ("colspan", "rowspan")
+    },
     "align": _alignment,
     "valign": _one_of(("top", "middle", "bottom"), "Invalid alignment specified"),
 }
@@ -401,9 +358,8 @@ _BUTTON: Fields = {
     "text": _label,
     "style?": _one_of(("danger", "success", "primary", "link"), "BUTTON_STYLE_INVALID"),
     **dict.fromkeys((f"{name}?" for name in _ACTIONS), _is(dict, str)),
+    "url?": _url,
 }
-_MEDIA = ("animation", "audio", "document", "photo", "video", "voice_note")
-_SPOILER: Fields = {"has_spoiler?": _flag}
 
 BLOCKS: Mapping[str, Fields] = {
     "paragraph": {"text": _content},
@@ -417,9 +373,9 @@ BLOCKS: Mapping[str, Fields] = {
     "mathematical_expression": {"expression": _formula},
     "anchor": {"name": _string},
     "list": {"items": _items},
-    "blockquote": {"blocks": _blocks, **_CREDIT},
-    "expandable_blockquote": {"text": _content, **_CREDIT},
-    "pullquote": {"text": _content, **_CREDIT},
+    "blockquote": {"blocks": _blocks, "credit?": _content},
+    "expandable_blockquote": {"text": _content, "credit?": _content},
+    "pullquote": {"text": _content, "credit?": _content},
     "collage": {"blocks": _blocks, **_CAPTION},
     "slideshow": {"blocks": _blocks, **_CAPTION},
     "table": {
@@ -436,23 +392,24 @@ BLOCKS: Mapping[str, Fields] = {
         **_CAPTION,
     },
     **{
-        kind: {
-            kind: _media,
-            **(_SPOILER if kind in {"animation", "photo", "video"} else {}),
-            **_CAPTION,
-        }
-        for kind in _MEDIA
+        kind: {kind: _media, "has_spoiler?": _flag, **_CAPTION}
+        for kind in ("animation", "photo", "video")
+    },
+    **{
+        kind: {kind: _media, **_CAPTION} for kind in ("audio", "document", "voice_note")
     },
     "buttons": {"buttons": _buttons, "align?": _alignment},
     "thinking": {"text": _content},
 }
 
-_STYLES = (
-    *("bold", "italic", "underline", "strikethrough", "spoiler", "subscript"),
-    *("superscript", "marked", "code"),
-)
 TEXTS: Mapping[str, Fields] = {
-    **{style: {"text": _content} for style in _STYLES},
+    **{
+        style: {"text": _content}
+        for style in (
+            *("bold", "italic", "underline", "strikethrough", "spoiler", "subscript"),
+            *("superscript", "marked", "code"),
+        )
+    },
     "date_time": {"text": _content, "unix_time": _integer, "date_time_format": _string},
     "text_mention": {"text": _content, "user": _object},
     "mention": {"text": _content, "username": _matching("MENTION", r"\w{3,32}")},

@@ -28,12 +28,13 @@ from merlin.sandbox.telegram.messages import (
     thread_fields,
 )
 from merlin.sandbox.telegram.queries import CHECKOUT_FIELDS, invoice_of
+from merlin.sandbox.telegram.rich_messages import check_rich_message
 from merlin.sandbox.telegram.world import (
     MEMBER_STATUSES,
     Chat,
-    Draft,
     Group,
     LoggedMessage,
+    MessageDraft,
     Person,
     World,
 )
@@ -118,14 +119,27 @@ class UserActions:
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0) -> int:
         """Write a text; its entities are detected."""
-        place = self.place(who)
         if not text.strip() or utf16_length(text) > TEXT_UNITS:
             raise Refused("a message has 1 to 4096 characters")
-        content = typed_fields(text)
-        if not reply_to:
-            return self.send(place, content)
-        replied = self.message(place.chat, reply_to)
-        return self.send(place, content | reply_fields(replied))
+        return self.send_fields(who, typed_fields(text), reply_to=reply_to)
+
+    def send_fields(
+        self, who: str | int, fields: Mapping[str, Any], *, reply_to: int = 0
+    ) -> int:
+        """Send a message with these fields of a Message object, such as `poll` or `forward_origin`.
+
+        A `rich_message` is checked as Telegram's own: it stands alone, and in no `external_reply`.
+        """
+        place = self.place(who)
+        if "rich_message" in fields:
+            checked = check_rich_message(fields["rich_message"], by_bot=False)
+            fields = {**fields, "rich_message": checked}
+            if {"text", "entities", "caption", "caption_entities"} & fields.keys():
+                raise Refused("a rich message has no text and no caption")
+        if "rich_message" in fields.get("external_reply", {}):
+            raise Refused("an external reply has no rich message")
+        replied = reply_fields(self.message(place.chat, reply_to)) if reply_to else {}
+        return self.send(place, {**fields, **replied})
 
     def start(self, who: str | int, payload: str = "") -> int:
         """Open the bot by a deep link, `t.me/<bot>?start=<payload>`, and press Start."""
@@ -172,7 +186,7 @@ class UserActions:
             for upload, album_caption in zip(uploads, captions, strict=True)
         ]
 
-    def draft(self, who: str | int) -> Draft | None:
+    def draft(self, who: str | int) -> MessageDraft | None:
         """Return the draft that a person sees in the chat or topic."""
         place = self.place(who)
         return self.world.find_draft(place.chat.chat_id, place.thread)
@@ -254,7 +268,7 @@ class UserActions:
         newest = list(chat.values())[::-1]
         candidates = [self.message(place.chat, message_id)] if message_id else newest
         for logged in candidates:
-            button = find_button(logged.message.get("reply_markup"), data_or_label)
+            button = find_button(logged.message, data_or_label)
             if button:
                 return logged, button
         raise NotFound(f"no key {data_or_label}")

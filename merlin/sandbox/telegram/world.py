@@ -175,7 +175,7 @@ DRAFT_LIFE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class MessageDraft:
     """A draft of the bot in a private chat or its topic; no message, and never journaled.
 
     `content` has a Message's `text` with `entities`, or its `rich_message`.
@@ -185,8 +185,8 @@ class Draft:
     thread: int
     draft_id: int
     content: Mapping[str, Any]
-    can_stop: bool = False
-    keep_on_stop: bool = False
+    can_stop: bool
+    keep_on_stop: bool
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -227,7 +227,7 @@ class World:
     # The invoice of each pre-checkout query: its `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     # The newest draft of each chat and topic.
-    drafts: dict[tuple[int, int], Draft] = field(default_factory=dict)
+    drafts: dict[tuple[int, int], MessageDraft] = field(default_factory=dict)
     draft_life_s: float = DRAFT_LIFE_S
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
@@ -352,12 +352,12 @@ class World:
         self.record("message", message=message, at=iso(utc_now()))
         return message
 
-    def show_draft(self, draft: Draft) -> None:
+    def show_draft(self, draft: MessageDraft) -> None:
         """Replace the draft of its chat and topic."""
         self.drafts[draft.chat_id, draft.thread] = draft
         self.notify("draft", asdict(draft))
 
-    def find_draft(self, chat_id: int, thread: int) -> Draft | None:
+    def find_draft(self, chat_id: int, thread: int) -> MessageDraft | None:
         """Return the draft that a chat or its topic shows."""
         draft = self.drafts.get((chat_id, thread))
         is_alive = draft and time.monotonic() - draft.at < self.draft_life_s

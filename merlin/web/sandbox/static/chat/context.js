@@ -1,6 +1,7 @@
 // The line over the field: which message the next one answers.
 
 import { el, icon } from "./dom.js";
+import { wordsOf } from "./rich.js";
 import { t } from "./texts.js";
 
 const place = document.getElementById("context");
@@ -10,7 +11,7 @@ let replied = null;
 // Begin to answer a message.
 export function setContext(message) {
   replied = message;
-  const words = el("span", { class: "words" }, message.text ?? message.caption ?? "…");
+  const words = el("span", { class: "words" }, message.text ?? message.caption ?? wordsOf(message.rich_message ?? "…"));
   const button = el("button", { class: "btn bare icon", type: "button", "aria-label": t("cancel") });
   button.append(icon("close"));
   button.addEventListener("click", () => {

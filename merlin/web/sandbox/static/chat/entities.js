@@ -13,11 +13,11 @@ const TAGS = {
   expandable_blockquote: "blockquote",
 };
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
-const SAFE = /^(https?|tg|mailto):/i;
+export const SAFE = /^(https?|tg|mailto):/i;
 // What Telegram makes a link by itself: addresses, and commands, which are sent when pressed.
 const LINKS = /https?:\/\/[^\s<>«»"]+[^\s<>«»".,;:!?)]|(?<!\S)\/[a-z][a-z0-9_]{0,31}(?:@\w+)?(?![\w/])/gi;
 
-function link(url) {
+export function link(url) {
   return el("a", { href: url, target: "_blank", rel: "noreferrer noopener" });
 }
 

@@ -26,7 +26,8 @@ async function press(place, message, button, element) {
   }
 }
 
-function key(place, message, button) {
+// Return one key of a message.
+export function key(place, message, button) {
   const kind = `btn ${button.style ?? ""}`.trim();
   const url = button.url ?? button.web_app?.url;
   if (url) {

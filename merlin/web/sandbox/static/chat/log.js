@@ -1,11 +1,13 @@
 // One chat as one person sees it: messages by id, edits in place, the end followed while it is in view.
 
-import { inside } from "./bubble.js";
+import { inside, insideDraft } from "./bubble.js";
 import { dots, el, icon } from "./dom.js";
+import { act } from "./server.js";
 import { dayOf, t } from "./texts.js";
 
 const CARET_MS = 1200;
 const TYPING_MS = 5000;
+const DRAFT_MS = 30000;
 const NEAR_END_PX = 80;
 
 const logs = document.getElementById("logs");
@@ -26,6 +28,7 @@ export class Log {
     this.shown = new Map();
     this.day = "";
     this.typing = null;
+    this.draft = null;
     this.showEmpty();
     this.keepEnd();
   }
@@ -97,6 +100,7 @@ export class Log {
   add(message) {
     if (!this.shown.size) this.element.replaceChildren();
     if (message.from.is_bot) this.stopTyping();
+    if ((message.message_thread_id ?? 0) === this.draft?.thread) this.dropDraft();
     const day = dayOf(message.date);
     if (day !== this.day) this.element.append(el("span", { class: "day chip" }, day));
     this.day = day;
@@ -105,7 +109,37 @@ export class Log {
     this.shown.set(message.message_id, known);
     this.draw(known);
     this.element.append(element);
-    if (this.typing) this.element.append(this.typing.element);
+    const last = this.draft ?? this.typing;
+    if (last) this.element.append(last.element);
+  }
+
+  // Show what there is of an answer; it goes with the next message, or when it is not refreshed.
+  showDraft(draft) {
+    this.stopTyping();
+    const { thread } = draft;
+    if (!this.draft) {
+      if (!this.shown.size) this.element.replaceChildren();
+      this.draft = { element: el("div", { class: "msg", "aria-busy": "true" }) };
+    }
+    clearTimeout(this.draft.timer);
+    Object.assign(this.draft, { thread, timer: setTimeout(() => this.dropDraft(), DRAFT_MS) });
+    const stop = async () => {
+      await act(thread ? `${this.place}#${thread}` : this.place, "stop_generation");
+      if (!draft.keep_on_stop) this.dropDraft();
+    };
+    const { element } = this.draft;
+    this.follow(() => {
+      element.replaceChildren(...insideDraft(draft, this, stop));
+      element.querySelector(".bub > .text:not(.thinking, .rich), .rich > p:last-child:not(.thinking)")?.classList.add("caret");
+      this.element.append(element);
+    });
+  }
+
+  dropDraft() {
+    if (!this.draft) return;
+    clearTimeout(this.draft.timer);
+    this.draft.element.remove();
+    this.draft = null;
   }
 
   draw(known) {
@@ -129,6 +163,7 @@ export class Log {
 
   // Show that the bot thinks; it goes by itself.
   think() {
+    if (this.draft) return;
     const last = [...this.shown.values()].pop();
     if (last?.element.querySelector(".dots, .caret")) return;
     this.stopTyping();

@@ -58,6 +58,7 @@ const ACTS = {
   message: (log, change) => log.put(change.message),
   edit: (log, change) => log.edit(change.message),
   action: (log) => log.think(),
+  draft: (log, change) => log.showDraft(change),
 };
 
 function apply(kind, change) {

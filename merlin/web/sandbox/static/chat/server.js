@@ -32,6 +32,10 @@ export async function readLog(chatId) {
   return (await read("log", { chat: chatId })).messages;
 }
 
+export async function readFormula(latex) {
+  return (await read("formula", { latex })).text;
+}
+
 export const readChats = () => read("chats");
 export const readMenu = (place) => read("menu", { person: place });
 
@@ -39,7 +43,7 @@ export function fileUrl(id) {
   return `/control/files/${encodeURIComponent(id)}`;
 }
 
-const KINDS = ["message", "edit", "action", "answer", "setting"];
+const KINDS = ["message", "edit", "action", "answer", "setting", "draft"];
 
 // Hear every change: `hear(kind, change)`; `opened` at each (re)connection, `lost` in between.
 export function listen(hear, opened, lost) {

@@ -7,7 +7,7 @@ import pytest
 from merlin.app.outbox import Outbox, OutgoingMessage, Target, dump_page, load_page
 from merlin.bot.markdown import render
 from merlin.config.credentials import bot_id
-from merlin.core.formatted_text import Button, FormattedMessage, plain_parts, prepend
+from merlin.core.formatted_text import Button, FormattedMessage, plain_parts
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.world import BOT_NAME
@@ -71,19 +71,6 @@ def test_stored_page_keeps_its_blocks():
 
 def test_message_without_blocks_is_stored_without_the_field():
     assert "blocks" not in dump_page(FormattedMessage("a"), Target())
-
-
-def test_repeat_mark_is_a_paragraph_of_its_own():
-    repeated = prepend("↻ ещё раз\n", RICH)
-    assert repeated.blocks[0] == {"type": "paragraph", "text": "↻ ещё раз"}
-    assert repeated.blocks[1:] == RICH.blocks
-
-
-def test_plain_form_of_a_long_page_is_several_messages_with_the_buttons_last():
-    parts = plain_parts(replace(RICH, text="слово " * 2000))
-    assert len(parts) == 4
-    assert [part.buttons for part in parts] == [(), (), (), RICH.buttons]
-    assert not any(part.blocks for part in parts)
 
 
 def test_refused_blocks_are_sent_once_as_plain_text_and_admins_are_told(
@@ -178,6 +165,23 @@ def test_answer_with_a_table_is_rich_with_its_buttons(
         assert kinds_of(anna.last) == ["paragraph", "table"]
 
 
+def test_note_below_a_table_is_in_the_same_message(telegram, provider, settings):
+    composed = {"composed": True, "composed_from": ["Что такое граф?"]}
+    provider.behave(fixed_answer=TABLE, extension=composed)
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        *_, table, note = blocks_of(anna.say("Покажи таблицу"))
+    assert table["type"] == "table"
+    assert note["text"]["type"] == "italic"
+    assert "Что такое граф?" in note["text"]["text"]
+
+
+def test_note_alone_is_plain(telegram, provider, settings):
+    provider.behave(fixed_answer=" ")
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        answer = anna.say("Покажи таблицу").message
+    assert answer["text"] == russian_text("bot-empty")
+
+
 def test_answer_in_a_group_is_rich_and_a_reply(telegram, provider, settings):
     provider.behave(fixed_answer=TABLE)
     with RunningBot(replace(settings, streaming="off")):
@@ -226,6 +230,19 @@ def test_later_answers_are_plain_once_the_server_has_no_rich_messages(
     calls = [call.body for call in telegram.calls()]
     # A call that fails by a fault is not listed.
     assert not any("rich_message" in body for body in calls)
+
+
+def test_refusal_of_blocks_turns_nothing_on_again(telegram, provider, settings):
+    provider.behave(fixed_answer=TABLE)
+    put(settings, RICH, RICH)
+    telegram.faults.add(
+        Fault("sendRichMessage", FaultKind.STATUS, status=404),
+        Fault("sendRichMessage", FaultKind.STATUS, status=400),
+    )
+    with ChatUser.of_running_bot(telegram, settings) as anna:
+        wait_until_sent(telegram, settings)
+        assert not telegram.faults.list_pending()
+        assert anna.say("Покажи таблицу").text == PLAIN
 
 
 @pytest.mark.parametrize("streaming", ["edits", "off"])
