@@ -5,6 +5,7 @@ process has a file of its own, which the next start on this machine reads. It is
 the database knows everything in it, and is not synced: it survives a kill, no power failure.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,8 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 _ENDING = ".sent"
+# After a kill the last line may be incomplete, after a power failure a file may hold anything.
+_LINE = re.compile(rb"^(\d{1,18}) (\d{1,18})\n", re.MULTILINE)
 
 
 class DeliveryJournal:
@@ -47,11 +50,8 @@ class DeliveryJournal:
     def read(self) -> Iterator[tuple[int, int]]:
         """Yield what processes of this machine sent last: the message of the outbox, its number."""
         for path in self._folder.glob(f"*{_ENDING}"):
-            # The last line of a killed process may be incomplete.
-            for line in path.read_text().splitlines(keepends=True):
-                if line.endswith("\n"):
-                    outgoing_id, message_id = line.split()
-                    yield int(outgoing_id), int(message_id)
+            for outgoing_id, message_id in _LINE.findall(path.read_bytes()):
+                yield int(outgoing_id), int(message_id)
 
     def delete_old(self) -> None:
         """Delete the files of dead processes, after the database knows what they say."""

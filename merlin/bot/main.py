@@ -268,6 +268,8 @@ class Bot:
             # Read first: updates claimed below are in own chats too, and must count as resumed.
             fresh = self._inbox.list_arrived(owner, unfinished, MAX_CONCURRENT)
             claimed = self._inbox.claim(owner, room) if room > 0 else []
+            if claimed:
+                self._sender.recover()
             Users(self._services.db).record(message_authors([*fresh, *claimed]))
             return fresh, claimed
 

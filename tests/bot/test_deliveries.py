@@ -33,11 +33,12 @@ def test_file_of_a_dead_process_is_read_and_deleted_and_a_living_ones_kept(tmp_p
     assert [*living.read()] == [(2, 78)]
 
 
-def test_incomplete_last_line_says_nothing(tmp_path):
+@pytest.mark.parametrize("rest", [b"2 7", b"\0\0 7\n", b"\xff\n", b"2 7 9\n", b"\n"])
+def test_line_that_is_not_whole_says_nothing(tmp_path, rest):
     DeliveryJournal(tmp_path, DEAD).add(1, 77)
     (file,) = tmp_path.iterdir()
-    with file.open("a") as lines:
-        lines.write("2 7")
+    with file.open("ab") as lines:
+        lines.write(rest)
     assert [*DeliveryJournal(tmp_path, ME).read()] == [(1, 77)]
 
 

@@ -239,7 +239,7 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
 
 
 def test_placeholder_on_its_way_to_a_group_that_becomes_a_supergroup_is_not_sent(
-    telegram, bot
+    telegram, bot, logs
 ):
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=500, times=None))
     telegram.say("boris@study", f"{MENTION} что такое лоб?")
@@ -250,6 +250,7 @@ def test_placeholder_on_its_way_to_a_group_that_becomes_a_supergroup_is_not_sent
     telegram.wait_for(lambda: "waiting" not in count_updates_by_state(bot))
     (answer,) = telegram.answers("study")
     assert "«что такое лоб?»" in answer.text
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
 
 
 @pytest.mark.parametrize("takes_edits", [True, False])
