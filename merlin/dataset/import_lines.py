@@ -184,7 +184,7 @@ def _read_tree(
         lines = _read_table(enumerate(tree["rows"], start=1), choices, left)
         yield from _add_findings(lines, [about] if tree["others"] else [])
     elif form.reader == "document":
-        yield from _read_document([Block(*each) for each in tree], form, choices)
+        yield from _read_document([Block(*each) for each in tree], form, choices, left)
     else:
         reader = read_moodle if form.reader == "moodle" else read_dialogflow
         yield from _read_records(reader(tree, left), left, form.name)
@@ -213,16 +213,15 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            yield from _read_document([*read_markdown(text)], form, choices)
+            yield from _read_document([*read_markdown(text, left)], form, choices, left)
         case _:
             yield from _read_table(_csv_rows(text), choices, left)
 
 
 def _read_document(
-    blocks: Sequence[Block], form: FileForm, choices: FieldChoices
+    blocks: Sequence[Block], form: FileForm, choices: FieldChoices, left: Left
 ) -> Iterator[ImportedLine]:
     """Yield the rows of the tables if one has a heading, else what stands below headings."""
-    left = Left()
     rows = [(each.line, [*each.cells]) for each in blocks if each.cells]
     if choices.parts or any(parse_heading(cells) for _, cells in rows):
         left["texts"] += len(blocks) - len(rows)

@@ -47,6 +47,42 @@ def _find_maps(value: Any, path: str) -> list[Record]:
     return [each for each in find_all(value, path) if isinstance(each, dict)]
 
 
+# What a message or a record cannot be understood without.
+MEDIA_KEYS = (
+    *(
+        "image",
+        "images",
+        "imageurl",
+        "video",
+        "videos",
+        "audio",
+        "audios",
+        "photo",
+        "photos",
+    ),
+    *("picture", "pictures", "screenshot", "screenshots", "attachment", "attachments"),
+    *("изображение", "картинка", "фото", "скриншот", "вложение", "вложения"),
+)
+# What has another meaning in a record.
+_MEDIA_OF_CHATS = (
+    "file",
+    "files",
+    "media_type",
+    "poll",
+    "location_information",
+    "contact_information",
+)
+
+
+def _picture_in(message: Record) -> str:
+    """Return a picture in Markdown if a message has one, or another part that is no text."""
+    has_media = any(
+        value and key.casefold() in (*MEDIA_KEYS, *_MEDIA_OF_CHATS)
+        for key, value in message.items()
+    )
+    return "![](…)" if has_media else ""
+
+
 def _join_turns(turns: Iterable[tuple[str, list[Any]]], left: Left) -> list[Record]:
     """Return the messages from the first question to the last answer, those of a role joined."""
     joined = list[Record]()
@@ -246,6 +282,9 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """
     follow = dict[str, list[str]]()
     for story in _find_maps(tree, "rules") + _find_maps(tree, "stories"):
+        if story.get("condition"):
+            left["conditional"] += 1
+            continue
         first, *steps = _find_maps(story, "steps") or [{}]
         said = takewhile(lambda step: "action" in step, steps)
         follow.setdefault(
@@ -267,14 +306,27 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             left["other"] += 1
             continue
         actions = follow.get(name) or [f"utter_{name}"]
-        answers = [_list_texts(tree, f"responses {action} text") for action in actions]
+        answers = [_list_rasa_texts(tree, action, left) for action in actions]
         yield from _ask([*filter(None, asked)], answers, left)
+
+
+def _list_rasa_texts(tree: Any, action: str, left: Left) -> list[str]:
+    """Return the wordings of a response that are said without a condition, in every channel."""
+    said = _find_maps(tree, f"responses {action}")
+    plain = [
+        each for each in said if not each.get("condition") and not each.get("channel")
+    ]
+    left["conditional"] += len(said) - len(plain)
+    return [f"{each.get('text') or ''} {_picture_in(each)}".strip() for each in plain]
 
 
 def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield the phrases of each intent with its answer in the same language; `tree` is by file."""
     for name, intent in tree.items():
         messages = _find_maps(intent, "responses messages")
+        if find_all(intent, "priority")[:1] == [-1]:
+            left["disabled"] += 1
+            continue
         said = {
             file.removesuffix(".json").rpartition("_usersays_")[2]: value
             for file, value in tree.items()
@@ -288,13 +340,18 @@ def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
                 for each in find_all(phrases, "")
             ]
             own = [each for each in messages if each.get("lang", language) == language]
-            answers = [_list_texts(each, "speech") for each in own]
+            answers = [
+                [*filter(None, [_picture_in(each)])] or _list_texts(each, "speech")
+                for each in own
+            ]
             if not intent_is_follow_up:
                 yield from _ask(asked, answers, left)
 
 
 def _moodle_text(element: Any) -> str:
-    return html_text(_find_text(element, "text #"))
+    """Return a text as people see it, with a sign for each file that is attached to it."""
+    files = find_all(element, "file")
+    return html_text(_find_text(element, "text #") + " @@PLUGINFILE@@" * len(files))
 
 
 def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
@@ -304,6 +361,9 @@ def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """
     for question in _find_maps(tree, "quiz question"):
         kind = question.get("@type")
+        if _find_text(question, "hidden #") == "1":
+            left["disabled"] += 1
+            continue
         answers = [
             (float(each.get("@fraction") or 0), _moodle_text(each))
             for each in _find_maps(question, "answer")

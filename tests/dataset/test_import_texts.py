@@ -14,7 +14,7 @@ from openpyxl import Workbook
 
 from merlin.dataset.import_fields import FieldChoices
 from merlin.dataset.import_lines import read_import_files
-from merlin.dataset.import_texts import html_text
+from merlin.dataset.import_texts import decode_any, html_text
 
 pytestmark = pytest.mark.unit
 
@@ -706,10 +706,176 @@ def test_tree_with_the_keys_of_a_form_and_another_content_is_named(value):
         ("<p>a</p><p>b<br>c</p>", "a\n\nb\nc"),
         ("<ul><li>a</li><li>b</li></ul>after", "- a\n- b\n\nafter"),
         ("<script>x</script><style>y</style>a &lt; b", "a < b"),
-        ('<img alt="x" src="a.png">', "![](a.png)"),
+        ('<img alt="x" src="a.png">', "![](…)"),
+        ("<video controls><source src='a.mp4'></video>", "![](…)"),
+        ("On <s>Monday</s> <del>or</del> Tuesday", "On Tuesday"),
         ("2 < 3 and 5 > 4", "2 < 3 and 5 > 4"),
         pytest.param(*["<b>a</b>" * 10_000] * 2, id="too long, so as it is"),
     ],
 )
 def test_html_becomes_what_people_see(html, text):
     assert html_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "talks", "found"),
+    [
+        pytest.param(
+            "<details>\n<summary>How?</summary>\n\nSo.\n\n</details>\n\nSee also.\n\n"
+            "<details><summary><b>Where?</b></summary>Here.</details>\n",
+            *(["How? | So.", "Where? | Here."], ["texts 1"]),
+            id="details",
+        ),
+        pytest.param(
+            "::: details How?\nSo.\n:::\n\nSee also.\n",
+            *(["How? | So.\n\nSee also."], []),
+            id="details of VitePress",
+        ),
+        pytest.param(
+            "- Payment\n\n  - How?\n\n    So:\n\n    - one\n  - Why?\n- Rest\n- Where?\n\n  Here.\n",
+            ["How? | So:\n\n- one", "Where? | Here."],
+            ["texts 2", "questions 1"],
+            id="toggles in toggles",
+        ),
+        pytest.param(
+            "## How?\n\n- One\n\n  More.\n",
+            ["How? | - One\n\n  More."],
+            [],
+            id="a list is an answer",
+        ),
+        pytest.param(
+            "# FAQ\n\nHello.\n", [], ["texts 2", "import-kind"], id="one heading"
+        ),
+        pytest.param("# How?\n\nSo.\n", ["How? | So."], [], id="one heading that asks"),
+        pytest.param(
+            "# FAQ\n\nHello.\n\n## Payment\n\nBy card.\n",
+            *(["Payment | By card."], ["texts 2"]),
+            id="a heading over the whole file",
+        ),
+        pytest.param(
+            "# Any questions?\n\nHello.\n\n## How?\n\nSo.\n",
+            *(["How? | So."], ["texts 2"]),
+            id="a heading over others that ask",
+        ),
+        pytest.param(
+            "# A\n\nHello.\n\n# Lamp\n\nA light.\n\n# B\n\nHello.\n",
+            *(["Lamp | A light."], ["texts 4"]),
+            id="headings of one sign",
+        ),
+        pytest.param(
+            '### <a name="a"></a>How? {#how}\n\nSo.\n\n### Why? {.wide}\n\nThus.\n',
+            *(["How? | So.", "Why? | Thus."], []),
+            id="ids of headings",
+        ),
+        pytest.param(
+            "| Question | Answer |\n|---|---|\n| a\\|b? | `c\\|d` |\n| e? | |\n",
+            *(["a|b? | `c|d`"], ["empty-content"]),
+            id="dividers in cells",
+        ),
+        pytest.param(
+            "## How?\n\nOn ~~Monday~~ Tuesday. <!-- check -->\n\n```\n<!-- a -->\n```\n",
+            *(
+                ["How? | On  Tuesday. \n\n```\n<!-- a -->\n```"],
+                ["comments 1", "struck 1"],
+            ),
+            id="what is not seen",
+        ),
+    ],
+)
+def test_what_opens_is_a_question_and_what_is_not_seen_is_left_out(text, talks, found):
+    read_talks, read_found = read(("faq.md", text))
+    assert read_talks == talks
+    assert sorted(read_found) == sorted(found)
+
+
+PICTURES = {
+    "markdown": ("a.md", "## What?\n\nSee ![x](a.png)\n"),
+    "obsidian": ("a.md", "## What?\n\nSee ![[a.png]]\n"),
+    "markdown, a reference": ("a.md", "## What?\n\nSee ![x][a]\n"),
+    "html": ("a.csv", "question,answer\nWhat?,See <img src=a.png>\n"),
+    "a file of Moodle": (
+        "a.csv",
+        "question,answer\nWhat?,See <a href=@@PLUGINFILE@@/a.pdf>a</a>\n",
+    ),
+    "a column": (
+        "a.csv",
+        "question,answer,Скриншот\nWhat?,This.,https://a.org/a.png\n",
+    ),
+    "turns": ("a.json", dump({"messages": turns("What?", "See ![](a.png)")})),
+    "gift": ("a.gift", '::A:: What? <img src\\="a.png"> {=a lamp}'),
+    "moodle, a file": (
+        "a.xml",
+        MOODLE.replace("Paris</text>", "Paris</text><file name='a.png'/>").replace(
+            "multichoice", "essay"
+        ),
+    ),
+    "rasa": (
+        "a.yml",
+        NLU.partition("- intent: greet")[0]
+        + "responses:\n  utter_faq/hours:\n  - image: a\n    text: b\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", PICTURES)
+def test_picture_in_any_form_is_an_error_of_its_record(form):
+    name, text = PICTURES[form]
+    talks, found = read((name, text))
+    assert "import-part" in found
+    assert not any("png" in talk or "Paris" in talk for talk in talks)
+
+
+def test_picture_in_code_is_no_picture():
+    talks, _ = read(("a.md", "## How?\n\nWrite `![x](a.png)` or `<img>`.\n"))
+    assert talks == ["How? | Write `![x](a.png)` or `<img>`."]
+
+
+ENCODED = {
+    "问题,答案\n怎么登录?,点击链接。\n": ("gbk",),
+    "問題,答案\n如何付款?,用銀行卡在網站上付款。\n": ("big5",),
+    "質問,回答\nどうやって支払いますか?,カードで支払います。\n": (
+        "shift_jis",
+        "euc_jp",
+    ),
+    "질문,답변\n어떻게 결제하나요?,카드로 결제합니다.\n": ("cp949",),
+    "question,answer\nКак?,Так.\n": ("cp1251", "koi8_r", "cp866"),
+    "Вопрос;Ответ\nКак войти?;По ссылке.\n": ("mac_cyrillic",),
+    "soru;cevap\nNasıl giriş yapılır?;Bağlantıya tıklayın, şifreyi girin.\n": (
+        "cp1254",
+    ),
+    "ερώτηση;απάντηση\nΠώς συνδέομαι;;Με τον σύνδεσμο.\n": ("cp1253",),
+    "Pytanie;Odpowiedź\nJak się zalogować?;Kliknij łącze, później hasło.\n": (
+        "cp1250",
+    ),
+    "question;answer\nOù est la clé?;À côté de la fenêtre.\n": ("cp1252",),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(text, each) for text, encodings in ENCODED.items() for each in encodings],
+)
+def test_encoding_is_found_by_what_looks_like_words(text, encoding):
+    assert decode_any(text.encode(encoding))[0] == text
+
+
+def test_unknown_encoding_is_said_so():
+    found, _ = decode_any(bytes(range(0x80, 0x100)) * 3)
+    assert found.rule == "not-utf8"
+
+
+def test_conditional_and_disabled_answers_are_left_out():
+    rules = "rules:\n- rule: a\n  condition:\n  - slot_was_set: b\n  steps:\n  - intent: greet\n  - action: utter_c\n"
+    domain = "responses:\n  utter_c:\n  - text: No.\n  utter_greet:\n  - text: Web.\n    channel: web\n  - text: Hi.\n"
+    talks, found = read(("a.yml", NLU + rules + domain))
+    assert talks == ["Hi | Hi."]
+    assert "conditional 2" in found
+    hidden = MOODLE.replace(
+        "<questiontext><text>Capital?", "<hidden>1</hidden><questiontext><text>Capital?"
+    )
+    assert "disabled 1" in read(("a.xml", hidden))[1]
+    intent = DIALOGFLOW["intents/hours.json"] | {"priority": -1}
+    talks, found = read(
+        ("a.zip", make_zip(DIALOGFLOW | {"intents/hours.json": intent}))
+    )
+    assert (talks, found) == ([], ["disabled 1", "follow-ups 1", "import-kind"])

@@ -92,7 +92,7 @@ RIGHT = {
                 1,
                 "error",
                 "import-heading",
-                "No columns question and answer were found in the first",
+                "No columns question and answer were found in the",
             )
         ],
     ),
@@ -195,6 +195,39 @@ RIGHT = {
     ),
     "trl-conversational.jsonl": (3, 2, 1, []),
     "yandex-tuning.jsonl": (1, 1, 0, []),
+    "docusaurus.md": (
+        *(2, 2, 0),
+        [(8, "warning", "import-left", "Left out: 1 paragraph outside")],
+    ),
+    "notion-toggles.md": (
+        *(2, 2, 0),
+        [(3, "warning", "import-left", "Left out: 1 paragraph outside")],
+    ),
+    "moodle-picture.xml": (
+        *(1, 0, 0),
+        [(3, "error", "import-part", "This isn't text: ![](…)")],
+    ),
+    "rasa-condition.yml": (
+        *(1, 1, 0),
+        [(1, "warning", "import-left", "Left out: 1 answer or rule under a condition")],
+    ),
+    "gbk.csv": (
+        *(1, 0, 0),
+        [
+            (
+                1,
+                "error",
+                "import-heading",
+                "No columns question and answer were found in the",
+            ),
+        ],
+    ),
+}
+# File -> what its examples say.
+SAID = {
+    "docusaurus.md": ["How do I log in? | By the link.", "How do I pay? | By card."],
+    "notion-toggles.md": ["Как войти? | По ссылке.", "Как оплатить? | Картой."],
+    "rasa-condition.yml": ["When are you open? | 9 to 5."],
 }
 
 
@@ -212,3 +245,10 @@ def test_file_is_read_or_named_with_a_finding_for_each_fault(name):
     for finding, (*_, words) in zip(found, problems, strict=True):
         assert finding.text("en").startswith(words)
         assert all("{ $" not in finding.text(language) for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_examples_say_what_people_see(name):
+    lines = [*read_import_files([((FILES / name).read_bytes(), name)])]
+    talks = [[each.content for each in one.example.messages] for one in lines]
+    assert [" | ".join(talk) for talk in talks] == SAID[name]

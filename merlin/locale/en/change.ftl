@@ -138,6 +138,38 @@ finding-import-left = Left out: { $kind ->
             [one] { $count } record with another value
            *[other] { $count } records with other values
         }
+        [headings] { $count ->
+            [one] { $count } repeated heading
+           *[other] { $count } repeated headings
+        }
+        [comments] { $count ->
+            [one] { $count } hidden comment
+           *[other] { $count } hidden comments
+        }
+        [struck] { $count ->
+            [one] { $count } struck-through text
+           *[other] { $count } struck-through texts
+        }
+        [hidden-texts] { $count ->
+            [one] { $count } hidden text
+           *[other] { $count } hidden texts
+        }
+        [conditional] { $count ->
+            [one] { $count } answer or rule under a condition
+           *[other] { $count } answers or rules under a condition
+        }
+        [disabled] { $count ->
+            [one] { $count } disabled or hidden question
+           *[other] { $count } disabled or hidden questions
+        }
+        [pictures] { $count ->
+            [one] { $count } answer to or by a picture, a sound or a file
+           *[other] { $count } answers to or by a picture, a sound or a file
+        }
+        [courtesies] { $count ->
+            [one] { $count } message of courtesy
+           *[other] { $count } messages of courtesy
+        }
         [hidden-sheets] { $count ->
             [one] { $count } hidden sheet
            *[other] { $count } hidden sheets
