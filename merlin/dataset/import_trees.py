@@ -9,10 +9,11 @@ Format"; Dialogflow ES's export; "Moodle XML format"; Label Studio's "JSON"; FAQ
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, pairwise, takewhile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, takewhile
 from typing import Any, NamedTuple
 
+from merlin.dataset.import_fields import FEW
 from merlin.dataset.import_texts import html_text
 
 Left = Counter[str]
@@ -119,73 +120,126 @@ def _telegram_text(message: Record) -> str:
     return "".join(texts).strip()
 
 
-def _sender(message: Record) -> str:
-    return str(message.get("from_id") or message.get("from"))
-
-
-def read_telegram(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
-    """Yield each question with the replies of those who answer, after the turns before it.
-
-    Those answer who reply to more than is replied of theirs; a question mark counts twice.
-    """
-    for talk in _find_maps(tree, "chats list") or [tree]:
-        written = _find_maps(talk, "messages")
-        said = {
-            each["id"]: each
-            for each in written
-            if each.get("type") == "message" and isinstance(each.get("id"), int)
-        }
-        said = {at: each for at, each in said.items() if _telegram_text(each)}
-        replies = _find_replies(said)
-        scores = Left()
-        for at, to in replies.items():
-            weight = 1 + ("?" in _telegram_text(said[to]))
-            scores.update({_sender(said[at]): weight})
-            scores.subtract({_sender(said[to]): weight})
-        answers = defaultdict[int, list[int]](list)
-        for at, to in replies.items():
-            if scores[_sender(said[at])] > 0 >= scores[_sender(said[to])]:
-                answers[to].append(at)
-        used = set[int]()
-        for to, given in answers.items():
-            path = [*_path_to(to, replies), *given]
-            used.update(path)
-            turns = (
-                (
-                    "assistant" if scores[_sender(said[at])] > 0 else "user",
-                    [_telegram_text(said[at])],
-                )
-                for at in path
-            )
-            yield 1, {"messages": _join_turns(turns, Left())}
-        left["messages"] += len(written) - len(used)
-
-
-def _find_replies(said: Mapping[int, Record]) -> dict[int, int]:
-    """Return message -> the earlier one of another person that it replies to.
-
-    Without any reply, as in a chat with a bot, it is the one before.
-    """
-    replies: dict[int, Any] = {
-        at: each.get("reply_to_message_id") for at, each in said.items()
-    }
-    if not any(replies.values()):
-        replies = {at: before for before, at in pairwise(said)}
-    return {
-        at: to
-        for at, to in replies.items()
-        if to in said and to < at and _sender(said[to]) != _sender(said[at])
-    }
-
-
+# Thanks and goodbyes, which end a talk; "Clear?" asks.
+_COURTESY = re.compile(
+    r"(?i)\b(?:(?:(?:больш|огромн)ое |заранее )?спасибо|спс|благодар(?:ю|им)|пожалуйста|не за что"
+    r"|обращайтесь|вам|тебе|рад[аы]? (?:был[аи]? )?помочь|понял[аи]?|понятно|ясно|ок(?:ей)?"
+    r"|(?:за|и вам|и тебе) (?:ответ|помощь|того же)|до свидания|всего (?:доброго|хорошего)"
+    r"|хорошего (?:дня|вечера)|большое|огромное|thanks?|thx|you(?:'re)?|(?:very|so) much|a lot"
+    r"|welcome|(?:good)?bye|have a (?:nice|good|great) day|ok(?:ay)?|got it)\b(?!\s*\?)"
+)
 # Two people may answer each other for a year.
 _MAX_TURNS = 20
 
 
-def _path_to(at: int, replies: Mapping[int, int]) -> list[int]:
-    path = [at]
-    while path[-1] in replies and len(path) < _MAX_TURNS:
-        path.append(replies[path[-1]])
+class _Turn(NamedTuple):
+    """What one person writes in a row: after which turn, -1 for none, and whether all is text."""
+
+    name: str
+    sender: str
+    to: int
+    texts: list[str]
+    media: list[str]
+
+
+def read_chat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield each question with what one person answers, after the turns before it.
+
+    Who of them answers is for a person to say: `answers by` has the name. It is one of the FEW who
+    answer most.
+    """
+    records = [
+        record
+        for talk in _find_maps(tree, "chats list") or [tree]
+        for record in _read_talk(_find_maps(talk, "messages"), left)
+    ]
+    shares = Counter(record["answers by"] for record in records)
+    named = {name for name, _ in shares.most_common(FEW)}
+    left["messages"] += sum(record["answers by"] not in named for record in records)
+    yield from ((1, record) for record in records if record["answers by"] in named)
+
+
+def _read_talk(messages: list[Record], left: Left) -> Iterator[Record]:
+    turns = _list_turns(messages, left)
+    answers = defaultdict[tuple[int, str], list[_Turn]](list)
+    for turn in turns:
+        if turn.to < 0 or turns[turn.to].sender == turn.sender:
+            continue
+        if turn.media or turns[turn.to].media:
+            left["pictures"] += 1
+        else:
+            answers[turn.to, turn.sender].append(turn)
+    used = set[int]()
+    for (to, sender), given in answers.items():
+        said = [*_list_before(to, sender, turns), *given]
+        used.update(map(id, said))
+        roles = ("assistant" if turn.sender == sender else "user" for turn in said)
+        texts = (["\n".join(turn.texts)] for turn in said)
+        talk = _join_turns(zip(roles, texts, strict=True), Left())
+        yield {"messages": talk, "answers by": given[0].name}
+    others = (turn for turn in turns if id(turn) not in used and not turn.media)
+    left["messages"] += sum(len(turn.texts) for turn in others)
+
+
+def _list_turns(messages: list[Record], left: Left) -> list[_Turn]:
+    """Return the turns; what replies to nothing follows the one before if two talk, or it asks."""
+    if all(isinstance(each.get("id"), int) for each in messages):
+        messages = sorted(
+            messages, key=lambda each: each["id"]
+        )  # some begin with the newest
+    senders = {
+        str(each.get("from_id") or each.get("from"))
+        for each in messages
+        if _is_said(each)
+    }
+    are_two = len(senders) <= len(("who asks", "who answers"))
+    are_two = are_two or not any(map(_replied_to, messages))
+    turns = list[_Turn]()
+    places = dict[Any, int]()
+    last_sender = ""
+    for message in filter(_is_said, messages):
+        sender = str(message.get("from_id") or message.get("from"))
+        text = _telegram_text(message)
+        media = _picture_in(message)
+        is_next = last_sender == sender
+        is_courtesy = not media and not re.search(r"\w", _COURTESY.sub("", text))
+        last_sender = "" if is_courtesy and not is_next else sender
+        if is_courtesy:
+            left["courtesies"] += 1
+            continue
+        replied = _replied_to(message)
+        before = len(turns) - 1
+        is_asked = bool(turns) and (are_two or "?" in turns[-1].texts[-1])
+        to = places.get(replied, -1) if replied else before if is_asked else -1
+        if not (turns and is_next and (not replied or to in (before, turns[-1].to))):
+            name = str(message.get("from") or sender)
+            turns.append(_Turn(name, sender, to, [], []))
+        turns[-1].texts.append(text)
+        turns[-1].media.extend(filter(None, [media]))
+        places[message.get("id")] = len(turns) - 1
+    left["messages"] += sum(not _is_said(each) for each in messages)
+    return turns
+
+
+def _is_said(message: Record) -> bool:
+    has_text = bool(_telegram_text(message) or _picture_in(message))
+    return message.get("type", "message") == "message" and has_text
+
+
+def _replied_to(message: Record) -> Any:
+    return message.get("reply_to_message_id") or next(
+        iter(find_all(message, "reply_message id")), None
+    )
+
+
+def _list_before(at: int, sender: str, turns: Sequence[_Turn]) -> list[_Turn]:
+    """Return the turns up to one: a sender and others by turns, as far as all is text."""
+    path = [turns[at]]
+    while path[-1].to >= 0 and len(path) < _MAX_TURNS:
+        before = turns[path[-1].to]
+        if before.media or (before.sender == sender) == (path[-1].sender == sender):
+            break
+        path.append(before)
     return path[::-1]
 
 
@@ -213,6 +267,63 @@ def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             left["messages"] += any(parts) or role == "tool"
     if messages := _join_turns(turns, left):
         yield 1, {"messages": messages}
+
+
+def read_librechat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the conversation that ends in the newest message of its person and its assistant.
+
+    The messages are a tree of `children`, or a list with the id of each one's parent.
+    """
+    found = dict[str, Record]()
+    waiting = [
+        (each, each.get("parentMessageId")) for each in _find_maps(tree, "messages")
+    ]
+    for message, parent in waiting:
+        found[str(message.get("messageId"))] = {**message, "parentMessageId": parent}
+        waiting += (
+            (each, message.get("messageId")) for each in _find_maps(message, "children")
+        )
+    newest_first = [*reversed(found)]
+    at = max(
+        newest_first,
+        key=lambda each: str(found[each].get("createdAt") or ""),
+        default="",
+    )
+    path = dict[str, Record]()
+    while at in found and at not in path:
+        path[at] = found[at]
+        at = str(found[at]["parentMessageId"])
+    left["messages"] += len(found) - len(path)
+    turns = list[tuple[str, list[Any]]]()
+    for message in reversed(path.values()):
+        if message.get("error") or message.get("unfinished"):
+            left["messages"] += 1
+            continue
+        role = "user" if message.get("isCreatedByUser") else "assistant"
+        text = message.get("text") or "\n".join(_list_texts(message, "content text"))
+        turns.append((role, [*filter(None, [text, _picture_in(message)])]))
+    if messages := _join_turns(turns, left):
+        yield 1, {"messages": messages}
+
+
+def read_kiln(tree: Any, _left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield a run of a task, with all that is said of its output."""
+    output = tree["output"]
+    rest = {key: value for key, value in output.items() if key != "output"}
+    others = {
+        key: value
+        for key, value in tree.items()
+        if key not in ("input", "model_type", "v")
+    }
+    yield (
+        1,
+        {
+            **others,
+            "question": tree["input"],
+            "answer": output["output"],
+            "output": rest,
+        },
+    )
 
 
 def read_label_studio(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
@@ -249,8 +360,11 @@ class JsonForm(NamedTuple):
 
 JSON_FORMS = (
     JsonForm("chatgpt", "mapping", read_chatgpt),
-    JsonForm("telegram", "messages date", read_telegram),
-    JsonForm("telegram", "chats list", read_telegram),
+    JsonForm("vk", "conversation peer", read_chat),
+    JsonForm("telegram", "messages date", read_chat),
+    JsonForm("telegram", "chats list", read_chat),
+    JsonForm("librechat", "messages isCreatedByUser", read_librechat),
+    JsonForm("kiln", "output output", read_kiln),
     JsonForm("label-studio", "annotations result", read_label_studio),
     JsonForm("label-studio", "completions result", read_label_studio),
     JsonForm("faq-page", "mainEntity acceptedAnswer", read_faq_page),

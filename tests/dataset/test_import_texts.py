@@ -101,6 +101,9 @@ TALKS = [
     "When? | See [plan](https://a.org), 9",
     "When? | See [plan](https://a.org), 9 | Where? | Room 5.\nUpstairs.",
 ]
+# Both answer: whose answers are taken is asked.
+TALKS.insert(1, "See [plan](https://a.org), 9 | Where?")
+LEFT = ["courtesies 1", "messages 2", "pictures 1", *["answers by"] * 3]
 
 
 def chatgpt(nodes, current):
@@ -280,15 +283,15 @@ SHARE = (
     *turns("A?", "B.", role="from", text="value", names=("human", "gpt")),
 )
 FORMS = {
-    "telegram": (dump(TALK), TALKS, ["messages 4"]),
+    "telegram": (dump(TALK), TALKS, LEFT),
     "telegram, all chats": (
         dump({"about": "x", "chats": {"list": [TALK]}}),
         TALKS,
-        ["messages 4"],
+        LEFT,
     ),
     "telegram, a bot": (
         dump(telegram(ASKED, {"id": 3, **CURATOR, "text": "At 9."}, type="bot_chat")),
-        *(["When? | At 9."], []),
+        *(["When? | At 9."], ["answers by"]),
     ),
     "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 3"]),
     "chatgpt, a greeting": (
@@ -879,3 +882,189 @@ def test_conditional_and_disabled_answers_are_left_out():
         ("a.zip", make_zip(DIALOGFLOW | {"intents/hours.json": intent}))
     )
     assert (talks, found) == ([], ["disabled 1", "follow-ups 1", "import-kind"])
+
+
+def chat(*messages, **more):
+    """Return a chat of messages: who writes, the text, and to which one, from 1, it replies."""
+    return telegram(
+        *(
+            {"id": at, "from": who, "from_id": who, "text": text}
+            | ({"reply_to_message_id": to[0]} if to else {})
+            | more.get(f"m{at}", {})
+            for at, (who, text, *to) in enumerate(messages, start=1)
+        )
+    )
+
+
+def answered(tree, *names):
+    """Return the talks of those who were chosen, and the counts of what was left out."""
+    lines = [*read_import_files([(dump(tree).encode(), "result.json")])]
+    choices = FieldChoices(only={"answers by": names})
+    talks = [
+        " | ".join(each.content for each in line.example.messages)
+        for line in lines
+        if line.example and choices.takes(line.fields)
+    ]
+    found = {
+        each.arguments["kind"]: each.arguments["count"]
+        for line in lines
+        for each in line.findings
+        if each.rule == "import-left"
+    }
+    return talks, found
+
+
+BURSTS = (
+    *(("S", "Hi"), ("S", "How to pay?"), ("T", "Hello!"), ("T", "By card.")),
+    *(
+        ("S", "In cash?"),
+        ("T", "No."),
+        ("S", "Ок, спасибо большое!"),
+        ("T", "Пожалуйста 🙂"),
+    ),
+    *(("T", "By the way."),),
+)
+
+
+def test_messages_of_one_person_in_a_row_are_one_turn():
+    first = "Hi\nHow to pay? | Hello!\nBy card."
+    talks, found = answered(chat(*BURSTS), "T")
+    assert talks == [first, f"{first} | In cash? | No."]
+    assert found == {"courtesies": 2, "messages": 1}
+    assert answered(chat(*BURSTS), "S")[0] == ["Hello!\nBy card. | In cash?"]
+
+
+def test_answers_of_several_people_are_not_joined():
+    group = (
+        *(("A", "When?"), ("B", "I don't know", 1), ("T", "At 9.", 1), ("C", "Where?")),
+        *(
+            ("T", "Which day?", 4),
+            ("C", "Today", 5),
+            ("B", "Room 1", 6),
+            ("T", "Room 2.", 6),
+        ),
+        *(("T", "Upstairs.", 6), ("A", "Thanks?"), ("B", "?")),
+    )
+    talks, _ = answered(chat(*group), "T")
+    assert talks == [
+        "When? | At 9.",
+        "Where? | Which day?",
+        "Where? | Which day? | Today | Room 2.\nUpstairs.",
+    ]
+    assert answered(chat(*group), "B")[0] == ["When? | I don't know", "Today | Room 1"]
+
+
+def test_neighbours_and_replies_of_a_group_together():
+    group = (
+        *(("A", "Hello all"), ("T", "Hello"), ("A", "When?"), ("T", "At 9.")),
+        *(("B", "Where?"), ("C", "Who?"), ("T", "Room 1.", 5), ("T", "Me.", 6)),
+    )
+    assert answered(chat(*group), "T")[0] == [
+        "When? | At 9.",
+        "Where? | Room 1.",
+        "Who? | Me.",
+    ]
+
+
+@pytest.mark.parametrize("media", ["photo", "media_type", "file", "poll"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_pair_with_a_picture_is_left_out_and_counted(at, media):
+    talk = (
+        ("S", "What is it?"),
+        ("T", "A lamp."),
+        ("S", "And why?"),
+        ("T", "For light."),
+    )
+    talks, found = answered(chat(*talk, **{f"m{at}": {media: "a"}}), "T")
+    assert talks == ["And why? | For light."]
+    assert found["pictures"] == at
+
+
+def test_only_those_who_answer_most_are_named():
+    others = [each for at in range(20) for each in (("T", "Who?"), (f"S{at}", "Me."))]
+    asked = [each for at in range(20) for each in ((f"S{at}", "When?"), ("T", "At 9."))]
+    names = {
+        value
+        for line in read_import_files(
+            [(dump(chat(*asked, *others)).encode(), "a.json")]
+        )
+        for name, value in line.fields
+    }
+    assert len(names) == 12
+    assert "T" in names
+
+
+VK = {
+    "conversation": {"peer": {"id": 1}},
+    "messages": [
+        {
+            "id": 3,
+            "from_id": 2,
+            "date": 3,
+            "text": "See",
+            "attachments": [{"type": "photo"}],
+        },
+        {"id": 2, "from_id": 2, "date": 2, "text": "So.", "attachments": []},
+        {"id": 1, "from_id": 1, "date": 1, "text": "How?"},
+        {"id": 4, "from_id": 1, "date": 4, "text": "Who?", "reply_message": {"id": 2}},
+        {"id": 5, "from_id": 2, "date": 5, "text": "Me."},
+    ],
+}
+
+
+def test_chat_of_vk_is_read_from_its_oldest_message():
+    talks, found = answered([VK], "2")
+    assert (talks, found) == (["Who? | Me."], {"pictures": 2, "messages": 1})
+
+
+LIBRE = [
+    {
+        "messageId": "1",
+        "parentMessageId": "0",
+        "isCreatedByUser": True,
+        "text": "What?",
+    },
+    {
+        "messageId": "2",
+        "parentMessageId": "1",
+        "isCreatedByUser": False,
+        "text": "Old.",
+    },
+    {
+        "messageId": "3",
+        "parentMessageId": "1",
+        "isCreatedByUser": False,
+        "content": [{"type": "text", "text": "New."}],
+    },
+]
+
+
+def test_runs_and_chats_of_other_programs_are_read():
+    tree = LIBRE[0] | {"children": LIBRE[1:]}
+    assert read(("a.json", dump({"messages": LIBRE}))) == (
+        ["What? | New."],
+        ["messages 1"],
+    )
+    assert read(("a.json", dump({"messages": [tree]}))) == (
+        ["What? | New."],
+        ["messages 1"],
+    )
+    failed = [*LIBRE[:1], LIBRE[2] | {"error": True}]
+    assert read(("a.json", dump({"messages": failed})))[1] == [
+        "messages 2",
+        "import-kind",
+    ]
+    pictured = [LIBRE[0] | {"files": [{"type": "image/png"}]}, LIBRE[2]]
+    assert read(("a.json", dump({"messages": pictured})))[1] == ["import-part"]
+    run = {
+        "v": 1,
+        "model_type": "task_run",
+        "input": "A?",
+        "output": {"output": "B.", "rating": {"value": 1}},
+    }
+    assert read(("a.kiln", dump(run))) == (["A? | B."], ["output"])
+    whatsapp = "[12.01.2026, 10:00:00] Anna: How?\n[12.01.2026, 10:01:00] Boris: So.\n"
+    (line,) = read_import_files([(whatsapp.encode(), "chat.txt")])
+    assert (
+        line.findings[0].text("en").startswith("This is a chat exported from WhatsApp.")
+    )

@@ -182,8 +182,55 @@ RIGHT = {
     ),
     "sharegpt-role-names.jsonl": (6, 6, 0, []),
     "telegram-result.json": (
-        *(1, 1, 0),
-        [(1, "warning", "import-left", "Left out: 1 message that neither asks")],
+        *(1, 0, 0),
+        [
+            (1, "warning", "import-left", "Left out: 1 message that neither asks"),
+            (
+                1,
+                "error",
+                "import-field",
+                "What “answers by” means isn't said: Curator (1)",
+            ),
+        ],
+    ),
+    "tg-bursts.json": (
+        *(3, 0, 0),
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “answers by” means isn't said: Школа (2), Аня (1)",
+            )
+        ],
+    ),
+    "tg-helper.json": (
+        *(6, 0, 0),
+        [
+            (1, "warning", "contradiction", ""),
+            (1, "warning", "contradiction", ""),
+            (
+                1,
+                "error",
+                "import-field",
+                "What “answers by” means isn't said: Куратор (3), Боря (2)",
+            ),
+        ],
+    ),
+    "vk.json": (
+        *(1, 0, 0),
+        [(1, "error", "import-field", "What “answers by” means isn't said: 2 (1)")],
+    ),
+    "librechat.json": (1, 1, 0, []),
+    "kiln-run.json": (
+        *(1, 0, 0),
+        [
+            (1, "warning", "import-left-keys", "Left out: id (1 record)"),
+            *(
+                (1, "error", "import-field", f"What “output.{name}” means isn't said")
+                for name in ("source.type", "rating.type", "rating.value")
+            ),
+        ],
     ),
     "tool-calls-odd.jsonl": (
         *(4, 1, 0),
@@ -227,6 +274,7 @@ RIGHT = {
 SAID = {
     "docusaurus.md": ["How do I log in? | By the link.", "How do I pay? | By card."],
     "notion-toggles.md": ["Как войти? | По ссылке.", "Как оплатить? | Картой."],
+    "librechat.json": ["What is a lamp? | A light."],
     "rasa-condition.yml": ["When are you open? | 9 to 5."],
 }
 

@@ -80,6 +80,10 @@ finding-import-kind = { $kind ->
         [text] No question with its answer was found in this text. Start questions with “Question:” and answers with “Answer:”, each on a line of its own.
         [rasa-markdown] This is training data of an old Rasa (Markdown). { import-as-table }
         [telegram] No answer was found in this chat exported from Telegram: an example is a reply of one person to a message of another.
+        [vk] No answer was found in this chat of VK: an example is a reply of one person to a message of another.
+        [librechat] No answer was found in this conversation exported from LibreChat.
+        [kiln] No input with its output was found in this run of Kiln.
+        [whatsapp] This is a chat exported from WhatsApp. { import-as-table }
         [chatgpt] No answer was found in these conversations exported from ChatGPT.
         [dialogflow] No intent with phrases and a text answer was found in this agent exported from Dialogflow. { import-as-table }
         [label-studio] No text of an annotator was found in this export of Label Studio. Export the tasks with their annotations.
