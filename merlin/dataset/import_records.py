@@ -349,8 +349,19 @@ def _read_history(record: Mapping[str, Any], left: Unmapped) -> list[Any]:
     return messages
 
 
+# "C:\\new" has none.
+_WRITTEN_END = re.compile(r"(?:\\r)?\\n(?![a-z])")
+
+
 def clean_text(text: str, left: Unmapped) -> str:
-    """Return a text with LF line ends, HTML as people see it. Raises Unreadable for a picture."""
+    r"""Return a text with LF line ends, HTML as people see it. Raises Unreadable for a picture.
+
+    A text without a line end has those that were written as \n, if it has no other backslash.
+    """
+    repaired = _WRITTEN_END.sub("\n", text)
+    if repaired != text and "\n" not in text and "\\" not in repaired:
+        left.append(("\\n", None))
+        text = repaired
     if picture := find_picture(text):
         raise Unreadable("import-part", kind=shorten(picture))
     plain = mend_html(text.replace("\r\n", "\n").replace("\r", "\n"))

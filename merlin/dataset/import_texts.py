@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from html import unescape
-from itertools import chain, count, pairwise, takewhile
+from itertools import count, pairwise, takewhile
 from textwrap import dedent
 from typing import NamedTuple
 
@@ -41,11 +41,11 @@ def decode_any(content: bytes) -> tuple[str | Finding, str]:
         return text, ""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - 1 MB, for a file of an old program
 
-    usual = from_bytes(content, cp_isolation=_ENCODINGS, threshold=1)
-    for match in chain(usual, from_bytes(content)):
-        found = content.decode(match.encoding, "replace")
-        if _are_words(found[:_SAMPLE_CHARACTERS]):
-            return found, match.encoding
+    for isolated, most in ((_ENCODINGS, 1.0), (None, 0.2)):
+        for match in from_bytes(content, cp_isolation=isolated, threshold=most):
+            found = content.decode(match.encoding, "replace")
+            if _are_words(found[:_SAMPLE_CHARACTERS]):
+                return found, match.encoding
     return text, ""
 
 
@@ -54,7 +54,7 @@ _WORDS = re.compile(r"[‚†‡€‰‹]?[^\W\d_]+")
 # A word of one script, with no capital letter behind a small one. What has letters of Western
 # Europe has others too.
 _WORD = re.compile(
-    "[А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ]+|[Α-ΫΆ-Ώ]?[ΐά-ώ]+|[Α-Ω]+"
+    "[А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ]+|[А-Я]?(?:[А-Я][а-я]+)+|[Α-ΫΆ-Ώ]?[ΐά-ώ]+|[Α-Ω]+"
     "|[À-ž]?[a-z][a-zß-ž]*|[A-Z][a-zß-ž]*|[ß-ž]{1,2}[a-z][a-zß-ž]*|[A-ZÀ-Ž]*[A-Z][A-ZÀ-Ž]*|[Àà]"
     "|[\u3005-\u30ff\u4e00-\u9fff]+|[\uac00-\ud7a3]+"
 )
@@ -64,11 +64,15 @@ def _are_words(text: str) -> bool:
     """Return whether nearly all words with other letters than English ones look like words."""
     words = [each for each in _WORDS.findall(text) if not each.isascii()]
     good = sum(_WORD.fullmatch(each) is not None for each in words)
-    # Two scripts of one text; Turkish that was read as Icelandic.
+    # Two scripts of one text; Turkish that was read as Icelandic, letters read as frames of tables.
     is_mixed = all(
         re.search(each, text) for each in ("[\u4e00-\u9fff]", "[\uac00-\ud7a3]")
     )
-    return good >= len(words) * 0.9 and not is_mixed and not re.search("[ðþ]", text)
+    return (
+        good >= len(words) * 0.85
+        and not is_mixed
+        and not re.search("[ðþ\u2500-\u25a0]", text)
+    )
 
 
 _MEDIA = "img|video|audio|iframe|embed|object|svg|canvas"

@@ -251,6 +251,10 @@ def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     while at in nodes and at not in path:
         path[at] = nodes[at].get("message") or {}
         at = str(nodes[at].get("parent"))
+    others = (node for key, node in nodes.items() if key not in path)
+    left["messages"] += sum(
+        any(find_all(node, "message content parts")) for node in others
+    )
     turns = list[tuple[str, list[Any]]]()
     for message in reversed(path.values()):
         role = _find_text(message, "author role")
@@ -274,36 +278,24 @@ def read_librechat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
 
     The messages are a tree of `children`, or a list with the id of each one's parent.
     """
-    found = dict[str, Record]()
-    waiting = [
-        (each, each.get("parentMessageId")) for each in _find_maps(tree, "messages")
-    ]
-    for message, parent in waiting:
-        found[str(message.get("messageId"))] = {**message, "parentMessageId": parent}
-        waiting += (
-            (each, message.get("messageId")) for each in _find_maps(message, "children")
-        )
-    newest_first = [*reversed(found)]
-    at = max(
-        newest_first,
-        key=lambda each: str(found[each].get("createdAt") or ""),
-        default="",
-    )
-    path = dict[str, Record]()
-    while at in found and at not in path:
-        path[at] = found[at]
-        at = str(found[at]["parentMessageId"])
-    left["messages"] += len(found) - len(path)
-    turns = list[tuple[str, list[Any]]]()
-    for message in reversed(path.values()):
-        if message.get("error") or message.get("unfinished"):
-            left["messages"] += 1
-            continue
-        role = "user" if message.get("isCreatedByUser") else "assistant"
+    waiting = _find_maps(tree, "messages")
+    nodes = dict[str, Record]()
+    for message in waiting:
+        waiting += _find_maps(message, "children")
         text = message.get("text") or "\n".join(_list_texts(message, "content text"))
-        turns.append((role, [*filter(None, [text, _picture_in(message)])]))
-    if messages := _join_turns(turns, left):
-        yield 1, {"messages": messages}
+        parts = (
+            []
+            if message.get("error")
+            else [*filter(None, [text, _picture_in(message)])]
+        )
+        role = "user" if message.get("isCreatedByUser") else "assistant"
+        said = {"author": {"role": role}, "content": {"parts": parts}}
+        nodes[str(message.get("messageId"))] = {
+            "parent": message.get("parentMessageId"),
+            "message": said,
+        }
+        left["messages"] += bool(message.get("error"))
+    yield from read_chatgpt({"mapping": nodes}, left)
 
 
 def read_kiln(tree: Any, _left: Left) -> Iterator[tuple[int, Record]]:

@@ -293,7 +293,7 @@ FORMS = {
         dump(telegram(ASKED, {"id": 3, **CURATOR, "text": "At 9."}, type="bot_chat")),
         *(["When? | At 9."], ["answers by"]),
     ),
-    "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 3"]),
+    "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 5"]),
     "chatgpt, a greeting": (
         dump(
             chatgpt(
@@ -310,7 +310,7 @@ FORMS = {
     ),
     "chatgpt, one without an answer": (
         dump([*chatgpt(GPT, "answer"), *chatgpt({}, "root")]),
-        *(["New? | Answer."], ["conversations 1", "messages 2"]),
+        *(["New? | Answer."], ["conversations 1", "messages 5"]),
     ),
     "a map of questions": (dump({"A?": "b", "C?": "d"}), ["A? | b", "C? | d"], []),
     "markdown, a list": ("1. A?\nb\n\n2. C?\nd\n", ["A? | b", "C? | d"], []),
@@ -606,8 +606,7 @@ def test_workbook_keeps_links_and_leaves_out_what_is_hidden():
     talks, left = read(("a.xlsx", make_workbook()))
     assert talks == [
         "A? | b",
-        "B? | c",
-        "B? | d",
+        "B? | c\nd",
         "D? | [here](https://a.org)",
         "E? | [mail](mailto:a@example.org)",
     ]

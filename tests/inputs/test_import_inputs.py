@@ -16,6 +16,11 @@ title: {en: Lamps}
 system: Answer briefly.
 recipe: {provider: openai, base_model: gpt-4.1-mini}
 """
+ODD_COLUMNS = (
+    "No columns question and answer were found in the first rows. These columns are there: №,"
+    " О чём спрашивают, Что отвечаем, Кто отвечал. By what stands below them, “О чём спрашивают”"
+    ' asks and “Что отвечаем” answers. If so: --columns "О чём спрашивают" "Что отвечаем"'
+)
 # File -> how many lines were read, are new, known already; the errors and warnings: the line, the
 # severity, the rule, the beginning of the English text.
 RIGHT = {
@@ -258,6 +263,27 @@ RIGHT = {
         *(1, 1, 0),
         [(1, "warning", "import-left", "Left out: 1 answer or rule under a condition")],
     ),
+    "second-heading.csv": (
+        *(1, 1, 0),
+        [(3, "warning", "import-left", "Left out: 1 repeated heading")],
+    ),
+    "strike.xlsx": (
+        1,
+        1,
+        0,
+        [(2, "warning", "import-left", "Left out: 1 struck-through text")],
+    ),
+    "merged-question.xlsx": (2, 2, 0, []),
+    "number-formats.xlsx": (23, 22, 0, [(17, "error", "empty-content", "")]),
+    "faq-library-40-odd-columns.xlsx": (
+        *(1, 0, 0),
+        [
+            (
+                *(3, "error", "import-heading"),
+                ODD_COLUMNS,
+            )
+        ],
+    ),
     "gbk.csv": (
         *(1, 0, 0),
         [
@@ -272,6 +298,12 @@ RIGHT = {
 }
 # File -> what its examples say.
 SAID = {
+    "second-heading.csv": ["How? | So."],
+    "strike.xlsx": ["When? | On Tuesday"],
+    "merged-question.xlsx": [
+        "Как оплатить? | Шаг 1. Откройте кабинет.\nШаг 2. Нажмите «Оплатить».",
+        "Как войти? | По ссылке.",
+    ],
     "docusaurus.md": ["How do I log in? | By the link.", "How do I pay? | By card."],
     "notion-toggles.md": ["Как войти? | По ссылке.", "Как оплатить? | Картой."],
     "librechat.json": ["What is a lamp? | A light."],
