@@ -216,7 +216,7 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 # Blocks of Docusaurus, VitePress and MyST.
 _FENCE = re.compile(r"(?m)^:::+[ \t]*(?:(?:details|dropdown)[ \t]+(\S[^\n]*))?.*$")
 # The id of a heading, in Markdown or HTML.
-_ANCHOR = re.compile(r"(?i)[ \t]*\{[#.:][^{}\n]*\}$|<a\b[^<>]*></a>")
+_ANCHOR = re.compile(r"(?i)\{[#.:][^{}\n]*\}$|<a\b[^<>]*></a>")
 _SUMMARY = re.compile(
     r"(?is)<summary\b[^<>]*>((?:(?!<summary\b).)*?)</summary\s*>|</?details\b[^<>]*>"
 )

@@ -183,10 +183,8 @@ def _read_talk(messages: list[Record], left: Left) -> Iterator[Record]:
 
 def _list_turns(messages: list[Record], left: Left) -> list[_Turn]:
     """Return the turns; what replies to nothing follows the one before if two talk, or it asks."""
-    if all(isinstance(each.get("id"), int) for each in messages):
-        messages = sorted(
-            messages, key=lambda each: each["id"]
-        )  # some begin with the newest
+    # Some begin with the newest.
+    messages = sorted(messages, key=lambda each: each.get("id") or 0)
     senders = {
         str(each.get("from_id") or each.get("from"))
         for each in messages

@@ -6,7 +6,7 @@ Source: ECMA-376, part 1, 18.8.31.
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -25,17 +25,19 @@ _UNKNOWN = re.compile(
     r"|.*[0#?],(?![0#?]).*"
 )
 
+_MOST_EXACT = 1e15  # a spreadsheet keeps fifteen digits
 Tokens = Sequence[re.Match[str]]
 
 
-def show_cell(value: float | date | time | timedelta, code: str) -> str | None:
+def show_cell(value: float | datetime | time | timedelta, code: str) -> str | None:
     """Return a value as its format shows it; None if that isn't known."""
     sections = _SECTION_END.split(code)
     number = value if isinstance(value, int | float) else 1
     at = 1 if number < 0 else 2 * (number == 0)
     tokens = [*_TOKEN.finditer((sections[at:] or sections)[0])]
     is_moment = any(token["moment"] or token["elapsed"] for token in tokens)
-    if any(token["unknown"] for token in tokens) or _UNKNOWN.fullmatch(code):
+    has_unknown = any(token["unknown"] for token in tokens) or _UNKNOWN.fullmatch(code)
+    if has_unknown or abs(number) >= _MOST_EXACT:
         return None
     if not isinstance(value, int | float):
         return _show_moment(value, tokens).strip() if is_moment else None
@@ -81,15 +83,11 @@ def _literal(token: re.Match[str]) -> str:
     )
 
 
-def _show_moment(value: date | time | timedelta, tokens: Tokens) -> str:
+def _show_moment(value: datetime | time | timedelta, tokens: Tokens) -> str:
     start = datetime(1900, 1, 1)  # noqa: DTZ001 - a spreadsheet has no zone
     span = value if isinstance(value, timedelta) else timedelta()
     when = datetime.combine(start, value) if isinstance(value, time) else value
-    moment = (
-        start + span
-        if isinstance(when, timedelta)
-        else datetime.combine(when, _time_of(when))
-    )
+    moment = start + span if isinstance(when, timedelta) else when
     letters = [
         (token["moment"] or token["elapsed"] or "")[:1].lower() for token in tokens
     ]
@@ -118,7 +116,3 @@ def _show_moment(value: date | time | timedelta, tokens: Tokens) -> str:
             else token["point"] or token["group"] or _literal(token)
         )
     return written
-
-
-def _time_of(when: date) -> time:
-    return when.time() if isinstance(when, datetime) else time()

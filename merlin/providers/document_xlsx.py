@@ -3,7 +3,7 @@
 import json
 import re
 import warnings
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -190,7 +190,7 @@ def _read_value(cell: Any, formula: Link | None) -> str:
     value = _visible_value(cell)
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, int | float | date | time | timedelta):
+    if isinstance(value, int | float | datetime | time | timedelta):
         shown = show_cell(value, cell.number_format)
         return (
             _show_plain(value, cell.number_format)
