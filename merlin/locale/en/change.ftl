@@ -194,7 +194,7 @@ finding-import-left = Left out: { $kind ->
 finding-import-encoding = The file isn't in UTF-8, and was read as { $encoding }. Look whether the letters are right.
 finding-import-heading = No columns question and answer were found in the first rows. These columns are there: { $found }. { $question ->
         [none] Say which are the question and the answer (--columns QUESTION ANSWER), or name them so, each once.
-       *[other] By what stands below them, “{ $question }” asks and “{ $answer }” answers. If so: --columns "{ $question }" "{ $answer }"
+       *[other] By what stands below them, “{ $question }” asks and “{ $answer }” answers: name both after --columns, or two others.
     }
 finding-import-csv = Can't read the table from here: { $words }. Usually a quote isn't closed: a cell with a comma, a quote or a line break stands in quotes, and quotes in it are doubled.
 finding-import-unreadable = Can't read the file: { $reason ->
