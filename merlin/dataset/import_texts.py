@@ -75,12 +75,17 @@ def _are_words(text: str) -> bool:
     )
 
 
-_MEDIA = "img|video|audio|iframe|embed|object|svg|canvas"
+_MEDIA = "img|video|audio|source|iframe|embed|object|svg"
 # Tags, in this order, and what people see in their place. None is searched for beyond the beginning
 # of the next one: the time would be the square of the length.
 _HTML = (
     (
-        r"(?is)<(script|style|head|s|del|strike)\b(?:(?!<\1\b).)*?</\1\s*>|<!--(?:(?!<!--).)*?-->",
+        r"(?is)<(script|style|head|del|strike)\b(?:(?!<\1\b).)*?</\1\s*>|<!--(?:(?!<!--).)*?-->",
+        "",
+    ),
+    # A template's <s>…</s> is a whole text.
+    (
+        r"(?is)(?<=[^>\s]) ?<s>(?:(?!<s>).)*?</s>|<s>(?:(?!<s>).)*?</s>(?=\s*[^<\s])",
         "",
     ),
     (r"(?i)</?code\b[^<>]*>", "`"),
@@ -88,7 +93,7 @@ _HTML = (
         r"(?is)<a\b[^<>]*?\bhref\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>((?:(?!<a\b).)*?)</a\s*>",
         r"[\2](\1)",
     ),
-    (rf"(?i)<(?:{_MEDIA})\b[^<>]*>", "![](…)"),
+    (rf"(?i)<(?:{_MEDIA})\s(?=[^<>=]*=)[^<>]*>", "![](…)"),
     (r"(?i)\s*<br\s*/?>\s*", "\n"),
     (r"(?i)\s*<li\b[^<>]*>\s*", "\n- "),
     (
@@ -124,7 +129,8 @@ def html_text(text: str) -> str:
 
 # A picture or a file of Moodle, in Markdown, Obsidian or HTML.
 _PICTURE = re.compile(
-    rf"(?i)!\[[^\[\]\n]{{0,300}}\][(\[][^()\[\]\s]{{0,60}}[)\]]?|!\[\[|@@PLUGINFILE@@|<(?:{_MEDIA})\b[^<>]*>"
+    rf"(?i)!\[[^\[\]\n]{{0,300}}\][(\[][^()\[\]\s]{{0,60}}[)\]]?|!\[\[|@@PLUGINFILE@@"
+    rf"|<(?:{_MEDIA})\s[^<>=]*="
 )
 
 

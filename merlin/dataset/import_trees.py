@@ -133,11 +133,12 @@ _MAX_TURNS = 20
 
 
 class _Turn(NamedTuple):
-    """What one person writes in a row: after which turn, -1 for none, and whether all is text."""
+    """What one person writes in a row: after which turn, -1 for none, and whether it replies."""
 
     name: str
     sender: str
     to: int
+    replies: bool
     texts: list[str]
     media: list[str]
 
@@ -211,7 +212,7 @@ def _list_turns(messages: list[Record], left: Left) -> list[_Turn]:
         to = places.get(replied, -1) if replied else before if is_asked else -1
         if not (turns and is_next and (not replied or to in (before, turns[-1].to))):
             name = str(message.get("from") or sender)
-            turns.append(_Turn(name, sender, to, [], []))
+            turns.append(_Turn(name, sender, to, bool(replied), [], []))
         turns[-1].texts.append(text)
         turns[-1].media.extend(filter(None, [media]))
         places[message.get("id")] = len(turns) - 1
@@ -235,6 +236,9 @@ def _list_before(at: int, sender: str, turns: Sequence[_Turn]) -> list[_Turn]:
     path = [turns[at]]
     while path[-1].to >= 0 and len(path) < _MAX_TURNS:
         before = turns[path[-1].to]
+        is_other = not path[-1].replies and turns[before.to].sender != path[-1].sender
+        if before.sender == sender and before.to >= 0 and is_other:
+            break  # what was said to another person, without a reply to it
         if before.media or (before.sender == sender) == (path[-1].sender == sender):
             break
         path.append(before)

@@ -11,6 +11,7 @@ import pytest
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml.ns import qn
 from openpyxl import Workbook
+from PIL import Image
 
 from merlin.dataset.import_fields import FieldChoices
 from merlin.dataset.import_lines import read_import_files
@@ -710,6 +711,9 @@ def test_tree_with_the_keys_of_a_form_and_another_content_is_named(value):
         ("<script>x</script><style>y</style>a &lt; b", "a < b"),
         ('<img alt="x" src="a.png">', "![](…)"),
         ("<video controls><source src='a.mp4'></video>", "![](…)"),
+        ("<b>img</b> is written <img>", "img is written"),
+        ("<s>Monday</s> Tuesday", "Tuesday"),
+        ("<s>Hello.</s><s>Bye.</s>", "Hello.Bye."),
         ("On <s>Monday</s> <del>or</del> Tuesday", "On Tuesday"),
         ("2 < 3 and 5 > 4", "2 < 3 and 5 > 4"),
         pytest.param(*["<b>a</b>" * 10_000] * 2, id="too long, so as it is"),
@@ -803,6 +807,10 @@ PICTURES = {
         "a.csv",
         "question,answer,Скриншот\nWhat?,This.,https://a.org/a.png\n",
     ),
+    "another column": (
+        "a.csv",
+        "question,answer,Вложения\nWhat?,This.,https://a.org/a.png\n",
+    ),
     "turns": ("a.json", dump({"messages": turns("What?", "See ![](a.png)")})),
     "gift": ("a.gift", '::A:: What? <img src\\="a.png"> {=a lamp}'),
     "moodle, a file": (
@@ -828,8 +836,10 @@ def test_picture_in_any_form_is_an_error_of_its_record(form):
 
 
 def test_picture_in_code_is_no_picture():
-    talks, _ = read(("a.md", "## How?\n\nWrite `![x](a.png)` or `<img>`.\n"))
-    assert talks == ["How? | Write `![x](a.png)` or `<img>`."]
+    talks, _ = read(
+        ("a.md", "## How?\n\nWrite `![x](a.png)`, `<img src=a>` or <img>.\n")
+    )
+    assert talks == ["How? | Write `![x](a.png)`, `<img src=a>` or <img>."]
 
 
 ENCODED = {
@@ -965,7 +975,9 @@ def test_neighbours_and_replies_of_a_group_together():
     ]
 
 
-@pytest.mark.parametrize("media", ["photo", "media_type", "file", "poll"])
+@pytest.mark.parametrize(
+    "media", ["photo", "media_type", "file", "contact_information"]
+)
 @pytest.mark.parametrize("at", [1, 2])
 def test_pair_with_a_picture_is_left_out_and_counted(at, media):
     talk = (
@@ -1067,3 +1079,44 @@ def test_runs_and_chats_of_other_programs_are_read():
     assert (
         line.findings[0].text("en").startswith("This is a chat exported from WhatsApp.")
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_courtesy"),
+    [
+        *(
+            ("Спасибо большое за ответ!", True),
+            ("Got it, thank you very much", True),
+            ("👍", True),
+        ),
+        *(
+            ("Рады были помочь, хорошего дня", True),
+            ("Понятно?", False),
+            ("Спасибо, а где?", False),
+        ),
+        *(("Да", False), ("No", False), ("1", False)),
+    ],
+)
+def test_thanks_and_goodbyes_are_no_answers(text, is_courtesy):
+    talks, found = answered(chat(("S", "How?"), ("T", text)), "T")
+    assert talks == ([] if is_courtesy else [f"How? | {text}"])
+    assert found.get("courtesies", 0) == is_courtesy
+
+
+def test_neighbours_count_where_nobody_replies_and_a_reply_to_oneself_goes_on():
+    group = (("A", "When."), ("T", "At 9."), ("B", "Where."), ("T", "Room 1."))
+    assert answered(chat(*group), "T")[0] == ["When. | At 9.", "Where. | Room 1."]
+    own = (("A", "When?"), ("T", "At 9.", 1), ("T", "In room 1.", 2), ("B", "Who?"))
+    assert answered(chat(*own), "T")[0] == ["When? | At 9.\nIn room 1."]
+
+
+def test_pictures_of_a_word_document_are_errors_and_struck_through_text_is_left_out():
+    document = make_document(
+        "Question: How?", "Answer: ", "Question: Why?", "Answer: So."
+    )
+    pixel = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+    document.paragraphs[1].runs[0].add_picture(pixel)
+    document.paragraphs[3].add_run(" Or not.").font.strike = True
+    talks, found = read(("a.docx", save(document)))
+    assert (talks, found) == (["Why? | So."], ["struck 1", "import-part"])
