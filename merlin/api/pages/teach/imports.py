@@ -170,9 +170,8 @@ async def _render(
             )
         except Refused as error:
             result = FormResult(refusal_text(context, error))
-    names = (
-        str(each.arguments.get("names", "")) for each in (plan.findings if plan else ())
-    )
+    found = [each.arguments for each in (plan.findings if plan else ())]
+    columns = next((each for each in found if each.get("names")), {})
     edits = plan.proposed_edits[:_SHOWN] if plan else ()
     view = {
         "dataset": dataset,
@@ -182,7 +181,8 @@ async def _render(
         "plan": plan,
         "rows": [parse_example(edit.text) for edit in edits],
         "parts": PARTS,
-        "columns": next(filter(None, names), "").splitlines(),
+        "columns": str(columns.get("names", "")).splitlines(),
+        "proposed": columns,
         "megabytes": _MEGABYTES,
     }
     return render_page(
