@@ -25,7 +25,7 @@ def run() -> None:
     """Print the times of answers, of the backup, and of the restore."""
     with tempfile.TemporaryDirectory() as temporary, World() as world:
         folder = Path(temporary)
-        side = MerlinBot(world, folder, streams=True)
+        side = MerlinBot(world, folder, streaming="edits")
         _fill(side.state)
         with run_bot(side, world) as pid:
             load = {"pid": pid, "per_s": PER_S, "seconds": SECONDS}

@@ -21,14 +21,14 @@ state_dir: {folder}
 telegram:
   base_url: {telegram}
 providers: [{{name: chat, base_url: "{provider}"}}]
-chat: {{streaming: {streaming}}}
+chat: {{streaming: "{streaming}"}}
 """
 
 
 class MerlinBot:
     """`merlin bot` on its own SQLite file, with a serving model."""
 
-    def __init__(self, world: World, folder: Path, *, streams: bool) -> None:
+    def __init__(self, world: World, folder: Path, *, streaming: str) -> None:
         self.state = folder / "state"
         self.log = folder / "log"
         self.config = folder / "config.yaml"
@@ -37,7 +37,7 @@ class MerlinBot:
                 folder=self.state,
                 telegram=world.telegram,
                 provider=world.provider,
-                streaming="edits" if streams else '"off"',
+                streaming=streaming,
             )
         )
         store_serving_model(self.state)
@@ -59,10 +59,10 @@ def store_serving_model(state: Path, url: str = "") -> None:
 class StockBot:
     """The bot of `bench.stock_bot`."""
 
-    def __init__(self, world: World, folder: Path, *, streams: bool) -> None:
+    def __init__(self, world: World, folder: Path, *, streaming: str) -> None:
         self._log = folder / "log"
         addresses = [TOKEN, f"{world.telegram}/bot", world.provider]
-        edits = ["--edits"] if streams else []
+        edits = ["--edits"] if streaming == "edits" else []
         self._command = ["-m", "bench.stock_bot", *addresses, *edits]
 
     def start(self) -> subprocess.Popen[bytes]:

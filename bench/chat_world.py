@@ -36,6 +36,8 @@ WORDS = (
 HEAD = {"id": "chatcmpl-1", "created": 1795000000, "model": "bench"}
 USAGE = {"prompt_tokens": 20, "completion_tokens": 100, "total_tokens": 120}
 BOT = {"id": 123456789, "is_bot": True, "first_name": "M", "username": "mbot"}
+PLACEHOLDER = "…"
+REPEATED = "↻"
 _NUMBER = re.compile(r"q-(\d+)-q")
 _END = re.compile(r"a-(\d+)-a")
 Figures = dict[str, Any]
@@ -199,7 +201,9 @@ class Loads:
     def __init__(self, telegram: Telegram, provider: Provider) -> None:
         self.telegram = telegram
         self.provider = provider
-        self._messages: dict[int, set[tuple[int, int]]] = {}
+        # The answers to each question: the texts by chat and message; all texts.
+        self._messages: dict[int, dict[tuple[int, int], str]] = {}
+        self._texts: dict[tuple[int, int], str] = {}
         self._question_count = 0
         self._first_question = 1
         self._open_questions: dict[int, tuple[int, float]] = {}
@@ -260,6 +264,7 @@ class Loads:
         self._on_done = on_done or (lambda _chat: None)
         self._first_question = self._question_count + 1
         self._messages.clear()
+        self._texts.clear()
         self._open_questions.clear()
         self._durations_s.clear()
         self._all_done.clear()
@@ -273,6 +278,8 @@ class Loads:
             "asked": len(asked),
             "answered": sum(count > 0 for count in counts),
             "doubled": sum(count > 1 for count in counts),
+            "unmarked": sum(map(_count_unmarked, self._messages.values())),
+            "orphans": sum(text == PLACEHOLDER for text in self._texts.values()),
             **spread([1000 * (each - model_s) for each in self._durations_s]),
         }
 
@@ -300,11 +307,12 @@ class Loads:
         self.telegram.say(chat_id, question)
 
     def _on_message(self, chat_id: int, message_id: int, text: str) -> None:
+        self._texts[chat_id, message_id] = text
         answer_end = _END.search(text)
         if answer_end is None:
             return
         key = int(answer_end[1])
-        self._messages.setdefault(key, set()).add((chat_id, message_id))
+        self._messages.setdefault(key, {})[chat_id, message_id] = text
         question_asked = self._open_questions.pop(key, None)
         if question_asked is None:
             return
@@ -313,6 +321,12 @@ class Loads:
         self._on_done(asked_in)
         if not self._open_questions:
             self._all_done.set()
+
+
+def _count_unmarked(answers: Mapping[tuple[int, int], str]) -> int:
+    """Return how many of the answers to a question repeat another without a mark."""
+    unmarked = sum(not text.startswith(REPEATED) for text in answers.values())
+    return max(unmarked - 1, 0)
 
 
 class World:

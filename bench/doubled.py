@@ -41,6 +41,12 @@ READERS: dict[str, Callable[[str], object]] = {
     "tokens": count_tokens,
     "HTML": import_texts.html_text,
     "GIFT": lambda text: [*import_texts.read_gift(text, Counter())],
+    "Markdown of an import": lambda text: [
+        *import_texts.read_outline(
+            [*import_texts.read_markdown(text, Counter())], Counter()
+        )
+    ],
+    "pictures": import_texts.find_picture,
     "Markdown of a page": lambda text: render_markdown(text, "ru"),
     "passages": lambda text: [*split_passages(text)],
     "YAML": lambda text: read_yaml(text.encode()),

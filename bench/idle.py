@@ -123,7 +123,7 @@ def _measure_start() -> str:
     durations_s = []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder, World() as world:
-            side = MerlinBot(world, Path(folder), streams=True)
+            side = MerlinBot(world, Path(folder), streaming="edits")
             started_at = time.monotonic()
             with run_bot(side, world):
                 durations_s.append(time.monotonic() - started_at)

@@ -20,7 +20,9 @@ SECTIONS: Mapping[str, str] = {
     "People, roles and limits": (
         "person blocked_pseudonym role_grant audit consent quota_use question_pack"
     ),
-    "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
+    "Orders, payments and refunds": (
+        "purchase ledger plan_term refund subscription answer_cost"
+    ),
     "Browsers, programs and favourites": (
         "favourite account sign_in login_code api_key"
     ),
@@ -95,6 +97,7 @@ ROWS: Mapping[str, str] = {
     "chat_session": "a conversation with its own history, model and window",
     "setting": "a text set by the operator",
     "sign_in": "a signed-in browser, with its token as SHA-256; for an hour a sign-out everywhere",
+    "subscription": "an order in Stars that Telegram charges every month",
     "taught_example": "an example that consecutive builds train alike, up to before `end_build`",
     "turn": "a question and its answer",
     "telegram_update": "an update from Telegram, and its result",

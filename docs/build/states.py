@@ -47,7 +47,10 @@ MEANINGS = {
         "its model waits until another one is unpinned",
         "модель ждёт, пока открепят другую",
     ),
-    S.LIVE: ("its model answers people", "модель отвечает людям"),
+    S.LIVE: (
+        "its model is the live one; the pages say how people come to it",
+        "его модель текущая; как людям её спросить, сказано на страницах",
+    ),
     S.WAS_LIVE: ("its model answered until a later one", "модель отвечала раньше"),
     S.SUPERSEDED: (
         "trained together with a later commit",

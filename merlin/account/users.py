@@ -169,6 +169,7 @@ class User:
     `plan` None is the default plan; `terms` are their current plans with an end. `shown_name` is
     their display name, for commits in their name, "" for none. `account` is their user name, "" for
     none, None if it was not read. Their day is counted in `day_zone` until `day_zone_until`.
+    `is_plain`: they want messages as every client shows them.
     """
 
     user_id: int
@@ -182,6 +183,7 @@ class User:
     account: str | None = field(default=None, compare=False)
     day_zone: str | None = field(default=None, compare=False)
     day_zone_until: datetime | None = field(default=None, compare=False)
+    is_plain: bool = False
 
     @property
     def plans(self) -> tuple[str, ...]:
@@ -314,6 +316,11 @@ class Users(Repository):
             "day_zone_until": iso(today(now, before).day_ends),
         }
         self._change(user_id, zone=zone, **day)
+
+    @transaction
+    def set_plain(self, user_id: int, *, is_plain: bool) -> None:
+        """Store whether they want plain messages."""
+        self._change(user_id, is_plain=int(is_plain))
 
     @transaction
     def set_name(self, user_id: int, shown_name: str) -> None:

@@ -13,6 +13,7 @@ from merlin.app.context import Context
 from merlin.app.limits import show_quota
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
+from merlin.app.subscriptions import stop_renewals
 from merlin.billing.quota import Format, Left, plan_of
 from merlin.billing.refunds import Refunds
 from merlin.billing.terms import Terms
@@ -275,11 +276,13 @@ def list_record_kinds(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def prepare_erasure(ctx: Context, actor: Actor) -> str:
     """Stop what may not outlive the actor's data; return the key of what to wait for, "" for none.
 
-    Only the bot can refund Stars, and an answer that is on its way would be stored after the
-    erasure: outside the bot, both have to be over first.
+    Only the bot can refund Stars and end their renewal, and an answer that is on its way would be
+    stored after the erasure: outside the bot, all have to be over first.
     """
     if Refunds(ctx.db).is_owed_stars(actor.user_id):
         return "my-data-refund"
+    if stop_renewals(ctx, actor.user_id):
+        return "my-data-renewal"
     is_asked = (TURN.user_id == actor.user_id) & (TURN.state == TurnState.ASKED.value)
     is_asked &= TURN.asked_at > iso(ctx.clock() - CALL_LIMIT)
     return "my-data-answering" if ctx.db.count(TURN, is_asked) else ""

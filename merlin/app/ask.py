@@ -129,7 +129,7 @@ class ChatQuestion:
     `session_id` is the session of a page's question, 0 for a new one. None: the open session of a
     Telegram chat, whose update is handled again after a failure. `read` returns the question as the
     model gets it, with its files; None: its text is all. `by` is the process that asks, as stored
-    with requests.
+    with requests. `warning` says what of it was not read, in the person's language.
     """
 
     user: User
@@ -143,6 +143,7 @@ class ChatQuestion:
     session_id: int | None = None
     read: Callable[[Conversation], Awaitable[Prompt]] | None = None
     by: str = "bot"
+    warning: str = ""
     sampling: ClassVar[SamplingParams] = DEFAULT_SAMPLING
 
     def for_session(self, session: Session) -> Question:
@@ -170,6 +171,7 @@ class ProgramQuestion:
     sampling: SamplingParams = DEFAULT_SAMPLING
     by: str = "api:openai"
     kind: ClassVar[quota.Format] = quota.Format.TEXT
+    warning: ClassVar[str] = ""
 
     @property
     def text(self) -> str:
@@ -636,6 +638,8 @@ def finish(
     if written is None:
         note, offer = observer.describe(conversation, reply, window)
         written = make_stored_answer(reply, note, offer, cost)
+    notes = (conversation.question.warning, written.note)
+    written = replace(written, note="\n".join(filter(None, notes)))
     if conversation.session is not None:
         _store_answer(ctx, conversation, conversation.session, written, window)
         if reply.limit_tokens and reply.model_id:

@@ -1,14 +1,15 @@
-"""`merlin billing check`: the ledger compared with YooKassa's payments."""
+"""`merlin billing check`: the ledger compared with YooKassa's payments, and what renews."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.billing.ledger import EntryKind, Ledger, LedgerEntry, sum_refunds
+from merlin.billing.subscriptions import Subscriptions
 from merlin.core.money import Amount
 from merlin.providers.payments import Gateway, GatewayPayment, PaymentStatus
 
@@ -40,10 +41,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class BillingCheck:
-    """The result: `payments` is how many YooKassa lists."""
+    """The result: `payments` is how many YooKassa lists.
+
+    `renewals` is how many orders in Stars renew, by state.
+    """
 
     payments: int
     differences: Sequence[Difference]
+    renewals: Mapping[str, int]
 
 
 async def check_billing(
@@ -64,7 +69,8 @@ async def check_billing(
         for entry in ledger.entries(order)
         if entry.kind is not EntryKind.PAYMENT or since <= entry.at < until
     ]
-    return BillingCheck(len(listed), find_differences(entries, listed))
+    renewals = Subscriptions(ctx.db, ctx.clock).count_states()
+    return BillingCheck(len(listed), find_differences(entries, listed), renewals)
 
 
 def find_differences(

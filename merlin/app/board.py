@@ -10,7 +10,7 @@ What waits for an editor (`list_tasks`) is counted beside it, and on every page 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
@@ -26,13 +26,14 @@ from merlin.app.health import list_processes
 from merlin.app.jobs import JobView, Progress
 from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
+from merlin.app.reach import Reach, list_reaches
 from merlin.app.verdicts import VerdictView
 from merlin.core.clock import from_iso
 from merlin.core.heartbeat import TELEGRAM_DOWN
 from merlin.core.i18n import choose_translation
 from merlin.core.names import is_valid_name
 from merlin.core.permissions import Permission
-from merlin.core.views import described, view_of
+from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import BUILDS, match_version
 from merlin.dataset.changes import IS_OPEN, Change, Changes
 from merlin.dataset.evaluation_plan import EvaluationPlan, read_plan
@@ -65,7 +66,8 @@ class Stage(StrEnum):
 class Card(VerdictView):
     """A commit in one dataset with its training and its model.
 
-    `since` is when its model went live, None: it does not serve. What follows, only its story has:
+    `since` is when its model went live, None: it does not serve. `reach` is how people come to its
+    dataset's live model, None without one. What follows `progress`, only its story has:
     `change` is the edit that made it, if the actor may undo it, `gone` are the paths of its errors
     whose files no longer exist.
     """
@@ -77,6 +79,7 @@ class Card(VerdictView):
     change: str = ""
     plan: EvaluationPlan | None = None
     gone: Collection[str] = ()
+    reach: Reach | None = field(default=None, metadata=INTERNAL)
 
     @property
     def stage(self) -> Stage:
@@ -497,12 +500,14 @@ def _add_trainings(ctx: Context, found: Sequence[VerdictView]) -> list[Card]:
     ids = {each.job_id for each in found if each.job_id}
     of_job = jobs.list_of_ids(ctx, ids)
     made = models.list_of_jobs(ctx, ids)
+    reaches = list_reaches(ctx.db, ctx.config)
     return [
         view_of(
             Card,
             each,
             job=of_job.get(each.job_id or 0),
             model=made.get(each.job_id or 0),
+            reach=reaches.get(each.dataset),
         )
         for each in found
     ]

@@ -11,6 +11,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
+    UNSEEN,
     build_version,
     diff,
     is_in_build,
@@ -85,7 +86,8 @@ def list_recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50
 ) -> list[BuildView]:
     """Return builds, newest first. Raises NotFound."""
-    rows = read_newest_rows(ctx, actor, BUILD.select(), BUILD, dataset, limit)
+    seen = BUILD.select().where(~BUILD.dataset.startswith(UNSEEN))
+    rows = read_newest_rows(ctx, actor, seen, BUILD, dataset, limit)
     return [read_row(BuildView, row, version=_format_version(row)) for row in rows]
 
 

@@ -178,8 +178,10 @@ def _read(path: Path) -> str:
         return ""
 
 
+# The Stop button of a draft was pressed.
+STOPPED = "stopped_message_generation"
 # Telegram's names of the update kinds with a chat that the bot asks for.
-_WITH_CHAT = ("message", "my_chat_member")
+_WITH_CHAT = ("message", "my_chat_member", STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +207,21 @@ class Update:
 def read_update(raw: object) -> Update:
     """Return the update in one JSON object of Telegram's.
 
-    Unknown kinds of updates are kept too. Raises ValueError for anything but an object with an
-    `update_id`.
+    Unknown kinds of updates are kept too; where none is named, the sender is the private chat's
+    person. Raises ValueError for anything but an object with an `update_id`.
     """
     if not isinstance(raw, Mapping) or not isinstance(raw.get("update_id"), int):
         raise ValueError("an update is an object with an integer update_id")  # noqa: TRY004 - one error type
     update_id: int = raw["update_id"]
     kind = next((name for name in raw if name != "update_id"), "")
     event = get_object(raw, kind)
-    sender = get_object(event, "from")
+    sender = get_object(event, "from") or get_object(event, "user")
     user_id = get_integer(sender, "id")
     within = event if kind in _WITH_CHAT else get_object(event, "message")
     chat_id = get_integer(get_object(within, "chat"), "id") or user_id
+    language_code = get_text(sender, "language_code")
     return Update(
-        update_id, kind, chat_id, user_id, get_text(sender, "language_code"), raw
+        update_id, kind, chat_id, user_id or max(chat_id, 0), language_code, raw
     )
 
 

@@ -29,6 +29,7 @@ from merlin.app.shop import gives_something
 from merlin.billing.ledger import EntryKind, Ledger, LedgerEntry, remaining_amount
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
+from merlin.billing.subscriptions import Subscription, Subscriptions
 from merlin.billing.terms import PlanTerm, Terms
 from merlin.core.errors import (
     GatewayUnavailable,
@@ -78,12 +79,16 @@ _TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
-    """An order with its ledger entries and refunds; `terms` are those of its buyer."""
+    """An order with its ledger entries and refunds; `terms` are those of its buyer.
+
+    `subscription` is None for an order that does not renew.
+    """
 
     purchase: Purchase
     entries: Sequence[LedgerEntry]
     refunds: Sequence[Refund]
     terms: Sequence[PlanTerm] = ()
+    subscription: Subscription | None = None
 
     @property
     def grants(self) -> list[LedgerEntry]:
@@ -150,6 +155,7 @@ def details_of(ctx: Context, purchase: Purchase) -> OrderDetails:
         entries=Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id),
         refunds=Refunds(ctx.db, ctx.clock).list_of_purchase(purchase.purchase_id),
         terms=Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id),
+        subscription=Subscriptions(ctx.db, ctx.clock).find(purchase.purchase_id),
     )
 
 

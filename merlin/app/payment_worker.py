@@ -5,6 +5,7 @@ workers one does it, and a killed worker's task becomes due again. Only a few ca
 and none of them blocks a person's request.
 
     refund.intended: it is claimed -> refund.sent: the gateway answered -> refund.recorded
+    renewal.intended: it is claimed -> renewal.sent: Telegram answered -> renewal.recorded
 
 A refund's id is its idempotency key, so a repeated call sends nothing twice. After YooKassa has
 forgotten the key, its list shows whether the refund exists; Telegram returns the Stars of one
@@ -12,7 +13,7 @@ payment once.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from merlin.app.plans import notify_expiry
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.refunds import Refund, Refunds
+from merlin.billing.subscriptions import Subscription, Subscriptions
 from merlin.core.clock import is_recent, iso
 from merlin.core.errors import PaymentError
 from merlin.core.heartbeat import Failures
@@ -46,6 +48,8 @@ CALENDAR = timedelta(hours=1)
 _KEY_LIFETIME = timedelta(hours=23)
 # Fewer than the gateway's threads, so that people who pay find a free one.
 AT_ONCE = 4
+# Tells Telegram what is wanted of a subscription.
+ChangeRenewal = Callable[[Subscription], Awaitable[None]]
 
 
 async def process_purchase(ctx: Context, purchase: Purchase) -> None:
@@ -89,6 +93,24 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
     kill_point("refund.recorded")
 
 
+async def send_renewal(
+    ctx: Context, change: ChangeRenewal, subscription: Subscription
+) -> None:
+    """Tell Telegram what is wanted of a subscription. Raises PaymentError to try again."""
+    kill_point("renewal.intended")
+    try:
+        await change(subscription)
+    except PaymentError as error:
+        await orders.note_failure(ctx, error, purchase=subscription.purchase_id)
+        if not orders.is_final(error):
+            raise
+        await ctx.write(settlement.refuse_renewal, subscription, str(error))
+        return
+    kill_point("renewal.sent")
+    await ctx.write(settlement.finish_renewal, subscription)
+    kill_point("renewal.recorded")
+
+
 async def _send_refund(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
@@ -119,6 +141,7 @@ def _request(ctx: Context, refund: Refund) -> RefundRequest:
         reason=refund.reason,
         title=order.promise.title_in("ru"),
         contact=order.contact,
+        is_part=refund.amount != order.amount,
     )
 
 
@@ -142,10 +165,14 @@ async def _find_sent_refund(
 
 @dataclass
 class PaymentWorker:
-    """The worker of one process; `only`: it polls and expires the orders of this gateway alone."""
+    """The worker of one process; `only`: it polls and expires the orders of this gateway alone.
+
+    `change_renewal` is the bot's: nobody else can talk to Telegram.
+    """
 
     ctx: Context
     only: Gateway | None = None
+    change_renewal: ChangeRenewal | None = None
     every_s: float = EVERY_S
     after_failure_s: float = AFTER_FAILURE_S
     failures: Failures = field(default_factory=Failures)
@@ -216,6 +243,16 @@ class PaymentWorker:
             self._begin(
                 process_purchase(self.ctx, purchase), purchase=purchase.purchase_id
             )
+        if self.change_renewal is not None:
+            await self._begin_renewals(self.change_renewal, now)
+
+    async def _begin_renewals(self, change: ChangeRenewal, now: datetime) -> None:
+        ctx = self.ctx
+        free = AT_ONCE - len(self._under_way)
+        claim_due = Subscriptions(ctx.db, ctx.clock).claim_due
+        for subscription in await ctx.store.do(lambda: claim_due(now, free)):
+            work = send_renewal(ctx, change, subscription)
+            self._begin(work, renewal=subscription.purchase_id)
 
     def _resume(self) -> None:
         """Take up what a process that was killed had begun."""
@@ -224,6 +261,8 @@ class PaymentWorker:
             Refunds(ctx.db).make_due(ctx.gateway.name, ctx.clock())
         if ctx.polled is not None:
             Purchases(ctx.db, ctx.clock).resume()
+        if self.change_renewal is not None:
+            Subscriptions(ctx.db, ctx.clock).make_due(ctx.clock())
 
     def _is_due(self, now: datetime) -> bool:
         ctx = self.ctx
@@ -231,7 +270,11 @@ class PaymentWorker:
         is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(
             gateway.name, now
         )
-        return is_refund_due or Purchases(ctx.db, ctx.clock).is_due(now, self.only)
+        is_renewal_due = self.change_renewal is not None and Subscriptions(
+            ctx.db, ctx.clock
+        ).is_due(now)
+        is_purchase_due = Purchases(ctx.db, ctx.clock).is_due(now, self.only)
+        return is_refund_due or is_renewal_due or is_purchase_due
 
     def _claim(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         ctx = self.ctx

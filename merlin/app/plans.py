@@ -9,6 +9,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import notify, told_moment
 from merlin.app.shop import plan_titles
+from merlin.app.subscriptions import find_running
 from merlin.billing.quota import (
     UNLIMITED,
     Plan,
@@ -73,11 +74,13 @@ def read_terms(ctx: Context, actor: Actor) -> list[PlanTerm]:
 def notify_expiry(ctx: Context, now: datetime) -> None:
     """Notify everybody whose plan ends within ENDS_BEFORE; once.
 
-    A person whom an admin gave the plan without an end keeps it.
+    A person whom an admin gave the plan without an end keeps it, and so does one whose plan renews.
     """
     for term in Terms(ctx.db, ctx.clock).list_ending(now, now + ENDS_BEFORE):
         user = Users(ctx.db, ctx.clock).get(term.user_id)
-        if user is not None and user.plan == term.plan:
+        renewal = find_running(ctx, term.user_id, term.plan)
+        renews = renewal is not None and renewal.is_on
+        if renews or (user is not None and user.plan == term.plan):
             continue
         at = told_moment(ctx, term.user_id, term.ends_at)
         values = {**plan_titles(ctx, term.plan), "at": at}

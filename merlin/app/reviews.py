@@ -302,17 +302,23 @@ def decline(
 class TestPart:
     """The number of test questions of the newest build, needed by its gate, and waiting.
 
-    All are 0 before the first build.
+    `disguised` are taught questions that the test asks too. All are 0 before the first build.
     """
 
     questions: int = 0
     least: int = 0
     waiting: int = 0
+    disguised: int = 0
 
     @property
     def missing(self) -> int:
         """Return how many are missing if all waiting ones are approved."""
         return max(self.least - self.questions - self.waiting, 0)
+
+    @property
+    def has_gate(self) -> bool:
+        """Return whether a model is compared, once all waiting ones are approved."""
+        return self.missing <= self.disguised
 
 
 def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
@@ -324,4 +330,9 @@ def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
         return TestPart()
     waiting = Proposals(ctx.db, ctx.clock).count([dataset], TEST)
     needed = max(int(split["min_test"]), 1)
-    return TestPart(questions=build.test, least=needed, waiting=waiting)
+    return TestPart(
+        questions=build.test,
+        least=needed,
+        waiting=waiting,
+        disguised=int(split.get("disguised", 0)),
+    )

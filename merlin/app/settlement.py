@@ -11,11 +11,17 @@ from enum import StrEnum
 
 from merlin.account.users import Users
 from merlin.app.context import Context
+from merlin.app.shop import gives_something
 from merlin.billing.ledger import Ledger, LedgerEntry, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
-from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
+from merlin.billing.refunds import MAX_REASON_LENGTH, UNDER_WAY, Refund, Refunds
+from merlin.billing.subscriptions import (
+    Subscription,
+    Subscriptions,
+    SubscriptionState,
+)
 from merlin.billing.terms import Terms, term_end
-from merlin.core.clock import in_zone, zone_of
+from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, keys, moment_argument
 from merlin.core.killpoint import kill_point
@@ -125,27 +131,54 @@ def grant_paid(
     if grant is None:
         return None
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
+    if paid.until is not None and not gives_something(ctx, purchase.order):
+        _end_renewal_of_nothing(ctx, purchase, paid)
+    else:
+        _notify_paid(ctx, purchase, paid, is_again=is_again)
+    log.info(
+        "paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value
+    )
+    return grant
+
+
+def _end_renewal_of_nothing(
+    ctx: Context, purchase: Purchase, paid: GatewayPayment
+) -> None:
+    """End a subscription whose plan is gone: Telegram asks nobody before it charges a month."""
+    end = SubscriptionState.CANCELED
+    Subscriptions(ctx.db, ctx.clock).want(purchase.purchase_id, end)
+    values = _bought(purchase, paid.amount)
+    once = f"gone:{paid.outside_id}"
+    notify(ctx, ADMINS, "notice-renewal-gone", values, f"{once}:{ADMINS}")
+    notify(ctx, purchase.user_id, "notice-renewal-nothing", values, once)
+
+
+def _notify_paid(
+    ctx: Context, purchase: Purchase, paid: GatewayPayment, *, is_again: bool
+) -> None:
+    """Notify whom a payment concerns: the person, or without one the admins."""
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if not purchase.user_id:
         values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
         # There is no person to grant it to: an admin has to refund it.
         notify(ctx, ADMINS, "notice-paid-nobody", values, once)
     else:
-        key = "notice-paid-again" if is_again else "notice-paid"
+        key = _paid_key(paid, is_again=is_again)
         terms = Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id)
-        ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
+        plan_ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
+        # Of a subscription the day on which it is charged again.
+        ends = paid.until or plan_ends
         at = told_moment(ctx, purchase.user_id, ends) if ends else "none"
-        notify(
-            ctx,
-            purchase.user_id,
-            key,
-            {**_bought(purchase, paid.amount), "at": at},
-            once,
-        )
-    log.info(
-        "paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value
-    )
-    return grant
+        bought = {**_bought(purchase, paid.amount), "at": at}
+        notify(ctx, purchase.user_id, key, bought, once)
+
+
+def _paid_key(paid: GatewayPayment, *, is_again: bool) -> str:
+    if paid.is_renewal:
+        return "notice-renewed"
+    if is_again:
+        return "notice-paid-again"
+    return "notice-subscribed" if paid.until else "notice-paid"
 
 
 def receive_payment(ctx: Context, payment: GatewayPayment) -> PaymentOutcome:
@@ -255,6 +288,78 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> None:
         charge = gateway_refund.outside_id
         reason = str(error)
         log.warning("a Stars refund fits no payment", charge=charge, reason=reason)
+
+
+# What people are told of a subscription in a state of Telegram's.
+_RENEWAL_NOTICES = {
+    SubscriptionState.ACTIVE: "notice-renewal-on",
+    SubscriptionState.CANCELED: "notice-renewal-off",
+    SubscriptionState.FAILED: "notice-renewal-failed",
+}
+
+
+def receive_subscription(
+    ctx: Context, purchase_id: str, user_id: int, state: str, update_id: int
+) -> None:
+    """Store what Telegram reports of a subscription, and notify the person once.
+
+    Of one whose first payment is still to come nothing is stored; what cannot be read is told to
+    the admins.
+    """
+    words = {each.value: each for each in _RENEWAL_NOTICES}
+    try:
+        purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
+    except NotFound:
+        purchase = None
+    is_theirs = purchase is not None and purchase.user_id in {0, user_id}
+    if not is_theirs or state not in words:
+        log.error("a subscription cannot be read", update=update_id, state=state)
+        values = {"user": str(user_id), "state": state[:64]}
+        values["payload"] = purchase_id[:64]
+        once = f"renewal-unread:{update_id}"
+        notify(ctx, ADMINS, "notice-renewal-unread", values, once)
+        return
+    known = words[state]
+    if Subscriptions(ctx.db, ctx.clock).advance(purchase_id, known):
+        _notify_renewal(ctx, purchase_id, _RENEWAL_NOTICES[known], f"{update_id}")
+
+
+def finish_renewal(ctx: Context, subscription: Subscription) -> None:
+    """Store that Telegram was told what was wanted of a subscription, and notify the person."""
+    subscriptions = Subscriptions(ctx.db, ctx.clock)
+    told = subscription.wanted
+    if told is None or not subscriptions.mark_told(subscription):
+        return
+    key = "notice-renewal-off"
+    if told is SubscriptionState.ALLOWED:
+        key = "notice-renewal-allowed"
+    if subscriptions.advance(subscription.purchase_id, told):
+        _notify_renewal(ctx, subscription.purchase_id, key, iso(ctx.clock()))
+
+
+def refuse_renewal(ctx: Context, subscription: Subscription, reason: str) -> None:
+    """Store that Telegram finally refused to change a subscription; notify person and admins."""
+    reason = reason[:MAX_REASON_LENGTH]
+    if not Subscriptions(ctx.db, ctx.clock).mark_told(subscription, reason):
+        return
+    log.error("a renewal was not changed", reason=reason)
+    number = subscription.purchase_id
+    mark = iso(ctx.clock())
+    _notify_renewal(ctx, number, "notice-renewal-refused", mark)
+    values = {"purchase": order_number(number), "reason": reason}
+    once = f"renewal-stays:{number}:{mark}"
+    notify(ctx, ADMINS, "notice-renewal-stays", values, once)
+
+
+def _notify_renewal(ctx: Context, purchase_id: str, key: str, mark: str) -> None:
+    """Notify the person of their subscription, once for `mark`."""
+    subscription = Subscriptions(ctx.db, ctx.clock).find(purchase_id)
+    if subscription is None or not subscription.user_id:
+        return
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
+    at = told_moment(ctx, subscription.user_id, subscription.ends_at)
+    values = {**_bought(purchase, subscription.amount), "at": at}
+    notify(ctx, subscription.user_id, key, values, f"{key}:{purchase_id}:{mark}")
 
 
 def _notify_returned(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.subscriptions import find_running
 from merlin.billing.purchases import Order, Purchase, Purchases, promise_of
 from merlin.billing.quota import Plan, plan_named, plan_title
 from merlin.core.errors import NotFound, Refused
@@ -59,7 +60,7 @@ def place_order(
     """Store an order; an equal open order is returned instead.
 
     Raises NotFound for an unknown plan or no user; Refused for a gateway that does not sell the
-    plan, and a receipt without an address.
+    plan, a receipt without an address, and a plan that renews already.
     """
     if not actor.user_id:
         raise NotFound("no user to order for", "billing-no-purchase")
@@ -68,10 +69,13 @@ def place_order(
     yookassa = ctx.config.payments.yookassa if gateway is Gateway.YOOKASSA else None
     if yookassa is not None and yookassa.receipt is not None and not contact:
         raise Refused("a receipt goes nowhere", "billing-no-contact")
+    renews = plan.renews is not None and gateway is Gateway.STARS
+    if renews and find_running(ctx, actor.user_id, name):
+        raise Refused(f"{name} renews already", "billing-renews-already")
     order = Order(
         user_id=actor.user_id,
         gateway=gateway,
-        promise=promise_of(plan),
+        promise=promise_of(plan, renews=renews),
         amount=price,
         is_test=yookassa is not None and yookassa.test,
         contact=contact,

@@ -16,6 +16,7 @@ from merlin.app import accounts, models
 from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
+from merlin.app.subscriptions import stop_renewals
 from merlin.billing.quota import Format, Left, Quotas, get_plan, plan_of
 from merlin.billing.terms import MAX_DAYS, PlanTerm, Terms
 from merlin.core.errors import NotFound, Refused
@@ -199,11 +200,15 @@ def revoke_role(
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Block a person. Raises NotFound, Refused for oneself and for another admin."""
+    """Block a person, who is charged for no renewal any more.
+
+    Raises NotFound, Refused for oneself and for another admin.
+    """
     _another(ctx, actor, user_id)
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
+    stop_renewals(ctx, user_id)
     SignIns(ctx.db, ctx.clock).refuse_older(user_id)
     return get(ctx, actor, user_id)
 

@@ -16,6 +16,8 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
+from merlin.app.reach import tell_reach
+from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
 from merlin.core.i18n import choose_translation, cut, render_stored_text
 from merlin.core.money import format_amounts
@@ -488,7 +490,7 @@ _NEW_VERDICTS = (
 )
 
 
-def notify_editors(db: Database, clock: Clock = utc_now) -> None:
+def notify_editors(db: Database, config: Config, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     for row in db.rows(_NEW_VERDICTS):
         status = VerdictStatus(row.status)
@@ -507,7 +509,8 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
             )
             proof = proof_of(db, model.model_row)
             score = proof if proof and proof.questions else None
-            values["losses"] = describe_losses(db, model)
+            losses = describe_losses(db, model)
+            values["losses"] = tell_reach(db, config, row.dataset, losses)
         key, news = news_message(status, values, reason if row.reason else None, score)
         Notices(db, clock).notify(
             row.by_whom, key, news, once=f"news:{change_id}:{status}"

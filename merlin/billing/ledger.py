@@ -17,6 +17,7 @@ from typing import Any
 
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Format, QuestionPack, QuestionPacks
+from merlin.billing.subscriptions import Subscriptions
 from merlin.billing.terms import PlanTerm, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -133,7 +134,10 @@ class Ledger(Repository):
             raise AssertionError(
                 f"payment {paid.entry_id} was granted before it was stored"
             )
-        self._apply_grant(purchase, grant.entry_id)
+        if payment.until is not None:
+            extend = Subscriptions(self.db, self._clock).extend
+            extend(purchase_id, payment.until)
+        self._apply_grant(purchase, grant.entry_id, payment.until)
         Purchases(self.db, self._clock).advance(purchase_id, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
         # A fully refunded order that is paid again becomes paid again.
@@ -146,8 +150,13 @@ class Ledger(Repository):
         self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **known)
         return grant
 
-    def _apply_grant(self, purchase: Purchase, grant_id: int) -> None:
-        """Grant what was promised; a person without data gets nothing, and admins are notified."""
+    def _apply_grant(
+        self, purchase: Purchase, grant_id: int, until: datetime | None
+    ) -> None:
+        """Grant what was promised; a person without data gets nothing, and admins are notified.
+
+        A subscription is paid `until`, unless the plan goes on longer already.
+        """
         promise = purchase.order.promise
         user_id = purchase.user_id
         now = self._clock()
@@ -165,10 +174,11 @@ class Ledger(Repository):
             terms = Terms(self.db, self._clock)
             key = f"grant:{grant_id}"
             starts = term_start(terms.list_of_user(user_id), promise.plan, now)
+            ends = starts + lasts
+            if until is not None:
+                ends = max(until, starts if starts == now else ends)
             terms.give(
-                PlanTerm(
-                    0, user_id, promise.plan, starts, starts + lasts, key, grant_id, BY
-                )
+                PlanTerm(0, user_id, promise.plan, starts, ends, key, grant_id, BY)
             )
 
     @transaction

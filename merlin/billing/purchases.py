@@ -105,6 +105,7 @@ class Promise:
     title: Mapping[str, str]
     days: int | None = None
     pack: Mapping[Format, int] = field(default_factory=dict)
+    renews: bool = False
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, the plan's name if there is none."""
@@ -118,18 +119,24 @@ class Promise:
             "title": dict(self.title),
             "days": self.days,
             "pack": pack,
+            "renews": self.renews,
         }
 
 
-def promise_of(plan: Plan) -> Promise:
-    """Return the offer of a plan now."""
-    return Promise(plan.name, dict(plan.title.items()), plan.days, plan.questions)
+def promise_of(plan: Plan, *, renews: bool = False) -> Promise:
+    """Return the offer of a plan now, for a payment that renews or for a single one."""
+    return Promise(
+        plan.name, dict(plan.title.items()), plan.days, plan.questions, renews
+    )
 
 
 def read_promise(values: Mapping[str, Any]) -> Promise:
     """Return what `Promise.as_json` wrote."""
     pack = {Format(kind): int(amount) for kind, amount in values["pack"].items()}
-    return Promise(values["plan"], dict(values["title"]), values["days"], pack)
+    title = dict(values["title"])
+    # Orders of before there were renewals say nothing of them.
+    renews = values.get("renews", False)
+    return Promise(values["plan"], title, values["days"], pack, renews)
 
 
 @dataclass(frozen=True, slots=True)

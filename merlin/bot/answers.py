@@ -1,9 +1,9 @@
 """The view of an answer in a chat: streaming, pages, notes and buttons.
 
-A streaming answer is shown by edits of its placeholder or by "typing…". Each indicator
-is a context manager that runs concurrently with the request. Text that arrives between two edits
-is coalesced, and an edit without a visible change is skipped: one message holds only the beginning
-of a long answer. The final text is not sent here.
+A streaming answer is shown by edits of its placeholder, by "typing…", or by drafts (`drafts`). Each
+indicator is a context manager that runs concurrently with the request. Text that arrives between
+two edits is coalesced, and an edit without a visible change is skipped: one message holds only the
+beginning of a long answer. The final text is not sent here.
 """
 
 import asyncio
@@ -13,9 +13,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self, TypeVar
 
+from telegram.error import ChatMigrated
+
 from merlin.app.ask import Conversation, Observer
 from merlin.app.limits import ReachedCap
 from merlin.billing.quota import Left
+from merlin.bot.blocks import frame, pack, render_blocks
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.context import BotContext, find_target
 from merlin.bot.markdown import render
@@ -31,7 +34,6 @@ from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
     get_first_part,
-    in_entity,
     join_pages,
     split,
 )
@@ -191,7 +193,8 @@ class StreamingEditor(AnswerIndicator):
     """Edits a placeholder to show a streaming answer within `async with`.
 
     The placeholder is sent when the question is reserved, or is that of `turn`, an earlier attempt.
-    The answer may begin before it is sent; edits begin after that.
+    The answer may begin before it is sent; edits begin after that. A group that became a supergroup
+    meanwhile gets none.
     """
 
     def __init__(self, context: BotContext, turn: Turn | None) -> None:
@@ -205,12 +208,12 @@ class StreamingEditor(AnswerIndicator):
         self._buttons = ((stop,),)
         # The text rendered last and its page; the page that the placeholder shows.
         self._drawn = ("", FormattedMessage(""))
-        self._shown = FormattedMessage("")
-        self._is_editing = False
+        self._shown: FormattedMessage | None = None
+        self._is_showing = False
         self._is_closed = False
         self._message_id = 0
         self._is_placed = asyncio.Event()
-        self._placeholder: asyncio.Future[int] | None = None
+        self._placeholder: asyncio.Future[int | None] | None = None
 
     def on_begun(self, _conversation: Conversation) -> None:
         """Send the placeholder."""
@@ -220,16 +223,19 @@ class StreamingEditor(AnswerIndicator):
         """Return the message id of the placeholder."""
         return await asyncio.shield(self._placeholder) if self._placeholder else None
 
-    async def _send_placeholder(self) -> int:
+    async def _send_placeholder(self) -> int | None:
         """Send the placeholder and return its message id, or that of an earlier attempt."""
         context = self._context
         placeholders = context.bot_data.placeholders
         message_id = self._earlier or placeholders.get(context.update_id)
         if not message_id:
             page = FormattedMessage(PLACEHOLDER, buttons=self._buttons)
-            message_id = await context.bot_api.send(
-                context.chat_id, page, find_target(context)
-            )
+            try:
+                message_id = await context.bot_api.send(
+                    context.chat_id, page, find_target(context)
+                )
+            except ChatMigrated:
+                return None
             placeholders[context.update_id] = message_id
             kill_point("placeholder.sent")
         self._message_id = message_id
@@ -249,7 +255,7 @@ class StreamingEditor(AnswerIndicator):
     async def __aexit__(self, *error: object) -> None:
         """Let an edit in progress finish: none may arrive after the final edit."""
         self._is_closed = True
-        if self._is_editing and error[0] is None:
+        if self._is_showing and error[0] is None:
             await asyncio.wait({self._task})
         await super().__aexit__(*error)
         if self._placeholder is None:
@@ -264,31 +270,32 @@ class StreamingEditor(AnswerIndicator):
     async def run(self) -> None:
         """Edit the placeholder until the editor is closed."""
         # Counted from the first text: an answer complete by then needs only the final edit.
-        await self._news.wait()
         await self._is_placed.wait()
+        await self._wait_for_news()
         rest_s = self._gap_s
         while not self._is_closed:
             await asyncio.sleep(rest_s)
-            await self._news.wait()
+            await self._wait_for_news()
             self._news.clear()
-            rest_s = await self._edit(self._text[:MAX_CHARACTERS])
+            rest_s = await self._show_text(self._text[:MAX_CHARACTERS])
 
-    async def _edit(self, text: str) -> float:
-        """Attempt one edit; return the delay until the next one in seconds."""
+    async def _wait_for_news(self) -> None:
+        """Wait until there is something to show."""
+        await self._news.wait()
+
+    async def _show_text(self, text: str) -> float:
+        """Attempt to show a text once; return the delay until the next attempt in seconds."""
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
-            page = await render_off_loop(
-                lambda: get_first_part(render(text)), len(text)
-            )
+            page = await render_off_loop(lambda: self._draw(text), len(text))
             self._drawn = (text, replace(page, buttons=self._buttons))
         page = self._drawn[1]
         if page == self._shown:
             # Rendering takes time too.
             return self._gap_s
-        self._is_editing = True
+        self._is_showing = True
         try:
-            context = self._context
-            if await context.bot_api.try_edit(context.chat_id, self._message_id, page):
+            if await self._show(page):
                 self._shown = page
             else:
                 self._news.set()
@@ -296,8 +303,17 @@ class StreamingEditor(AnswerIndicator):
             self._news.set()
             return AGAIN_S
         finally:
-            self._is_editing = False
+            self._is_showing = False
         return self._gap_s
+
+    def _draw(self, text: str) -> FormattedMessage:
+        """Return the page of the text so far, as much as one message takes."""
+        return get_first_part(render(text))
+
+    async def _show(self, page: FormattedMessage) -> bool:
+        """Show a page; return whether it succeeded. Raises EditSkipped if a limit is near."""
+        context = self._context
+        return await context.bot_api.try_edit(context.chat_id, self._message_id, page)
 
 
 HEARD_LENGTH = 300
@@ -313,40 +329,56 @@ async def render_off_loop(work: Callable[[], T], characters: int) -> T:
     return await asyncio.to_thread(work) if characters > LONG_CHARACTERS else work()
 
 
-def render_turn(
-    turn: Turn, stored_answer: StoredAnswer, language: str, *, is_script: bool = False
-) -> list[FormattedMessage]:
-    """Return the messages of a turn, at least one: transcript, answer, note.
+# A line of a note that begins so stands above the answer: it says what the question lacks.
+WARNING_SIGN = "⚠️"
 
-    `is_script`: the transcript is shown in full, not shortened.
+
+def split_note(note: str) -> tuple[str, str]:
+    """Return the lines of a note that stand above the answer, and those below it."""
+    lines = note.split("\n")
+    above = [line for line in lines if line.startswith(WARNING_SIGN)]
+    below = [line for line in lines if not line.startswith(WARNING_SIGN)]
+    return "\n".join(above), "\n".join(below)
+
+
+def render_turn(
+    turn: Turn,
+    stored_answer: StoredAnswer,
+    language: str,
+    *,
+    is_plain: bool,
+    is_script: bool = False,
+) -> list[FormattedMessage]:
+    """Return the messages of a turn, at least one: warning, transcript, answer, note.
+
+    `is_plain`: none is a rich message. `is_script`: the transcript is shown in full, not shortened.
     """
-    body = (
-        render(stored_answer.answer)
-        if stored_answer.answer.strip()
-        else FormattedMessage("")
-    )
-    if turn.question.format == "voice" and stored_answer.answer:
-        body = join_pages(
-            _transcript_page(turn.question.text, is_whole=is_script), body
-        )
+    answer = stored_answer.answer
+    pages = [render(answer)] if is_plain else render_blocks(answer)
+    is_rich = any(page.blocks for page in pages)
+    lead = FormattedMessage("")
+    if turn.question.format == "voice" and answer:
+        lead = _transcript_page(turn.question.text, is_whole=is_script)
     elif turn.question.text and turn.question.message_id <= 0:
         # Asked by a button: the chat has no message with the question.
-        body = join_pages(in_entity("blockquote", turn.question.text), body)
-    body = join_pages(body, in_entity("italic", stored_answer.note))
-    has_buttons = stored_answer.answer or stored_answer.offer
+        lead = frame("blockquote", turn.question.text)
+    warning, note = split_note(stored_answer.note)
+    pages = [frame("italic", warning), lead, *pages, frame("italic", note)]
+    pages = pack(pages) if is_rich else [join_pages(*pages)]
+    has_buttons = answer or stored_answer.offer
     buttons = (
         answer_buttons(turn.turn_id, stored_answer, language) if has_buttons else ()
     )
-    return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
+    pages[-1] = replace(pages[-1], buttons=buttons)
+    parts = [part for page in pages for part in split(page)]
+    return parts or [FormattedMessage("…")]
 
 
 def _transcript_page(question: str, *, is_whole: bool) -> FormattedMessage:
     message = "\n\n".join(document_texts(question)) or question
     if len(message) > HEARD_LENGTH and not is_whole:
         message = f"{message[:HEARD_LENGTH]}…"
-    return in_entity(
-        "expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}"
-    )
+    return frame("expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}")
 
 
 # Notes under an answer, or in place of one.

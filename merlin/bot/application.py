@@ -19,6 +19,7 @@ from telegram import ext
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
+from merlin.app.inbox import STOPPED
 from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers as handlers_package, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -35,7 +36,7 @@ from merlin.bot.context import (
     is_awaited,
     read_known_user,
 )
-from merlin.bot.handlers import groups, orders, questions, start
+from merlin.bot.handlers import groups, orders, questions, renewals, start
 from merlin.bot.menu import View
 from merlin.bot.processor import ChatProcessor, retry_until_stored
 from merlin.bot.registry import admin_refusal
@@ -59,6 +60,10 @@ _HANDLERS = [module.handlers for module in _MODULES if hasattr(module, "handlers
 # What each command and button says of itself.
 USES: Mapping[str, Use] = {
     name: use for handlers in _HANDLERS for name, use in handlers.uses.items()
+}
+# What the library does not know, by its kind; see `NEW_KINDS`.
+_NEW_KINDS: Mapping[str, Handler] = {
+    "subscription": renewals.receive_subscription,
 }
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
@@ -151,8 +156,12 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
         await context.reply(
             context.translate("bot-failed"), UpdateState.FAILED, "unreadable"
         )
+    elif context.stored.kind == STOPPED:
+        await questions.stop_draft(context)
     elif is_payment_message(context.received):
         await orders.receive_payment_update(context)
+    elif new := _NEW_KINDS.get(context.stored.kind):
+        await new(context)
     elif (
         (not context.user.is_blocked or await start.refuse_blocked(context))
         and (context.is_private or await groups.filter_update(context))

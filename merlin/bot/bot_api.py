@@ -38,6 +38,8 @@ from merlin.core.formatted_text import (
     Button,
     Entity,
     FormattedMessage,
+    get_first_part,
+    plain_parts,
     without_marks,
 )
 from merlin.core.log import get_logger, redact
@@ -47,9 +49,22 @@ log = get_logger(__name__)
 
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields of a text message that shows a page."""
-    fields = {"text": page.text, "link_preview_options": {"is_disabled": True}}
-    return fields | _entity_fields("entities", page) | keyboard_fields(page)
+    """Return the fields of a text message, or a rich one, that shows a page."""
+    fields = content_fields(page) | keyboard_fields(page)
+    if not page.blocks:
+        fields["link_preview_options"] = {"is_disabled": True}
+    return fields
+
+
+def content_fields(page: FormattedMessage) -> dict[str, Any]:
+    """Return the fields of a page's text or blocks.
+
+    A rich message never has the fields `html` and `markdown`: a quoted button would be live.
+    """
+    if page.blocks:
+        # Telegram refused texts in which it detected an address wrongly.
+        return {"rich_message": {"blocks": page.blocks, "skip_entity_detection": True}}
+    return {"text": page.text, **_entity_fields("entities", page)}
 
 
 def caption_fields(page: FormattedMessage) -> dict[str, Any]:
@@ -107,6 +122,8 @@ warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 NO_TARGET = Target()
 # Called when a group became a supergroup, with the old and the new chat id.
 OnMigrated = Callable[[int, int], Awaitable[None]]
+# Called with the reason when Telegram refused a rich message.
+OnBlocksRefused = Callable[[str], Awaitable[None]]
 Buttons = tuple[tuple[Button, ...], ...]
 
 
@@ -120,6 +137,14 @@ class ChatClosed(ChatUnreachable):
 
 class SendUnknown(Exception):
     """It is unknown whether the message was sent."""
+
+
+class DraftsRefused(Exception):
+    """This chat, or the Bot API server, accepts no drafts."""
+
+
+class BlocksRefused(Exception):
+    """Telegram does not accept the rich message: its plain form is to be sent."""
 
 
 class ErrorMeaning(Enum):
@@ -163,14 +188,26 @@ _ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
 
 
 class BotApi:
-    """The calls that show answers."""
+    """The calls that show answers.
+
+    `has_rich_messages` becomes False when the Bot API server turns out to have none.
+    """
 
     def __init__(
-        self, bot: ExtBot[SendClass], transport: AiohttpRequest, on_migrated: OnMigrated
+        self,
+        bot: ExtBot[SendClass],
+        transport: AiohttpRequest,
+        on_migrated: OnMigrated,
+        on_blocks_refused: OnBlocksRefused,
     ) -> None:
         self._bot = bot
         self._transport = transport
         self._on_migrated = on_migrated
+        self._on_blocks_refused = on_blocks_refused
+        self.has_rich_messages = True
+        # The chats that refuse drafts; `_has_drafts`: the server has the method.
+        self._draftless: set[int] = set()
+        self._has_drafts = True
 
     async def _call(
         self,
@@ -197,19 +234,20 @@ class BotApi:
     ) -> int:
         """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
-        If the group became a supergroup, it is sent there without the reply reference; if the topic
-        of a private chat is gone, beside the topics. If
-        Telegram rejects the entities, it is sent without them, addresses as text. Raises
-        ChatUnreachable, BadRequest if Telegram rejects the text. A stored message is not retried:
-        raises SendUnknown, or the error after which it was surely not sent.
+        If the topic of a private chat is gone, it is sent beside the topics. If Telegram rejects
+        the entities, it is sent without them, addresses as text. Raises ChatUnreachable, BadRequest
+        if Telegram rejects the text, BlocksRefused, ChatMigrated if the group became a supergroup.
+        A stored message is sent there, without the reply reference. It is not retried: raises
+        SendUnknown, or the error after which it was surely not sent.
         """
         attempt = 0
+        method = "sendRichMessage" if page.blocks else "sendMessage"
         while True:
             at = {"chat_id": chat_id, **target_fields(spot)}
             try:
                 if page.file is None:
                     message = await self._call(
-                        "sendMessage", at | message_fields(page), send_class
+                        method, at | message_fields(page), send_class
                     )
                 else:
                     fields = at | caption_fields(page)
@@ -221,9 +259,11 @@ class BotApi:
                     spot = replace(spot, thread_id=0)
                     continue
                 meaning = _classify(error, chat_id)
-                if meaning is ErrorMeaning.UNKNOWN and send_class is SendClass.STORED:
+                await self._check_blocks(page, meaning, error)
+                is_stored = send_class is SendClass.STORED
+                if meaning is ErrorMeaning.UNKNOWN and is_stored:
                     raise SendUnknown(type(error).__name__) from error
-                if isinstance(error, ChatMigrated):
+                if isinstance(error, ChatMigrated) and is_stored:
                     chat_id = await self._follow(chat_id, error)
                     spot = NO_TARGET
                     continue
@@ -231,12 +271,28 @@ class BotApi:
                     page = without_marks(page)
                     continue
                 may_retry = meaning in {ErrorMeaning.NOT_SENT, ErrorMeaning.UNKNOWN}
-                if not may_retry or send_class is SendClass.STORED:
+                if not may_retry or is_stored:
                     raise
             else:
                 return int(message["message_id"])
             await self._transport.pause(attempt)
             attempt += 1
+
+    async def _check_blocks(
+        self, page: FormattedMessage, meaning: ErrorMeaning, error: TelegramError
+    ) -> None:
+        """Raise BlocksRefused if a page has blocks and this error is about them.
+
+        After a timeout or a 429 the rich message may have been sent, or is sent later.
+        """
+        is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
+        if not page.blocks or not (is_missing or meaning is ErrorMeaning.REFUSED):
+            return
+        self.has_rich_messages &= not is_missing
+        reason = redact(str(error.__cause__ or error))
+        log.error("telegram refuses a rich message", reason=reason)
+        await self._on_blocks_refused(reason)
+        raise BlocksRefused(reason) from error
 
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
         """Record the migration of a group; return its new id. Raises ChatUnreachable."""
@@ -254,7 +310,8 @@ class BotApi:
     ) -> bool:
         """Edit a message to show `page`, with retries; return False if it no longer exists.
 
-        Raises ChatUnreachable, BadRequest if Telegram rejects the text, any error for a stored one.
+        Raises ChatUnreachable, BadRequest if Telegram rejects the text, BlocksRefused, and for a
+        stored one any error.
         """
         attempt = 0
         while True:
@@ -269,6 +326,7 @@ class BotApi:
                     ErrorMeaning.MIGRATED,
                 }:
                     return meaning is ErrorMeaning.UNCHANGED
+                await self._check_blocks(page, meaning, error)
                 if meaning is ErrorMeaning.REFUSED and page.marks:
                     page = without_marks(page)
                     continue
@@ -278,6 +336,20 @@ class BotApi:
                 return True
             await self._transport.pause(attempt)
             attempt += 1
+
+    async def edit_first(
+        self, chat_id: int, message_id: int, pages: Sequence[FormattedMessage]
+    ) -> tuple[Sequence[FormattedMessage], int]:
+        """Edit a message to show the first of `pages`; return them and how many are shown now.
+
+        That is 0 if it no longer exists. A first page whose blocks are refused is replaced by its
+        plain form, of one page or several. Raises as `edit`, but not BlocksRefused.
+        """
+        try:
+            return pages, int(await self.edit(chat_id, message_id, pages[0]))
+        except BlocksRefused:
+            plain = [*plain_parts(pages[0]), *pages[1:]]
+            return await self.edit_first(chat_id, message_id, plain)
 
     async def try_edit(
         self, chat_id: int, message_id: int, page: FormattedMessage
@@ -300,6 +372,39 @@ class BotApi:
         fields |= keyboard_fields(FormattedMessage("", buttons=buttons))
         with suppress(EditSkipped):
             await self.try_call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+
+    def accepts_drafts(self, chat_id: int) -> bool:
+        """Return whether drafts were not refused, by this private chat or by the server."""
+        return self._has_drafts and chat_id not in self._draftless
+
+    async def send_draft(
+        self, chat_id: int, draft_id: int, page: FormattedMessage, thread_id: int = 0
+    ) -> bool:
+        """Show a page as a draft for half a minute, without retry; return whether it succeeded.
+
+        An empty page is shown as "Thinking…". Raises EditSkipped if a rate limit is near,
+        DraftsRefused, also from then on, and ChatUnreachable.
+        """
+        fields = {"chat_id": chat_id, "draft_id": draft_id, "can_stop": True}
+        fields |= target_fields(Target(thread_id)) | content_fields(page)
+        method = "sendRichMessageDraft" if page.blocks else "sendMessageDraft"
+        try:
+            await self._call(method, fields, SendClass.PROGRESS)
+        except EditSkipped:
+            raise
+        except TelegramError as error:
+            is_missing = isinstance(error, InvalidToken) and _is_not_found(error)
+            if not is_missing and _classify(error, chat_id) is not ErrorMeaning.REFUSED:
+                return False
+            if page.blocks or page.marks:
+                self.has_rich_messages &= not (page.blocks and is_missing)
+                plain = without_marks(get_first_part(page))
+                return await self.send_draft(chat_id, draft_id, plain, thread_id)
+            self._has_drafts &= not is_missing
+            self._draftless.add(chat_id)
+            log.warning("drafts are refused", chat=chat_id, reason=redact(str(error)))
+            raise DraftsRefused from error
+        return True
 
     async def send_typing(self, chat_id: int, thread_id: int = 0) -> bool:
         """Send the typing action; return whether it succeeded.
@@ -367,6 +472,11 @@ class BotApi:
 
 def _is_topic_gone(error: TelegramError) -> bool:
     return any(mark in str(error).lower() for mark in _TOPIC_GONE)
+
+
+def _is_not_found(error: InvalidToken) -> bool:
+    """Return whether it is a 404; the library's text is the same for a rejected token, a 401."""
+    return "not found" in str(error.__cause__).lower()
 
 
 def _classify(error: TelegramError, chat_id: int) -> ErrorMeaning:

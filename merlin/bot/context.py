@@ -20,22 +20,24 @@ from enum import Flag, auto
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
-from telegram.ext import Application, CallbackContext, ExtBot, filters
+from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
+from merlin.app.groups import Groups
 from merlin.app.inbox import Dialog, Dialogs, Inbox, Update
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi, FileDownloader
 from merlin.bot.menu import View
+from merlin.bot.message_parts import OTHER, ReceivedAttachment, is_event, parts_of
 from merlin.bot.outbox import OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
 from merlin.bot.updates import (
-    ReceivedAttachment,
-    attachment_of,
+    attachments_of,
     command_of,
+    find_replied,
     full_text_of,
     joined_text,
     parse_update,
@@ -60,6 +62,8 @@ from merlin.core.permissions import Authority
 
 UNKNOWN_USER = User(0)
 _MAX_DIGITS = 17
+# How much of a message replied to is read.
+QUOTED_LENGTH = 1000
 _FILES = frozenset({"voice", "photo", "document"})
 
 
@@ -185,12 +189,15 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     `received` is the update as the library's object, `stored` its row of the inbox. `text` is the
     text or caption of a message with the addresses of its links, "" for none and for an invisible
     one; `command` its command in lower case without the slash, "" for none, `named_bot` the bot
-    that it names, and `command_text` the text after it. `attachment` is None for none. `verb` and
+    that it names, and `command_text` the text after it. `attachments` are the files of a message
+    and of those joined to it, `unread` names the parts of it that cannot be read, `warning` is what
+    is said above the answer. `verb` and
     `arguments` come from the callback data of a pressed button; `message_id` is the id of the
     message, or of the one with the button. `quoted` is the text of the message replied to, or the
     quoted part of it. `is_service`: Telegram reports an event, such as a pinned message.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
-    part of `text`. `dialog` is the current dialog of the sender, who is `user`.
+    part of `text`. `dialog` is the current dialog of the sender, who is `user`. `moved_from` is the
+    group that became the supergroup of the context, 0 for none.
     """
 
     bot_application: BotApplication
@@ -202,7 +209,9 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     command: str = ""
     named_bot: str = ""
     command_text: str = ""
-    attachment: ReceivedAttachment | None = None
+    attachments: tuple[ReceivedAttachment, ...] = ()
+    unread: tuple[str, ...] = ()
+    warning: str = ""
     verb: str = ""
     arguments: tuple[str, ...] = ()
     message_id: int = 0
@@ -213,6 +222,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     joined: tuple[ReceivedUpdate, ...] = ()
     dialog: Dialog | None = None
     user: User = UNKNOWN_USER
+    moved_from: int = 0
 
     def __post_init__(self) -> None:
         super().__init__(self.bot_application)
@@ -260,9 +270,14 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         full_text = "" if is_blank(text) else full_text_of(message)
         joined = [part.update for part in task.joined]
         # A comment has none itself, but perhaps what was forwarded with it.
-        attachments = map(attachment_of, (message, *(part.message for part in joined)))
-        attachment = next(filter(None, attachments), None)
-        is_content = bool(text or attachment or (message and message.forward_origin))
+        messages = [message, *(part.message for part in joined)]
+        found = [file for each in messages for file in attachments_of(each)]
+        attachments = [file for file in found if file != OTHER] or found[:1]
+        unread = dict.fromkeys(
+            name for each in messages for name in parts_of(each).unread
+        )
+        is_content = bool(text or attachments or (message and message.forward_origin))
+        is_service = bool(message) and is_event(task.stored.content)
         config = application.bot_data.services.config
         return cls(
             application,
@@ -274,13 +289,14 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             command=command,
             named_bot=named_bot,
             command_text=command_text,
-            attachment=attachment,
+            attachments=tuple(attachments),
+            unread=tuple(unread),
             verb=verb,
             arguments=arguments,
             message_id=shown.message_id if shown else 0,
             thread_id=thread_id,
             quoted=_quoted_text(message),
-            is_service=not is_content and filters.StatusUpdate.ALL.filter(update),
+            is_service=is_service and not is_content,
             is_resumed=task.is_resumed,
             joined=task.joined,
         )
@@ -299,6 +315,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def caller(self) -> tuple[BotServices, Actor]:
         """Return the first two arguments of every act: the services and the user as an actor."""
         return self.services, self.actor
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether the user gets no rich messages."""
+        return self.user.is_plain or not self.bot_api.has_rich_messages
 
     @property
     def zone(self) -> tzinfo:
@@ -343,6 +364,17 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Return what the pressed button, or the command, says of itself."""
         return self.bot_data.uses.get(self.verb or f"/{self.command}", NO_USE)
 
+    async def follow_move(self) -> None:
+        """Answer in the supergroup that this group became, if it did; its id was `moved_from`."""
+        groups = Groups(self.db, self.bot_id)
+        group = await self.store.read(lambda: groups.get(self.chat_id))
+        if group is not None and group.moved_to:
+            # The old chat takes no messages; its message ids are invalid in the new one.
+            self.moved_from = self.chat_id
+            self.stored = replace(self.stored, chat_id=group.moved_to)
+            self.chat_id = group.moved_to
+            self.message_id = self.thread_id = 0
+
     def argument(self, place: int) -> str:
         """Return a button's argument, "" for none."""
         return self.arguments[place] if place < len(self.arguments) else ""
@@ -354,19 +386,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def format(self) -> str:
         """Return the format that a plan counts it as: text, voice, photo or document."""
-        if self.attachment is not None and self.attachment.kind in _FILES:
-            return self.attachment.kind
-        return "text"
+        return self.attachments[0].kind if self.has_file else "text"
 
     @property
-    def attachments(self) -> tuple[ReceivedAttachment, ...]:
-        """Return the attachments of the message and of those joined to it."""
-        others = (attachment_of(part.update.message) for part in self.joined)
-        found = [
-            self.attachment,
-            *(other for other in others if other != self.attachment),
-        ]
-        return tuple(attachment for attachment in found if attachment is not None)
+    def has_file(self) -> bool:
+        """Return whether there are files that can be read; the plan counts by the first."""
+        return bool(self.attachments) and self.attachments[0] != OTHER
 
     @property
     def place(self) -> ChatPlace:
@@ -398,21 +423,48 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return remove_controls(sender.full_name) if sender else ""
 
     def with_replied(self) -> BotContext:
-        """Return the context with the file of the message replied to as its own attachment.
+        """Return the context with the files of the message replied to as its own.
 
-        In a private chat only a photo: the text of a recording or document is in the session.
+        In a private chat only photos: the text of a recording or document is in the session. Beside
+        its own files they are not read.
         """
         replied = (
             self.received.message.reply_to_message if self.received.message else None
         )
         if replied is None or (replied.from_user and replied.from_user.is_bot):
             return self
-        attachment = None if self.attachment else attachment_of(replied)
-        if attachment is None or attachment.kind not in (
-            {"photo"} if self.is_private else _FILES
-        ):
+        kinds = {"photo"} if self.is_private else _FILES
+        files = tuple(file for file in attachments_of(replied) if file.kind in kinds)
+        if not files or files == self.attachments:
             return self
-        return replace(self, attachment=attachment)
+        if self.has_file:
+            return replace(self, unread=(*self.unread, "second"))
+        # What was written under an own photo is in the session too.
+        return replace(self, attachments=files, quoted="")
+
+    def with_short_quote(self) -> BotContext:
+        """Return the context with the beginning of a long quote; a bot's own is in the session."""
+        if len(self.quoted) <= QUOTED_LENGTH:
+            return self
+        replied = find_replied(self.received.message)
+        left_out = () if replied and replied.is_bot else ("quoted",)
+        return replace(
+            self,
+            quoted=self.quoted[:QUOTED_LENGTH],
+            unread=(*self.unread, *left_out),
+        )
+
+    @property
+    def unread_parts(self) -> str:
+        """Return what of the message cannot be read, in the user's language."""
+        return ", ".join(
+            self.translate("media-part", kind=name) for name in self.unread
+        )
+
+    def warn_of_unread(self) -> str:
+        """Return a sentence that names what of the message cannot be read, "" for nothing."""
+        parts = self.unread_parts
+        return self.translate("media-unread", parts=parts) if parts else ""
 
     async def fetch_bot_user(self) -> None:
         """Call getMe if it has not succeeded yet."""

@@ -28,9 +28,14 @@ from merlin.bot.commands import send_settings
 from merlin.bot.context import ReceivedUpdate
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, show_results
-from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
+from merlin.bot.processor import (
+    MAX_CONCURRENT,
+    UpdateReceiver,
+    message_authors,
+    retry_until_stored,
+)
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
-from merlin.bot.stars import with_stars
+from merlin.bot.stars import StarsGateway, with_stars
 from merlin.bot.transport import AiohttpRequest
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
@@ -39,6 +44,7 @@ from merlin.core.log import get_logger, redact
 from merlin.core.probe import LIFE_SIGNS
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify_watchdog
 from merlin.db.change_watch import ChangeCounter, changes_of
+from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
@@ -112,8 +118,13 @@ class Bot:
         self._services = services
         self._transport = transport
         self._application, self._processor = create_application(services, transport)
-        bot_api = BotApi(self._application.bot, transport, self._move_group)
-        sender = OutboxSender(services, bot_api, transport)
+        bot_api = BotApi(
+            self._application.bot,
+            transport,
+            self._move_group,
+            self._report_refused_blocks,
+        )
+        self._sender = sender = OutboxSender(services, bot_api, transport)
         data = self._application.bot_data
         data.services = services
         data.bot_api = bot_api
@@ -127,7 +138,10 @@ class Bot:
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
         self._payments = PaymentWorker(
-            payments, only=Gateway.STARS, failures=self._failures
+            payments,
+            only=Gateway.STARS,
+            change_renewal=StarsGateway(bot_api).change_renewal,
+            failures=self._failures,
         )
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)
@@ -146,6 +160,10 @@ class Bot:
         except TelegramError as error:
             # Pending updates are answered when it is back.
             log.info("telegram did not tell the bot's name", reason=redact(str(error)))
+        await retry_until_stored(
+            services, self._sender.recover, "deliveries could not be stored"
+        )
+        self._sender.forget_recovered()
         with changes_of(services.db) as changes:
             work = [
                 *(
@@ -210,6 +228,13 @@ class Bot:
         groups = Groups(self._services.db, self._services.bot_id)
         await self._services.store.do(lambda: groups.move(old_id, new_id))
 
+    async def _report_refused_blocks(self, reason: str) -> None:
+        notices = Notices(self._services.db, self._services.clock)
+        arguments = {"reason": reason}
+        await self._services.store.do(
+            lambda: notices.notify_daily("notice-blocks-refused", arguments)
+        )
+
     async def _store_identity(self) -> None:
         """Store the bot's id and name as soon as getMe succeeds, then wait for ever."""
         bot = self._application.bot
@@ -243,6 +268,8 @@ class Bot:
             # Read first: updates claimed below are in own chats too, and must count as resumed.
             fresh = self._inbox.list_arrived(owner, unfinished, MAX_CONCURRENT)
             claimed = self._inbox.claim(owner, room) if room > 0 else []
+            if claimed:
+                self._sender.recover()
             Users(self._services.db).record(message_authors([*fresh, *claimed]))
             return fresh, claimed
 

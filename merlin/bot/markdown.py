@@ -18,18 +18,25 @@ a code block; a code block cannot contain links, so a table with links is writte
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLinkText
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from merlin.core.formatted_text import FormattedMessage, TextBuilder
+from merlin.core.formatted_text import (
+    LIMIT_UNITS,
+    FormattedMessage,
+    TextBuilder,
+    show_addresses,
+    utf16_length,
+)
 from merlin.core.log import get_logger
 from merlin.core.markdown_rules import add_rules, number_items
 
@@ -78,31 +85,49 @@ def render_plain(text: str) -> FormattedMessage:
 
 def render(markdown: str) -> FormattedMessage:
     """Convert an answer's Markdown, complete or streamed, to a page; never raises."""
+    (page,) = convert(markdown, lambda text: [write_page(parse(text))])
+    return page
+
+
+def convert(
+    markdown: str, write: Callable[[str], list[FormattedMessage]]
+) -> list[FormattedMessage]:
+    """Return the pages that `write` makes of Markdown, else the text as it is; never raises."""
     text = render_plain(markdown).text.rstrip().lstrip("\n")
-    has_markup = _MARKUP.search(text) or any(
-        line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
+    has_markup = (
+        utf16_length(text) > LIMIT_UNITS
+        or _MARKUP.search(text)
+        or any(
+            line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
+        )
     )
     is_too_large = len(text) > MAX_CHARACTERS or any(
         text.count(sign) > limit for sign, limit in MAX_DELIMITERS.items()
     )
     if not has_markup or is_too_large:
-        return FormattedMessage(text)
+        return [FormattedMessage(text)]
     try:
-        page = _parse(text)
+        pages = write(text)
     except Exception as error:  # noqa: BLE001 - an answer is shown whatever its marks are
         # A traceback would contain the user's texts.
         kind = type(error).__name__
         log.warning("markdown cannot be read", characters=len(text), problem=kind)
-        return FormattedMessage(text)
-    return page if page.text else FormattedMessage(text)
+        return [FormattedMessage(text)]
+    return [page for page in pages if page.text] or [FormattedMessage(text)]
 
 
-def _parse(text: str) -> FormattedMessage:
+def parse(text: str) -> list[SyntaxTreeNode]:
+    """Return the parsed blocks of a text; none if they are nested too deeply to be shown."""
     tokens = _PARSER.parse(text)
     if any(token.level >= MAX_DEPTH - 1 for token in tokens):
-        return FormattedMessage(text)
+        return []
+    return SyntaxTreeNode(tokens).children
+
+
+def write_page(nodes: Iterable[SyntaxTreeNode]) -> FormattedMessage:
+    """Return parsed blocks as a text with entities."""
     builder = TextBuilder()
-    _write_blocks(builder, SyntaxTreeNode(tokens).children)
+    _write_blocks(builder, nodes)
     return builder.page()
 
 
@@ -115,7 +140,21 @@ def _make_parser() -> MarkdownIt:
     interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
     parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
     add_rules(parser)
+    parser.core.ruler.push("task", _mark_tasks)
     return parser
+
+
+def _mark_tasks(state: StateCore) -> None:
+    """Move the checkbox of a task from the text of the list item to its `meta`."""
+    tokens = state.tokens
+    for item, _, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if item.type != "list_item_open" or not inline.children:
+            continue
+        first = inline.children[0]
+        match = _TASK.match(first.content) if first.type == "text" else None
+        if match:
+            item.meta["is_done"] = match.group(1) != " "
+            first.content = first.content[match.end() :]
 
 
 def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
@@ -217,20 +256,26 @@ def _write_blocks(
         elif node.type.endswith("_list"):
             _write_list(builder, node, depth)
         elif node.type == "table":
-            _draw_table(builder, _table_rows(node))
+            _draw_table(builder, table_rows(node))
         else:
             # No blank lines within a list.
             builder.gap(1 if depth and node.type != "hr" else 2)
             if node.type == "hr":
                 builder.write(RULE)
             elif node.type == "formula_block":
-                builder.write(_formula_text(node.content))
+                builder.write(formula_text(node.content))
             else:
-                language = _LANGUAGE.fullmatch((node.info.split() or [""])[0])
-                builder.block(node.content, language.group() if language else "")
+                builder.block(node.content, code_language(node))
 
 
-def _formula_text(formula: str) -> str:
+def code_language(node: SyntaxTreeNode) -> str:
+    """Return the language of a code block, "" for none."""
+    language = _LANGUAGE.fullmatch((node.info.split() or [""])[0])
+    return language.group() if language else ""
+
+
+def formula_text(formula: str) -> str:
+    """Return a formula as Unicode."""
     # At the first formula: pylatexenc's tables took 6 % of the bot's start.
     from merlin.bot.latex import to_unicode  # noqa: PLC0415 - see above
 
@@ -253,22 +298,11 @@ def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
         if index:
             lines = 2 if first and first.type == "paragraph" and not first.hidden else 1
         bullet = f"{numbers[index]}{item.markup}" if numbers else "•"
-        builder.item(_task(first) or bullet, depth, lines)
+        if "is_done" in item.meta:
+            bullet = "☑" if item.meta["is_done"] else "☐"
+        builder.item(bullet, depth, lines)
         _write_blocks(builder, item.children, depth + 1)
         builder.end_item(depth)
-
-
-def _task(block: SyntaxTreeNode | None) -> str:
-    """Return the checkbox of a task and remove it from the item's text; "" for other items."""
-    inline = block.children[0] if block and block.children else None
-    if inline is None or inline.type != "inline" or not inline.children:
-        return ""
-    first = inline.children[0]
-    match = _TASK.match(first.content) if first.type == "text" else None
-    if first.token is None or match is None:
-        return ""
-    first.token.content = first.content[match.end() :]
-    return "☐" if match.group(1) == " " else "☑"
 
 
 def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str:
@@ -288,7 +322,7 @@ def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str
             if kind == "code_inline":
                 builder.code(content)
             elif kind == "formula":
-                builder.write(_formula_text(content))
+                builder.write(formula_text(content))
             else:
                 builder.write("\n" if kind in {"softbreak", "hardbreak"} else content)
             plain += content
@@ -297,8 +331,8 @@ def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str
 
 def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
     """Write a link; an address that cannot be opened, or has no label, is shown."""
-    address = str(node.attrs.get("href" if node.type == "link" else "src", ""))
-    can_open = _is_link(address)
+    address, displayed = link_address(node)
+    can_open = is_link(address)
     if can_open:
         builder.start("text_link", address)
     if node.type == "link":
@@ -306,9 +340,6 @@ def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
     else:
         label = node.content
         builder.write(label)
-    displayed = normalizeLinkText(address)
-    if displayed.lower().startswith(_MAIL_SCHEME):
-        displayed = displayed[len(_MAIL_SCHEME) :]
     if not label.strip():
         builder.write(displayed)
     elif not can_open and displayed not in {"", label}:
@@ -318,7 +349,16 @@ def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
     return label
 
 
-def _is_link(address: str) -> bool:
+def link_address(node: SyntaxTreeNode) -> tuple[str, str]:
+    """Return the address of a link or an image, and how it is shown."""
+    address = str(node.attrs.get("href" if node.type == "link" else "src", ""))
+    displayed = normalizeLinkText(address)
+    if displayed.lower().startswith(_MAIL_SCHEME):
+        displayed = displayed[len(_MAIL_SCHEME) :]
+    return address, displayed
+
+
+def is_link(address: str) -> bool:
     """Return whether Telegram accepts `address` as a link."""
     if len(address) > MAX_URL_LENGTH:
         return False
@@ -338,7 +378,7 @@ Cell = tuple[Sequence[SyntaxTreeNode], str]
 Row = Sequence[Cell]
 
 
-def _table_rows(table: SyntaxTreeNode) -> list[list[Cell]]:
+def table_rows(table: SyntaxTreeNode) -> list[list[Cell]]:
     """Return the rows of a table, the heading first."""
     return [
         [
@@ -370,10 +410,7 @@ def _split_line_breaks(tokens: Sequence[Token]) -> Iterator[Token]:
 def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
     """Write a table whose first row is its heading."""
     pages = [[_render_cell(cell) for cell in row] for row in rows]
-    widths = [
-        max(_width(page.text) for page in column)
-        for column in zip(*pages, strict=False)
-    ]
+    widths = _column_widths(pages)
     has_links = any(
         mark.kind == "text_link" for row in pages for page in row for mark in page.marks
     )
@@ -385,6 +422,22 @@ def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
         builder.block(_render_in_columns(rows, pages, widths))
     else:
         _write_lines(builder, rows, pages)
+
+
+def draw_columns(rows: Sequence[Row]) -> str:
+    """Return a table in columns, however wide, as plain text with the addresses of its links."""
+    pages = [
+        [FormattedMessage(show_addresses(_render_cell(cell))) for cell in row]
+        for row in rows
+    ]
+    return _render_in_columns(rows, pages, _column_widths(pages))
+
+
+def _column_widths(pages: Sequence[Sequence[FormattedMessage]]) -> list[int]:
+    return [
+        max(_width(page.text) for page in column)
+        for column in zip(*pages, strict=False)
+    ]
 
 
 def _render_cell(cell: Cell) -> FormattedMessage:

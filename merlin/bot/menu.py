@@ -298,13 +298,16 @@ def with_heading(view: View, text: str) -> View:
 
 
 def with_file_note(act: Act) -> Act:
-    """Return the act of a form whose view says that of a file only the caption is taken."""
+    """Return the act of a form whose view says what of the message is not taken."""
 
     def act_and_note(context: BotContext) -> View:
         view = act(context)
-        if context.attachment is None or not context.text:
+        if not context.text:
             return view
-        return with_heading(view, context.translate("bot-file-dropped"))
+        dropped = context.translate("bot-file-dropped") if context.has_file else ""
+        notes = filter(None, [dropped, context.warn_of_unread()])
+        heading = "\n".join(notes)
+        return with_heading(view, heading) if heading else view
 
     return act_and_note
 

@@ -117,7 +117,8 @@ class NoticeSender:
         # A chat that Telegram asks to wait, perhaps for hours, takes no place of the batch.
         limit = max(BATCH_SIZE + len(self._sender.flooded) - len(self._on_the_way), 0)
         owner = self._services.owner
-        busy = [*self._on_the_way]
+        # A notice would end the draft of an answer.
+        busy = [*self._on_the_way, *self._sender.drafting]
         unsent = await self._services.store.do(
             lambda: self._services.outbox.list_unprompted(owner, limit, busy)
         )

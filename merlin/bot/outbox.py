@@ -1,8 +1,10 @@
 """Sends the outbox and results of requests.
 
-Messages are sent in order, one row each. A message is stored as `sending` before it is sent. If
-the outcome is unknown, it is sent once more with a repeat mark when Telegram responds again, never
-a third time. Results of requests are shown in the messages that wait for them.
+Messages are sent in order, one row each. A message is stored as `sending` before it is sent; once
+it is, the journal of deliveries says so until the row does. If the outcome is unknown, it is sent
+once more with a repeat mark when Telegram responds again, never a third time. A rich message that
+Telegram refuses is replaced by the messages of its plain form. Results of requests are shown in the
+messages that wait for them.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +20,17 @@ from merlin.app.outbox import (
     Target,
     WaitingRequests,
 )
-from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
+from merlin.bot.bot_api import (
+    BlocksRefused,
+    BotApi,
+    ChatClosed,
+    ChatUnreachable,
+    SendUnknown,
+)
+from merlin.bot.deliveries import DeliveryJournal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, SendClass
-from merlin.core.formatted_text import Button, FormattedMessage, prepend
+from merlin.core.formatted_text import Button, FormattedMessage, plain_parts, prepend
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -100,8 +109,21 @@ class OutboxSender:
         self._owner = services.owner
         self._bot_api = bot_api
         self._transport = transport
-        # The chats that Telegram asks to wait.
+        self._journal = DeliveryJournal(
+            services.config.state_dir / "run", services.owner
+        )
+        # The chats that Telegram asks to wait, and those that show a draft.
         self.flooded: set[int] = set()
+        self.drafting: set[int] = set()
+
+    def recover(self) -> None:
+        """Store what killed processes sent last; within the store's work."""
+        for outgoing_id, message_id in self._journal.read():
+            self._outbox.settle(outgoing_id, OutgoingState.SENT, message_id)
+
+    def forget_recovered(self) -> None:
+        """Delete what `recover` has stored."""
+        self._journal.delete_old()
 
     async def deliver(
         self,
@@ -147,12 +169,11 @@ class OutboxSender:
         on_stored()
         failed = 0
         while waiting:
+            current = waiting[0]
             try:
-                ended = await self._send(waiting[0], language) if is_begun else None
-            except TelegramError as error:
-                # Surely not sent, or an edit, which may be repeated: it was no attempt.
-                await self._store.do(partial(self._outbox.put_back, waiting[0]))
-                await self._pause(waiting[0].message.chat_id, failed, error)
+                ended = await self._send(current, language) if is_begun else None
+            except (TelegramError, BlocksRefused) as error:
+                waiting = await self._put_back(waiting, failed, error)
                 failed += 1
                 is_begun = await self._store.do(
                     partial(begin, waiting, is_sure=is_sure)
@@ -168,18 +189,45 @@ class OutboxSender:
                 await self._wait_until_reachable(ended)
                 waiting = [ended, *waiting[1:]]
             is_begun = await self._store.do(partial(settle, ended))
+            self._journal.settle(current.outgoing_id)
         kill_point("answer.recorded")
 
-    async def _pause(self, chat_id: int, failed: int, error: TelegramError) -> None:
+    async def _put_back(
+        self,
+        waiting: Sequence[QueuedMessage],
+        failed: int,
+        error: TelegramError | BlocksRefused,
+    ) -> list[QueuedMessage]:
+        """Store that the first message was not sent; return the messages to send after a pause."""
+        first, *others = waiting
+        if isinstance(error, BlocksRefused):
+            plain = await self._store.do(partial(self._replace_blocks, first))
+            return [*plain, *others]
+        # Surely not sent, or an edit, which may be repeated: it was no attempt.
+        await self._store.do(partial(self._outbox.put_back, first))
         if isinstance(error, RetryAfter):
-            self.flooded.add(chat_id)
+            self.flooded.add(first.message.chat_id)
         await self._transport.pause(failed, error)
-        self.flooded.discard(chat_id)
+        self.flooded.discard(first.message.chat_id)
+        return [first, *others]
+
+    def _replace_blocks(self, outgoing: QueuedMessage) -> list[QueuedMessage]:
+        """Drop a rich message that was refused; return the messages of its plain form."""
+        message = outgoing.message
+        self._outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
+        target = message.target
+        parts = []
+        for number, page in enumerate(plain_parts(message.page)):
+            key = f"{message.key}:plain:{number}"
+            parts.append(replace(message, key=key, page=page, target=target))
+            target = replace(target, edit_of=0)
+        return self._outbox.put(parts)
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message marked as sending; return it with its new state."""
         message = outgoing.message
         tries = outgoing.tries + 1
+        kill_point("answer.begun")
         try:
             message_id = await self._show(
                 message, language, is_repeat=outgoing.tries > 0
@@ -201,6 +249,8 @@ class OutboxSender:
             await self._drop(outgoing)
             raise
         kill_point("answer.sent")
+        self._journal.add(outgoing.outgoing_id, message_id)
+        kill_point("answer.noted")
         return replace(
             outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id
         )

@@ -9,7 +9,7 @@ person does not delay the others. Messages that collected while the bot or its d
 or the bot was frozen, are no flood, by their own date: they are answered in order, however many
 they are.
 
-A pressed button and a pre-checkout query or payment are processed at once:
+A pressed button (also a draft's own) and a pre-checkout query or payment are processed at once:
 Telegram or the payer waits for them, and a stop button queued behind its own answer would be
 useless. Updates that change no message do not wait for messages: a chat that must cool down does
 not delay a payment. Buttons that ask a model keep their place in the chat's order. Group messages
@@ -35,14 +35,16 @@ from telegram.ext import BaseUpdateProcessor
 
 from merlin.account.users import User, Users
 from merlin.app.bot_settings import WEBHOOK, Settings
-from merlin.app.inbox import Inbox, Update, read_update
+from merlin.app.inbox import STOPPED, Inbox, Update, read_update
 from merlin.bot.context import NO_USE, ReceivedUpdate, Use, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
     MAX_PARTS,
+    NEW_KINDS,
     get_wait_s,
     is_continuation,
+    is_new_kind,
     is_payment_message,
     is_same_album,
     is_unaddressed,
@@ -62,7 +64,10 @@ ALLOWED_UPDATES = (
     "callback_query",
     "pre_checkout_query",
     "my_chat_member",
+    STOPPED,
+    *NEW_KINDS,
 )
+_URGENT = frozenset({"pre_checkout_query", STOPPED})
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
 
@@ -191,7 +196,7 @@ class ChatProcessor(BaseUpdateProcessor):
             if update.update_id in self._unfinished:
                 continue
             self._unfinished.add(update.update_id)
-            key = (task.stored.chat_id, self._priority_of(update))
+            key = (task.stored.chat_id, self._priority_of(task))
             queue = self._queues.get(key)
             if queue is None:
                 queue = self._queues[key] = _ChatQueue()
@@ -222,12 +227,14 @@ class ChatProcessor(BaseUpdateProcessor):
         verb, _ = read_button_data(update)
         return self._uses.get(verb, NO_USE)
 
-    def _priority_of(self, update: telegram.Update) -> Priority:
+    def _priority_of(self, task: ReceivedUpdate) -> Priority:
         """Return the queue of its chat in which an update is processed."""
+        update = task.update
         use = self._use_of(update)
-        if update.pre_checkout_query or Use.URGENT in use:
+        if task.stored.kind in _URGENT or Use.URGENT in use:
             return Priority.URGENT
-        is_concurrent = is_payment_message(update) or is_unaddressed(update)
+        is_silent = is_payment_message(update) or is_new_kind(update)
+        is_concurrent = is_silent or is_unaddressed(update)
         if update.callback_query:
             is_concurrent = not use & (Use.ASKS_MODEL | Use.IN_ORDER)
         return Priority.CONCURRENT if is_concurrent else Priority.IN_ORDER

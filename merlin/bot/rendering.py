@@ -72,6 +72,8 @@ def pack_text(pack: Mapping[Format, int], language: str) -> str:
 
 def promise_text(promise: Promise, language: str) -> str:
     """Return the content of a purchase in one line: "20 голосовых вопросов на 30 дней"."""
+    if promise.renews:
+        return text(language, "pay-brings-month")
     if not promise.pack:
         return text(language, "pay-brings-days", days=promise.days or 0)
     questions = pack_text(promise.pack, language)

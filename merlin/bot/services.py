@@ -27,8 +27,10 @@ from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
 
-# How a streaming answer is shown: by edits of its message, or not at all.
-EDITS = "edits"
+# How a streaming answer is shown: by drafts in private chats, by edits of its message, or not at
+# all.
+DRAFTS = "drafts"
+OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Pace:
     private_edit_s: float = 1.0
     group_edit_s: float = 3.0
     typing_s: float = 4.5
+    draft_s: float = 15.0
     finish_s: float = 15.0
     group_s: float = 60.0
     expire_s: float = 3600.0

@@ -10,10 +10,12 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from merlin.app.outbox import Target
 from merlin.billing.purchases import Purchase
+from merlin.billing.subscriptions import Subscription, SubscriptionState
 from merlin.bot.bot_api import BotApi, ChatUnreachable, target_fields
 from merlin.bot.rendering import promise_text
 from merlin.bot.services import BotServices
 from merlin.chat.sessions import ChatPlace
+from merlin.config.shop import RENEWAL_DAYS
 from merlin.core.clock import utc_now
 from merlin.core.errors import PaymentError, PaymentUnknown
 from merlin.core.log import get_logger, redact
@@ -52,6 +54,25 @@ class StarsGateway:
         await self._call(
             "sendInvoice", {**fields, **target_fields(Target(place.thread_id))}
         )
+
+    async def create_link(self, request: payments.PaymentRequest) -> str:
+        """Return the link of an invoice that renews every month. Raises PaymentError."""
+        period = {"subscription_period": RENEWAL_DAYS * 24 * 3600}
+        return str(
+            await self._call("createInvoiceLink", {**period, **_invoice(request)})
+        )
+
+    async def change_renewal(self, subscription: Subscription) -> None:
+        """Tell Telegram what is wanted of a subscription; telling it again changes nothing more.
+
+        Raises PaymentError.
+        """
+        fields = {
+            "user_id": subscription.user_id,
+            "telegram_payment_charge_id": subscription.charge_id,
+            "is_canceled": subscription.wanted is SubscriptionState.CANCELED,
+        }
+        await self._call("editUserStarSubscription", fields)
 
     async def refund(self, request: payments.RefundRequest) -> payments.GatewayRefund:
         """Refund the Stars of a payment; calling it again refunds nothing more."""
@@ -131,7 +152,13 @@ def read_refund(update: telegram.Update) -> payments.GatewayRefund | None:
 
 def read_payment(update: telegram.Update) -> payments.GatewayPayment | None:
     """Return the payment of a service message, None if there is none in Stars."""
-    return _read(update, update.message.successful_payment if update.message else None)
+    paid = update.message.successful_payment if update.message else None
+    payment = _read(update, paid)
+    if payment is None or paid is None:
+        return None
+    is_renewal = bool(paid.is_recurring and not paid.is_first_recurring)
+    until = paid.subscription_expiration_date
+    return replace(payment, until=until, is_renewal=is_renewal)
 
 
 def _read(

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import telegram
@@ -22,6 +21,11 @@ from telegram import Message, MessageEntity
 from telegram.constants import MessageEntityType
 
 from merlin.app.inbox import Update
+from merlin.bot.message_parts import (
+    ReceivedAttachment,
+    parts_of,
+    write_known_fields,
+)
 from merlin.core.formatted_text import (
     Entity,
     FormattedMessage,
@@ -33,6 +37,8 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 SEPARATOR = ":"
+# Kinds of updates that the library doesn't know: it leaves them in `api_kwargs`.
+NEW_KINDS = ("subscription",)
 # A command in other letters, which Telegram does not mark, or a slash alone.
 _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 
@@ -40,10 +46,12 @@ _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 def parse_update(stored: Update, bot: telegram.Bot) -> telegram.Update:
     """Return a stored update as the library's object, without content if it cannot be read.
 
-    Parts of a message that cannot be read are left out: an old Bot API server's poll has no
-    `persistent_id` for its options, also as the message replied to.
+    What the library does not know of a message is written into fields that it knows.
+    Parts of a message that the library cannot read are left out, also of the message replied to.
     """
     body = {**stored.body, "update_id": stored.update_id}
+    if stored.kind == "message" and stored.content:
+        body["message"] = write_known_fields(stored.content)
     try:
         return telegram.Update.de_json(body, bot)
     except Exception as error:  # noqa: BLE001 - its constructors raise many types
@@ -130,53 +138,14 @@ def is_payment_message(update: telegram.Update) -> bool:
     return bool(message and (message.successful_payment or message.refunded_payment))
 
 
-# Documents classified by the prefix of their MIME type.
-_DOCUMENTS = {"image/": "photo", "audio/": "voice"}
+def attachments_of(message: Message | None) -> tuple[ReceivedAttachment, ...]:
+    """Return the files of a message; one of another kind stands for what is not read."""
+    return parts_of(message).files
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedAttachment:
-    """A file of a message; `kind` is voice, photo, document or other.
-
-    `size` is in bytes; it and the duration of a recording are 0 if unknown.
-    """
-
-    kind: str
-    file_id: str = ""
-    name: str = ""
-    mime: str = ""
-    size: int = 0
-    duration: timedelta = timedelta()
-
-
-def attachment_of(message: Message | None) -> ReceivedAttachment | None:
-    """Return the attachment of a message, None for none."""
-    # The library warns of a payment, which it still counts as an attachment.
-    if message is None or message.successful_payment:
-        return None
-    file: Any = message.effective_attachment
-    if not file:
-        return None
-    if isinstance(file, Sequence):  # a photo in several sizes, the largest last
-        return ReceivedAttachment(
-            "photo", file[-1].file_id, size=file[-1].file_size or 0
-        )
-    if isinstance(file, telegram.Voice | telegram.Audio | telegram.VideoNote):
-        kind = "voice"
-    elif isinstance(file, telegram.Document):
-        mime = file.mime_type or ""
-        kinds = (name for mark, name in _DOCUMENTS.items() if mime.startswith(mark))
-        kind = next(kinds, "document")
-    else:
-        return ReceivedAttachment("other")
-    return ReceivedAttachment(
-        kind=kind,
-        file_id=file.file_id,
-        name=getattr(file, "file_name", None) or "",
-        mime=getattr(file, "mime_type", None) or "",
-        size=file.file_size or 0,
-        duration=getattr(file, "duration", timedelta()),
-    )
+def is_new_kind(update: telegram.Update) -> bool:
+    """Return whether the library does not know this kind of update, which the bot asks for."""
+    return any(kind in update.api_kwargs for kind in NEW_KINDS)
 
 
 _LEFT_OVER = " \t\n,:;—–-"
@@ -222,7 +191,7 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
             links = [each for each in marks if each.offset < mark.offset]
             start = utf16_length(with_addresses(before, links))
             cuts.append((start, start + mark.length))
-    replied = _find_replied(message)
+    replied = find_replied(message)
     sender = message.from_user
     is_bot = sender is not None and sender.is_bot and message.sender_chat is None
     return Addressee(
@@ -242,12 +211,15 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
 def is_unaddressed(update: telegram.Update) -> bool:
     """Return whether a group message is not addressed to the bot, whatever the settings.
 
-    Parts of an album are kept: another part may address the bot.
+    Parts of an album are kept: another part may address the bot. In the direct messages of a
+    channel people pay its owner for each message, so the bot answers none.
     """
     message = update.message
+    if message and message.chat.is_direct_messages:
+        return True
     if not message or message.chat.id > 0 or message.media_group_id:
         return False
-    replied = _find_replied(message)
+    replied = find_replied(message)
     is_named = any(mark.type in _NAMING for mark in _marks(message))
     is_service = message.migrate_from_chat_id or message.migrate_to_chat_id
     return not (is_named or (replied and replied.is_bot) or is_service)
@@ -259,9 +231,9 @@ def _is_ours(mark: MessageEntity, text: str, bot_id: int, name: str) -> bool:
     return bool(mark.user and bot_id and mark.user.id == bot_id)
 
 
-def _find_replied(message: Message) -> telegram.User | None:
+def find_replied(message: Message | None) -> telegram.User | None:
     """Return who wrote the message replied to; None for none and for the head of a topic."""
-    replied = message.reply_to_message
+    replied = message.reply_to_message if message else None
     return None if replied is None or replied.forum_topic_created else replied.from_user
 
 
@@ -312,7 +284,7 @@ def may_continue(update: telegram.Update) -> bool:
     return message is not None and (
         bool(message.media_group_id)
         or _is_forwarded_text(message)
-        or utf16_length(message.text or "") >= LONG_UNITS
+        or LONG_UNITS <= utf16_length(message.text or "") <= FULL_UNITS
     )
 
 
@@ -358,7 +330,7 @@ def joined_text(text: str, further_updates: Sequence[telegram.Update]) -> str:
     result = before = text
     for update in further_updates:
         part = text_of(update.message)
-        gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
+        gap = "\n" if before and part and utf16_length(before) != FULL_UNITS else ""
         result = f"{result}{gap}{full_text_of(update.message)}"
         before = part or before
     return result

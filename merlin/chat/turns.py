@@ -3,7 +3,8 @@
     asked -> written -> delivered
 
 `written`: the complete answer is stored and remains to be shown; the model is not asked again.
-The placeholder is the message that shows the answer. Texts are encrypted.
+The placeholder is the message that shows the answer; of several, once delivered, the last, which
+has the buttons. Texts are encrypted.
 """
 
 from dataclasses import dataclass, field, replace
@@ -173,7 +174,13 @@ UPDATE turn SET
 WHERE bot_id = :bot_id AND update_id = :update_id AND state = 'asked'
 """
 _MARK_DELIVERED = """
-UPDATE turn SET state = 'told' WHERE bot_id = :bot_id AND update_id = :update_id
+UPDATE turn SET state = 'told', placeholder_id = COALESCE((
+    SELECT message_id FROM outgoing
+    WHERE outgoing.bot_id = turn.bot_id AND outgoing.update_id = turn.update_id
+        AND outgoing.state = 'sent'
+    ORDER BY outgoing.id DESC LIMIT 1
+), placeholder_id)
+WHERE bot_id = :bot_id AND update_id = :update_id
 """
 _HISTORY = """
 SELECT question, answer, user_id, asker FROM turn
@@ -250,7 +257,7 @@ class Turns(BotRepository):
 
     @transaction
     def mark_delivered(self, update_id: int) -> None:
-        """Store that the complete answer is shown in the chat."""
+        """Store that the complete answer is shown in the chat, and in which message."""
         self.db.run(_MARK_DELIVERED, bot_id=self._bot_id, update_id=update_id)
 
     def read_history(

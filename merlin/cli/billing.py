@@ -91,7 +91,10 @@ def check(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Compare the ledger with YooKassa's payments; exit 1 if anything differs."""
+    """Compare the ledger with YooKassa's payments; exit 1 if anything differs.
+
+    Auto-renewals in Stars are counted by their state.
+    """
     with read_context(config) as (ctx, _):
         first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
         shop = ctx.config.payments.yookassa
@@ -109,6 +112,8 @@ def check(
             names = ("gateway-id", "ledger", "theirs")
             print_table([f"billing-col-{name}" for name in names], rows)
         print_message("billing-checked", payments=result.payments, found=len(rows))
+        if any(result.renewals.values()):
+            print_message("billing-renewals", **result.renewals)
     if result.differences:
         raise typer.Exit(1)
 

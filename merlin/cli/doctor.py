@@ -152,9 +152,7 @@ def _checks(path: Path, config: Config) -> Iterator[_Check]:
     yield "state_dir", partial(checks.check_folder, config.state_dir)
     yield "file system", partial(checks.check_file_system, config.state_dir)
     yield "document reader", checks.check_document_reader
-    yield "api.listen", partial(checks.check_port, config, "api")
-    if "engine" in process_names(config):
-        yield "engine.listen", partial(checks.check_port, config, "engine")
+    yield from _server_checks(config)
     yield "credentials", partial(_check_credentials, config)
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)
@@ -162,6 +160,7 @@ def _checks(path: Path, config: Config) -> Iterator[_Check]:
         yield "postgresql", partial(checks.check_postgresql, config.database)
     if config.repository is not None:
         yield "repository", partial(checks.check_repository, config)
+        yield "mirror.git", partial(checks.check_mirror, config)
         if config.repository.statuses is not None:
             yield "repository.statuses", partial(checks.check_forge, config)
     yield "telegram", partial(checks.check_telegram, config)
@@ -173,6 +172,22 @@ def _checks(path: Path, config: Config) -> Iterator[_Check]:
             "payments.yookassa",
             partial(checks.check_yookassa, config.payments.yookassa),
         )
+
+
+def _server_checks(config: Config) -> Iterator[_Check]:
+    """Yield the checks of what api and engine listen at, and of what the engine runs."""
+    yield "api.listen", partial(checks.check_port, config, "api")
+    has_engine = "engine" in process_names(config)
+    if has_engine:
+        yield "engine.listen", partial(checks.check_port, config, "engine")
+    if config.api.tls is not None:
+        yield "api.tls", partial(checks.check_tls, "api", config.api.tls)
+    if has_engine and config.engine.tls is not None:
+        yield "engine.tls", partial(checks.check_tls, "engine", config.engine.tls)
+    if has_engine and config.engine.models:
+        yield "engine.models", partial(checks.check_bases, config)
+        if config.engine.serving == "vllm":
+            yield "engine.serving", partial(checks.check_vllm, config.engine)
 
 
 def _running_checks(config: Config) -> Iterator[_Check]:

@@ -15,18 +15,23 @@ from stat import S_IROTH, S_IXOTH
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, LiteralString
 
+from cryptography.x509 import load_pem_x509_certificate
+
 from merlin.cli.health import OTHER_INSTALLATION, health_error
 from merlin.config import Config, require_provider, require_repository
 from merlin.config.credentials import repository_url
+from merlin.config.engine import EngineConfig
 from merlin.config.faults import wrong_at
 from merlin.config.reading import require_places
 from merlin.config.settings import (
     ModelChoice,
     ProviderConfig,
     RepositoryConfig,
+    TlsConfig,
 )
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
+from merlin.core.connections import tls_context
 from merlin.core.errors import (
     ConfigError,
     GatewayUnavailable,
@@ -35,6 +40,7 @@ from merlin.core.errors import (
     PaymentError,
     SourceError,
 )
+from merlin.core.i18n import format_time
 from merlin.core.names import find_nearest
 from merlin.core.network import url_place
 from merlin.core.repository_place import parse_remote_url
@@ -42,10 +48,13 @@ from merlin.core.server import listen
 from merlin.db.connections import open_session, sqlite_path
 from merlin.db.driver_errors import driver_errors
 from merlin.db.encryption import key_path
-from merlin.git.mirror import HEAD_REF, read_ref
+from merlin.engine.model_store import find_program, require_base_folder
+from merlin.engine.trainers.base import Untrainable
+from merlin.git.mirror import read_head
 from merlin.git.repository import GitSource
 from merlin.providers.documents import are_readers_confined
 from merlin.wiring.context import git_source, yookassa_gateway
+from merlin.wiring.engine import engine_folder
 from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
@@ -83,12 +92,9 @@ def examine(
     if config.repository is not None:
         try:
             known = _list_datasets(config, config.repository)
-        except NotFound as error:
-            lack = wrong_at("repository", "branch", key=error.key, **error.arguments)
-            found += [] if has_repository_row else [lack]
-        except SourceError:
-            named = {"path": config.repository.url}
-            lack = wrong_at("repository", "url", key="config-no-git", **named)
+        except (NotFound, SourceError) as error:
+            line = "branch" if isinstance(error, NotFound) else "url"
+            lack = wrong_at("repository", line, key=error.key, **error.arguments)
             found += [] if has_repository_row else [lack]
     if not default and "default" in config.datasets.model_fields_set:
         named = {"found": '""', "example": "neurotypology"}
@@ -116,7 +122,7 @@ def _list_datasets(
     folder = source.remote.folder
     if folder is None:
         with suppress(SourceError, OSError):  # another check tells of the mirror
-            head = read_ref(source.run, HEAD_REF) if source.has_mirror else None
+            head = read_head(source.run, source.mirror) if source.has_mirror else None
             return source.dataset_trees(head) if head else None
         return None
     if not folder.is_dir():
@@ -210,6 +216,39 @@ def check_port(config: Config, process: str) -> CheckMessage:
     return "doctor-port", {"place": url_place(address)}
 
 
+def check_tls(section: str, tls: TlsConfig) -> CheckMessage:
+    """Check that a server can use its certificate with its key, and that it is valid today."""
+    tls_context(tls.certificate, tls.key, f"{section}.tls")
+    # The first is the server's own; those of its issuers follow.
+    ends = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
+    arguments = {"path": str(tls.certificate), "at": format_time(ends)}
+    if ends < utc_now():
+        raise check_failure("doctor-tls-ended", **arguments)
+    return "doctor-tls", arguments
+
+
+def check_bases(config: Config) -> CheckMessage:
+    """Check that language models can be trained here, and that their bases are here, and whole."""
+    from merlin.engine.model_download import require_extra
+
+    require_extra()
+    for name, base in config.engine.models.items():
+        try:
+            require_base_folder(name, base, engine_folder(config))
+        except Untrainable as error:
+            raise check_failure(error.key, **error.arguments) from error
+    return "doctor-bases", {"names": ", ".join(config.engine.models)}
+
+
+def check_vllm(engine: EngineConfig) -> CheckMessage:
+    """Check that vLLM's program is here."""
+    command = engine.answering.vllm_command
+    found = find_program(command)
+    if found is None:
+        raise check_failure("doctor-no-vllm", command=command)
+    return "doctor-vllm", {"command": found}
+
+
 def check_repository(config: Config) -> CheckMessage:
     """Check that the remote can be read and has the branch."""
     repository = require_repository(config)
@@ -229,6 +268,21 @@ def check_repository(config: Config) -> CheckMessage:
     if newest is None:
         raise check_failure("doctor-no-branch", **arguments)
     return "doctor-repository", {**arguments, "commit": newest[:7]}
+
+
+def check_mirror(config: Config) -> CheckMessage:
+    """Check that the copy of the repository can be read, down to the folders of the datasets."""
+    source = git_source(config)
+    if not source.has_mirror:
+        return "doctor-mirror-none", {}
+    try:
+        head = read_head(source.run, source.mirror)
+        count = len(source.dataset_trees(head)) if head else 0
+    except SourceError as error:
+        # Not its whole text: that tells what to do about a repository elsewhere.
+        reason = str(error.arguments.get("reason", error))
+        raise check_failure("git-unreadable", reason=reason) from error
+    return "doctor-mirror", {"count": count}
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def list_trials(config: Config) -> Iterator[tuple[str, CheckMessage]]:
         if not is_engine(config, provider):
             arguments = {
                 "programs": servers,
-                "provider": provider.name,
+                "url": provider.base_url,
                 **PROTOCOLS["openai"].as_arguments(),
             }
             yield provider.name, ("tried-provider", arguments)

@@ -14,7 +14,7 @@ from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.config import INSTALLATION_HEADER, Config, installation_id
 from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
-from merlin.core.clock import utc_now
+from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.core.network import fetch_url, url_place
@@ -38,7 +38,9 @@ def health(
     sys.exit(report_health(state_dir, process))
 
 
-def health_error(config: Config, process: str) -> MerlinError | None:
+def health_error(
+    config: Config, process: str, clock: Clock = utc_now
+) -> MerlinError | None:
     """Return why a process is unhealthy, None if it is healthy.
 
     Other than a probe it asks the servers themselves, and the database about the others.
@@ -47,10 +49,13 @@ def health_error(config: Config, process: str) -> MerlinError | None:
         return _probe_server(local_url(config.engine), config, "engine.listen")
     if process == "api":
         return _probe_server(local_url(config.api), config, "api.listen")
+    begun = clock()
     try:
-        return health_problem(_read_heartbeats(config, process), utc_now())
+        beats = _read_heartbeats(config, process)
     except MerlinError as error:
         return error
+    # They don't age while a busy machine reads them.
+    return health_problem(beats, begun) and health_problem(beats, clock())
 
 
 def plain_reason(error: OSError) -> str:

@@ -81,7 +81,9 @@ def _is_engine_in_the_way(config: Config) -> bool:
     host, port = config.engine.address
     api_host, api_port = config.api.address
     is_elsewhere = any(
-        each.credential == ENGINE_KEY and not is_engine(config, each)
+        each.credential == ENGINE_KEY
+        and not is_loopback(urlsplit(each.base_url).hostname)
+        and not is_engine(config, each)
         for each in config.providers
     )
     hosts = {host.replace("localhost", "127.0.0.1") for host in (host, api_host)}

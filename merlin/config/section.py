@@ -39,6 +39,10 @@ from merlin.core.repository_place import CONTROL, check_branch, check_directory
 
 T = TypeVar("T")
 _MAX_PORT = 65535
+# Bytes of a file's name, on every file system that Merlin runs on.
+_MAX_NAME = 255
+# An address, and a shell's variable, which nobody fills in here, are no paths.
+_NO_PATH = re.compile(rf"{CONTROL.pattern}|://|^\$|\$\{{")
 _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
 Language = Literal["ru", "en"]
 
@@ -131,7 +135,8 @@ def _base(info: ValidationInfo) -> Path:
 
 
 def _named_path(path: str) -> str:
-    if not path.strip() or CONTROL.search(path):
+    is_long = any(len(name.encode()) > _MAX_NAME for name in path.split("/"))
+    if not path.strip() or is_long or _NO_PATH.search(path):
         raise wrong_form(path)
     return path
 
@@ -146,7 +151,7 @@ def _file(value: object, info: ValidationInfo) -> object:
 
 
 def _program(value: str, info: ValidationInfo) -> str:
-    return resolve(value, info) if "/" in value else value
+    return resolve(value, info) if "/" in value else _named_path(value)
 
 
 def _day(value: object) -> object:
@@ -280,7 +285,7 @@ Credential = Annotated[str, AfterValidator(_variable)]
 Branch = Annotated[str, AfterValidator(partial(_as_git_takes, check_branch))]
 # A folder inside a repository.
 Directory = Annotated[str, AfterValidator(partial(_as_git_takes, check_directory))]
-ModelId = Annotated[str, Field(pattern=r"^\S+$")]
+ModelId = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,500}$")]
 # Telegram's ids have at most 52 significant bits (Bot API, the type User).
 TelegramId = Annotated[int, Field(ge=1, le=2**52 - 1)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]

@@ -201,6 +201,7 @@ class ProviderConfig(Section):
         " none.",
         "2024-10-21",
         default=None,
+        pattern=r"^[\w.-]{1,40}$",
     )
     model: Opt[ModelId] = setting(
         "The model that answers when no tuned one can. Default the first it lists.",
@@ -375,10 +376,11 @@ ModelName = Annotated[
 class ChatConfig(Section):
     """How questions are answered."""
 
-    streaming: Literal["edits", "off"] = setting(
-        "`edits`: an answer is written into its message by edits;"
+    streaming: Literal["drafts", "edits", "off"] = setting(
+        "`drafts`: in private chats Telegram shows an answer while it is written, then comes one"
+        " message; in groups as `edits`. `edits`: an answer is written into its message by edits."
         ' `"off"` (in quotes): only as a complete message.',
-        default="edits",
+        default="drafts",
     )
     assistant: Opt[ModelName] = setting(
         "The general model for presets and people's own instructions, as `PROVIDER/MODEL`. Default:"

@@ -8,7 +8,7 @@ operator says that it is no digital good.
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,6 +23,7 @@ from merlin.config.faults import Wrong, wrong_at
 from merlin.config.section import (
     Line,
     Many,
+    ModelId,
     Opt,
     Section,
     Titled,
@@ -35,8 +36,10 @@ from merlin.config.section import (
 from merlin.core.money import Amount, roubles, stars
 from merlin.core.network import LOOPBACK, is_loopback
 
-# Telegram's own limit of an invoice.
+# Telegram's own limits: of an invoice, and of one that renews, every thirty days alone.
 MAX_STARS = 25_000
+MAX_STARS_RENEWED = 10_000
+RENEWAL_DAYS = 30
 SHOP_ID = "YOOKASSA_SHOP_ID"
 SHOP_KEY = "YOOKASSA_SECRET_KEY"
 # The networks that notifications come from, as the `yookassa` package 3.13.0 lists them.
@@ -66,14 +69,16 @@ class Format(StrEnum):
 
 def _a_day(value: object) -> object:
     """Return an allowance as a group of keys; a number alone is a number a day."""
+    if value == {}:
+        raise wrong("config-empty-group", keys="day, month")
     return {"day": value} if isinstance(value, int) else value
 
 
 class Allowance(Section):
     """How many questions of one format; what is left out is unlimited, 0 turns it off."""
 
-    day: Opt[int] = Field(default=None, ge=0)
-    month: Opt[int] = Field(default=None, ge=0)
+    day: Opt[int] = Field(default=None, ge=0, le=1000000)
+    month: Opt[int] = Field(default=None, ge=0, le=1000000)
 
     @property
     def is_closed(self) -> bool:
@@ -108,7 +113,11 @@ class PlanPrice(_Goods):
         le=1_000_000,
     )
     stars: Opt[int] = setting(
-        "Telegram Stars, at most 25,000.", 200, default=None, ge=1, le=MAX_STARS
+        "Telegram Stars, at most 25,000; with `renews` 10,000.",
+        200,
+        default=None,
+        ge=1,
+        le=MAX_STARS,
     )
 
     @field_validator("rub")
@@ -142,7 +151,7 @@ class Plan(Titled):
     )
     photo: Opt[PerDay] = setting("Photos.", 0, default=None)
     document: Opt[PerDay] = setting("Documents.", 0, default=None)
-    models: Many[str] = setting(
+    models: Many[ModelId] = setting(
         "Patterns of model ids that may answer, as for file names: `ft:*`. Default every model.",
         ["*"],
         default_factory=tuple,
@@ -160,6 +169,12 @@ class Plan(Titled):
         default=None,
         ge=1,
         le=3650,
+    )
+    renews: Opt[Literal["monthly"]] = setting(
+        "Telegram charges the Stars again every 30 days, until the buyer turns that off."
+        " Roubles buy one period.",
+        "monthly",
+        default=None,
     )
     pack: Opt[Pack] = None
 
@@ -211,6 +226,14 @@ class Receipt(Section):
 
     vat_code: int = setting(
         "Rate of VAT in YooKassa's codes; 1 is without VAT.", default=1, ge=1, le=12
+    )
+    tax_system_code: Opt[int] = setting(
+        "Tax system in YooKassa's codes, for a shop that has several; 2 is a simplified one,"
+        " of income. Default: it isn't sent.",
+        2,
+        default=None,
+        ge=1,
+        le=6,
     )
 
 
@@ -268,6 +291,11 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
         if has_roubles and not has_stars and name not in payments.not_digital:
             yield wrong_at("plans", name, "price", "stars", key="config-no-stars")
         yield from _faults(name, plan)
+    for number, name in enumerate(payments.not_digital):
+        if name not in plans:
+            yield wrong_at(
+                "payments", "not_digital", number, key="config-no-plan", plan=name
+            )
 
 
 def _faults(name: str, plan: Plan) -> Iterator[Wrong]:
@@ -275,6 +303,22 @@ def _faults(name: str, plan: Plan) -> Iterator[Wrong]:
         yield wrong_at("plans", name, "days", key="config-no-days")
     if not plan.price and plan.pack:
         yield wrong_at("plans", name, "price", key="config-no-price")
+    if plan.renews:
+        yield from _renewal_faults(name, plan)
     counts = plan.text or plan.voice or plan.photo or plan.document
     if plan.pack and counts:
         yield wrong_at("plans", name, "pack", key="config-pack-limits")
+
+
+def _renewal_faults(name: str, plan: Plan) -> Iterator[Wrong]:
+    """Yield what Telegram would refuse to renew."""
+    if plan.pack:
+        yield wrong_at("plans", name, "renews", key="config-renews-pack")
+    elif plan.xtr is None:
+        yield wrong_at("plans", name, "renews", key="config-renews-no-stars")
+    elif plan.xtr.minor > MAX_STARS_RENEWED:
+        limit = MAX_STARS_RENEWED
+        place = ("plans", name, "price", "stars")
+        yield wrong_at(*place, key="config-renews-stars", limit=limit)
+    if plan.days not in {None, RENEWAL_DAYS}:
+        yield wrong_at("plans", name, "days", key="config-renews-days")

@@ -18,7 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 LIMIT_UNITS = 4096
 # Leaves room for the prefix of a repeated message.
@@ -83,12 +83,17 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class FormattedMessage:
-    """One message; `buttons` are rows of buttons from top to bottom."""
+    """One message; `buttons` are rows of buttons from top to bottom.
+
+    With `blocks` it is a rich message (the Bot API's InputRichBlock, as JSON), which shows tables
+    and formulas. Its text and marks, of any length, are its plain form.
+    """
 
     text: str
     marks: tuple[Entity, ...] = ()
     buttons: tuple[tuple[Button, ...], ...] = ()
     file: Attachment | None = None
+    blocks: tuple[dict[str, Any], ...] = ()
 
 
 T = TypeVar("T")
@@ -344,13 +349,21 @@ def split(message: FormattedMessage) -> list[FormattedMessage]:
 
     Joined, their texts equal the original except for white space at the splits. The last one has
     the buttons and the file; a file whose caption would be too long follows as a separate message.
+    A message with blocks is one already.
     """
+    if message.blocks:
+        return [message]
     parts = list(_split_text(message))
     if message.file and (not parts or utf16_length(parts[-1].text) > CAPTION_UNITS):
         parts.append(FormattedMessage(""))
     if parts:
         parts[-1] = replace(parts[-1], buttons=message.buttons, file=message.file)
     return parts
+
+
+def plain_parts(message: FormattedMessage) -> list[FormattedMessage]:
+    """Return the messages that show one with blocks as plain text."""
+    return split(replace(message, blocks=()))
 
 
 def in_entity(kind: str, text: str, value: str = "") -> FormattedMessage:
@@ -386,7 +399,10 @@ def prepend(text: str, message: FormattedMessage) -> FormattedMessage:
     """Return the message with a text in front of it; its entities move along."""
     shift = utf16_length(text)
     marks = tuple(replace(mark, offset=mark.offset + shift) for mark in message.marks)
-    return replace(message, text=f"{text}{message.text}", marks=marks)
+    blocks = message.blocks
+    if blocks:
+        blocks = ({"type": "paragraph", "text": text.strip()}, *blocks)
+    return replace(message, text=f"{text}{message.text}", marks=marks, blocks=blocks)
 
 
 def join_pages(*pages: FormattedMessage) -> FormattedMessage:

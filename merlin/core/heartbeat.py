@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from socket import gethostname
 
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import format_time, text
@@ -84,6 +85,10 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
             )
         return None
     at = format_time(newest.at)
+    if newest.host == gethostname() and newest.has_process:
+        silent_s = int((now - newest.at).total_seconds())
+        key = "unhealthy-silent-for" if silent_s > 0 else "unhealthy-sign-ahead"
+        return MerlinError(f"silent since {at}", key, seconds=abs(silent_s))
     return MerlinError(f"silent since {at}", "unhealthy-no-signal", at=at)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from merlin.app.verdicts import notify_editors
+from merlin.config import Config
 from merlin.core.clock import Backoff, Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import kill_point
@@ -44,22 +45,22 @@ class ChangeProcessor:
         self,
         db: Database,
         branch: GitBranch,
+        config: Config,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
-        language: str = "en",
     ) -> None:
         self._commits = CommitContext(branch, Intents(db), clock)
         self.db = db
         self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
         self._clock = clock
-        self._language = language
+        self._config = config
         self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
         self._is_interrupted = True  # perhaps, by the end of the previous daemon
 
     def __call__(self) -> bool:
         """Commit the queued changes and send notices; return whether a commit was made."""
-        notify_editors(self.db, self._clock)
+        notify_editors(self.db, self._config, self._clock)
         if self._backoff.left_s:
             return False
         if self._is_interrupted:
@@ -87,7 +88,7 @@ class ChangeProcessor:
 
     def follow_proposals(self) -> bool:
         """Record what became of the changes of proposals."""
-        proposals = ProposalFollower(self.db, self._clock, self._language)
+        proposals = ProposalFollower(self.db, self._clock, self._config.language)
         if proposals.is_due():
             proposals.follow()
         return False

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from merlin.app.reach import tell_reach
 from merlin.app.retention import (
     BUILD_DAYS,
     MIRROR_DAYS,
@@ -341,14 +342,13 @@ def promote(services: DaemonServices) -> bool:
         switched = promote_newest(Promotions(services.db), gates.holds)
     for candidate in switched:
         model = candidate.model
+        losses = describe_plan(services.db, model.build_id, gates.note_losses(model))
         arguments = {
             "dataset": model.dataset,
             "version": model.build_version,
             "job": model.job_id,
             "proof": score_message(proof_of(services.db, model.model_row)),
-            "losses": describe_plan(
-                services.db, model.build_id, gates.note_losses(model)
-            ),
+            "losses": tell_reach(services.db, services.config, model.dataset, losses),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).notify(ADMINS, "notice-serving", arguments, once=once)

@@ -103,6 +103,8 @@ def match_version(name: str) -> Any:
 
 # `end_build` of an example that the newest build contains.
 NO_END = (1 << 63) - 1
+# Before the name of its dataset, a build whose examples are being stored: no dataset is called so.
+UNSEEN = "/"
 
 
 def is_in_build(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE) -> Any:

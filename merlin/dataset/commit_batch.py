@@ -8,24 +8,22 @@ A crash or a lost answer leaves the intent as `sending`: then the branch is sear
 id before anything is pushed again. A push names the head that it expects, so at most one of several
 doubtful pushes succeeds. A revert keeps what was written since.
 
-The commit is created in the bare mirror, without a work tree: blobs are written to the object
-database, then a tree for each folder with a change, and the commit. No other folder is read: it may
-name any number of files. A killed attempt leaves unreferenced objects, and a folder that the next
-attempt empties. Source: git's manual of hash-object, ls-tree, mktree and commit-tree.
+The commit is created in the bare mirror by one `git fast-import`, without a work tree. Only the
+folders with a change are read: another one may name any number of files. A killed attempt leaves
+unreferenced objects. Source: git's manual of fast-import and ls-tree.
 """
 
 from __future__ import annotations
 
 import random
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from merlin.core.clock import Clock
+from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import Refused, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -43,7 +41,7 @@ from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
 from merlin.git.mirror import HEAD_REF, lock_mirror
-from merlin.git.source import EMPTY_TREE, EXECUTABLE, FILE, TREE
+from merlin.git.source import EXECUTABLE, FILE, TREE, blob_id
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -158,8 +156,11 @@ def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
     return old
 
 
+# Path from the repository's top -> mode and text; no text: no file.
+Files = dict[str, tuple[str, str | None]]
+
 _AT_ONCE = 500
-_SCRATCH = "merlin.change"
+_COMMITTER = "Merlin <merlin@localhost>"
 _TRAILER = "Merlin-Id"
 
 
@@ -178,7 +179,7 @@ class GitBranch:
     def head(self) -> str | None:
         """Return the head after a fetch. Raises SourceError if a known branch is gone."""
         head = self._source.fetch()
-        if head is None and mirror.read_ref(self._run, HEAD_REF) is not None:
+        if head is None and mirror.read_head(self._run, self._mirror) is not None:
             raise SourceError(
                 "the branch is gone", "change-no-branch", branch=self._source.branch
             )
@@ -207,70 +208,37 @@ class GitBranch:
         return found[0] if found else None
 
     def write(self, head: str | None, batch: Batch) -> BatchResult:
-        with (
-            lock_mirror(self._mirror) as lock,
-            mirror.as_source_errors(),
-            self._scratch() as scratch,
-        ):
-            there = self._there(head, batch)
-            requested = self._blobs(batch, scratch, lock)
-            wanted: dict[str, tuple[str, str]] = {}
-            for change in batch.changes:
-                path = self._path(change.path)
-                blob = requested.get(change.change_id)
-                mode, name = there.get(path, (FILE, None))
-                if name == blob:
-                    continue
-                if name != change.before:
-                    raise Refused(
-                        f"{change.path} is edited", CONFLICT, path=change.path
-                    )
-                wanted[path] = (mode, blob or "")
-            if not wanted:
-                # The branch's newest commit that changed the batch's first file, else its head.
-                made = (
-                    self._find_newest(head, self._path(batch.first.path))
-                    if head
-                    else ""
-                )
-                return BatchResult(made or head or "", is_there=True)
-            tree = self._write_tree(head, "", wanted, lock)
-            return BatchResult(self._commit(head, batch, tree, lock))
+        with lock_mirror(self._mirror) as lock, mirror.as_source_errors():
+            wanted = self._find_wanted(head, batch)
+            if wanted:
+                return BatchResult(self._commit(head, batch, wanted, lock))
+            # The branch's newest commit that changed the batch's first file, else its head.
+            made = self._find_newest(head, self._path(batch.first.path)) if head else ""
+            return BatchResult(made or head or "", is_there=True)
 
-    def _write_tree(
-        self,
-        old: str | None,
-        folder: str,
-        wanted: Mapping[str, tuple[str, str]],
-        lock: int,
-    ) -> str:
-        """Return a tree that is `old` with these modes and blobs by path; no blob: no file.
+    def _find_wanted(self, head: str | None, batch: Batch) -> Files:
+        """Return mode and text of the files that the head lacks or has otherwise, by path.
 
-        A folder without files is left out, as git does. Raises Refused if a file lies in the place
-        of a folder.
+        Raises Refused for a file that another edit changed, or if something else lies in its place
+        or in that of its folders: git would replace it.
         """
-        listed = mirror.list_tree(self._source.read_parts, old) if old else ()
-        entries = {name: (mode, kind, there) for (mode, kind, there), name in listed}
-        below: dict[str, dict[str, tuple[str, str]]] = {}
-        for path, (mode, blob) in wanted.items():
-            name, _, inside = path.partition("/")
-            if inside:
-                below.setdefault(name, {})[inside] = (mode, blob)
-            else:
-                entries[name] = (mode, "blob", blob)
-        for name, inner in below.items():
-            _, kind, there = entries.get(name, ("", "tree", None))
-            if kind != "tree":
-                raise _in_the_way(f"{folder}{name}")
-            tree = self._write_tree(there, f"{folder}{name}/", inner, lock)
-            entries[name] = (TREE, "tree", "" if tree == EMPTY_TREE else tree)
-        lines = [
-            f"{' '.join(entry)}\t{name}\0"
-            for name, entry in entries.items()
-            if entry[2]
-        ]
-        feed = "".join(lines).encode("utf-8", "surrogateescape")
-        return self._run("mktree", "-z", stdin=feed, lock=lock).decode().strip()
+        there = self._list_there(head, batch)
+        wanted: Files = {}
+        for change in batch.changes:
+            path = self._path(change.path)
+            mode, name = there.get(path, (FILE, None))
+            if mode not in (FILE, EXECUTABLE):
+                raise _in_the_way(path)
+            blob = None if change.text is None else blob_id(change.text)
+            if name == blob:
+                continue
+            if name != change.before:
+                raise Refused(f"{change.path} is edited", CONFLICT, path=change.path)
+            wanted[path] = (mode, change.text)
+        for folder in _list_folders(wanted):
+            if folder in wanted or there.get(folder, (TREE, ""))[0] != TREE:
+                raise _in_the_way(folder)
+        return wanted
 
     def push(self, commit: str, head: str | None) -> bool:
         source = self._source
@@ -285,34 +253,28 @@ class GitBranch:
             self._run("update-ref", HEAD_REF, commit, lock=lock)
         return True
 
-    def _there(self, head: str | None, batch: Batch) -> dict[str, tuple[str, str]]:
-        """Return mode and blob at the head of the batch's paths.
+    def _list_there(self, head: str | None, batch: Batch) -> dict[str, tuple[str, str]]:
+        """Return mode and id of what is at the batch's paths, or in place of a folder above them.
 
-        Raises Refused if anything else is in the place of a file: git would replace it.
+        Raises Refused for a new file of a dataset that was removed meanwhile.
         """
         if head is None:
             return {}
-        found = self._entries(
-            head, sorted({self._path(change.path) for change in batch.changes})
-        )
-        for path, (mode, _) in found.items():
-            if mode not in (FILE, EXECUTABLE):
-                raise _in_the_way(path)
-        self._refuse_removed(head, batch)
-        return found
-
-    def _refuse_removed(self, head: str, batch: Batch) -> None:
-        """Raise Refused for a new file of a dataset that was removed meanwhile."""
         dataset = batch.first.dataset
-        written = {change.path for change in batch.changes if change.text is not None}
         declared = f"{dataset}/{DATASET_FILE}"
-        path = self._path(declared)
-        if not written or declared in written or self._entries(head, [path]):
-            return
+        written = {change.path for change in batch.changes if change.text is not None}
+        paths = {self._path(change.path) for change in batch.changes}
+        found = self._entries(head, sorted({*paths, self._path(declared)}))
+        is_declared = declared in written or self._path(declared) in found
         # A dataset that never had the file is left to the check.
-        if self._find_newest(head, path):
+        if (
+            written
+            and not is_declared
+            and self._find_newest(head, self._path(declared))
+        ):
             text = f"{dataset} is not in the repository any more"
             raise Refused(text, "change-dataset-gone", dataset=dataset)
+        return found
 
     def _find_newest(self, head: str, path: str) -> str:
         """Return the branch's newest commit that changed this path, "" for none."""
@@ -331,70 +293,52 @@ class GitBranch:
         )
 
     def _entries(self, head: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Return mode and blob in the head's tree by path."""
-        found = {}
+        """Return mode and id in the head's tree of these paths, and of what lies above them."""
+        found: dict[str, tuple[str, str]] = {}
         for some in in_portions(paths, _AT_ONCE):
-            for (mode, _, name), path in mirror.list_tree(
-                self._source.read_parts, head, "--", *some
-            ):
-                found[path] = (mode, name)
+            named = {*some, *_list_folders(some)}
+            listed = mirror.list_tree(
+                self._source.read_parts, head, "--", *sorted(named)
+            )
+            found |= {path: (mode, name) for (mode, _, name), path in listed}
         return found
 
-    def _blobs(self, batch: Batch, scratch: Path, lock: int) -> dict[str, str]:
-        """Return the blob of each text by change id; a deletion has none."""
-        named = {
-            change.change_id: change.text
-            for change in batch.changes
-            if change.text is not None
-        }
-        if not named:
-            return {}
-        paths = []
-        for number, text in enumerate(named.values()):
-            path = scratch / str(number)
-            path.write_bytes(text.encode())
-            paths.append(f"{path}\n")
-        blobs = (
-            self._run(
-                "hash-object",
-                "-w",
-                "--no-filters",
-                "--stdin-paths",
-                stdin="".join(paths).encode(),
-                lock=lock,
-            )
-            .decode()
-            .split()
-        )
-        return dict(zip(named, blobs, strict=True))
-
-    def _commit(self, head: str | None, batch: Batch, tree: str, lock: int) -> str:
-        parents = ("-p", head) if head else ()
+    def _commit(self, head: str | None, batch: Batch, wanted: Files, lock: int) -> str:
+        """Write a commit of these files on the head; return its id."""
         first = batch.first
         trailers = (
             f"{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
         )
-        feed = f"{first.subject}\n\n{trailers}".encode()
-        also = {
-            "GIT_AUTHOR_NAME": first.editor.name,
-            "GIT_AUTHOR_EMAIL": first.editor.email,
-            "GIT_AUTHOR_DATE": f"@{int(first.created_at.timestamp())} +0000",
-        }
-        made = self._run(
-            "commit-tree", *parents, "-F", "-", tree, stdin=feed, lock=lock, env=also
-        )
+        author = f"{first.editor.line} {int(first.created_at.timestamp())} +0000"
+        now = utc_now()
+        parts = [
+            f"commit {mirror.UNPINNED_REFS}{now:%F}/made\nmark :1\n".encode(),
+            f"author {author}\n".encode(),
+            f"committer {_COMMITTER} {int(now.timestamp())} +0000\n".encode(),
+            _data(f"{first.subject}\n\n{trailers}"),
+            *([f"from {head}\n".encode()] if head else ()),
+        ]
+        for path, (mode, text) in wanted.items():
+            command = f"D {path}\n" if text is None else f"M {mode} inline {path}\n"
+            parts.append(command.encode())
+            if text is not None:
+                parts.append(_data(text))
+        feed = b"".join([*parts, b"\nget-mark :1\n"])
+        # Forced, because the commit before it need not be in its history.
+        made = self._run("fast-import", "--quiet", "--force", stdin=feed, lock=lock)
         return made.decode().strip()
 
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """Yield an empty folder for the lock's holder; leftovers are deleted."""
-        folder = self._mirror / _SCRATCH
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+
+def _data(text: str) -> bytes:
+    """Return a text as git's fast-import reads it."""
+    content = text.encode()
+    return b"data %d\n%b\n" % (len(content), content)
+
+
+def _list_folders(paths: Iterable[str]) -> set[str]:
+    """Return the folders above these paths."""
+    parents = (PurePosixPath(path).parents for path in paths)
+    return {str(folder) for above in parents for folder in above if folder.name}
 
 
 def _in_the_way(path: str) -> Refused:

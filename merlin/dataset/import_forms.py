@@ -57,6 +57,10 @@ _FORMS = (
         "dialogflow", rb"PK[\s\S]*(?:agent\.json|intents/)", "dialogflow", child="zip"
     ),
     FileForm("archive", rb"PK|Rar!|7z\xbc\xaf"),
+    FileForm(
+        "whatsapp",
+        rb"[^\w\n]{0,8}\d{1,4}[./-]\d{1,2}[./-]\d{2,4},? \d{1,2}:\d{2}[^\n]{0,12}[\]-]",
+    ),
     FileForm("json", rb"\s*[\[{]", "json", (".json", ".jsonl", ".ndjson")),
     FileForm("moodle", rb"\s*(?:<\?xml[^>]*>\s*)?<quiz\b", "moodle", child="xml"),
     FileForm(

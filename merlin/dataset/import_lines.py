@@ -12,10 +12,10 @@ import json
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from merlin.core.errors import Refused
@@ -181,10 +181,15 @@ def _read_tree(
             "others": shorten(", ".join(tree["others"])),
         }
         about = Finding("", 1, 1, "import-left-sheets", Severity.WARNING, sheets)
-        lines = _read_table(enumerate(tree["rows"], start=1), choices, left)
+        rows = enumerate(tree["rows"], start=1)
+        lines = _read_table(
+            rows, choices, left, {(row, at) for row, at in tree["merged"]}
+        )
         yield from _add_findings(lines, [about] if tree["others"] else [])
     elif form.reader == "document":
-        yield from _read_document([Block(*each) for each in tree], form, choices)
+        left.update(tree["left"])
+        blocks = [Block(*each) for each in tree["blocks"]]
+        yield from _read_document(blocks, form, choices, left)
     else:
         reader = read_moodle if form.reader == "moodle" else read_dialogflow
         yield from _read_records(reader(tree, left), left, form.name)
@@ -213,16 +218,15 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            yield from _read_document([*read_markdown(text)], form, choices)
+            yield from _read_document([*read_markdown(text, left)], form, choices, left)
         case _:
             yield from _read_table(_csv_rows(text), choices, left)
 
 
 def _read_document(
-    blocks: Sequence[Block], form: FileForm, choices: FieldChoices
+    blocks: Sequence[Block], form: FileForm, choices: FieldChoices, left: Left
 ) -> Iterator[ImportedLine]:
     """Yield the rows of the tables if one has a heading, else what stands below headings."""
-    left = Left()
     rows = [(each.line, [*each.cells]) for each in blocks if each.cells]
     if choices.parts or any(parse_heading(cells) for _, cells in rows):
         left["texts"] += len(blocks) - len(rows)
@@ -406,9 +410,15 @@ _MAX_TITLES = 10  # rows among which the heading is looked for
 
 
 def _read_table(
-    rows: Iterable[Row | Finding], choices: FieldChoices, left: Left
+    rows: Iterable[Row | Finding],
+    choices: FieldChoices,
+    left: Left,
+    merged: Collection[tuple[int, int | None]] = (),
 ) -> Iterator[ImportedLine]:
-    """Yield the rows below the heading, which is one of the first that are not empty."""
+    """Yield the rows below the heading, which is one of the first that are not empty.
+
+    Rows of one question, which is one of the `merged` cells, are one; repeated headings are none.
+    """
     filled = (row for row in rows if isinstance(row, Finding) or row[1])
     first = [*islice(filled, _MAX_TITLES)]
     heads = [
@@ -423,17 +433,74 @@ def _read_table(
             range(len(first)), key=lambda place: len(heads[place]), default=None
         )
         if widest is not None:
-            names = [*filter(None, heads[widest])]
-            found = shorten(", ".join(names), 300)
-            listed = "\n".join(names)[:2000]
             number = first[widest][0]  # type: ignore[index]  # there is no finding
-            yield _reject(number, "import-heading", found=found, names=listed)
+            yield _reject(
+                number, "import-heading", 1, **_describe_columns(heads[widest:])
+            )
         return
     left["rows"] += max(at, 0)
+    parts = find_parts(titles, choices)
     below = chain(first[at + 1 :] if titles else errors, filled)
-    yield from _add_findings(
-        (_read_row(titles, row, choices) for row in below), _list_left(left)
-    )
+    read = _join_rows(below, parts.get("question"), merged)
+    data = [
+        row
+        for row in read
+        if isinstance(row, Finding) or not _repeats_heading(row[1], titles)
+    ]
+    left["headings"] += len(read) - len(data)
+    lines = (_read_row(titles, parts, row, choices) for row in data)
+    yield from _add_findings(lines, _list_left(left))
+
+
+def _join_rows(
+    rows: Iterable[Row | Finding],
+    place: int | None,
+    merged: Collection[tuple[int, int | None]],
+) -> list[Row | Finding]:
+    """Return the rows; what is in those of one merged question is joined in lines."""
+    joined = list[Row | Finding]()
+    for row in rows:
+        if isinstance(row, Finding) or (row[0], place) not in merged:
+            joined.append(row)
+        elif joined and not isinstance(joined[-1], Finding):
+            pairs = enumerate(zip_longest(joined[-1][1], row[1], fillvalue=""))
+            cells = [
+                pair[0] if (row[0], at) in merged else "\n".join(filter(None, pair))
+                for at, pair in pairs
+            ]
+            joined[-1] = (joined[-1][0], cells)
+    return joined
+
+
+def _repeats_heading(cells: Sequence[str], titles: Sequence[str]) -> bool:
+    names = [plain_name(cell) for cell in cells]
+    return bool(parse_heading(cells)) or names == [
+        plain_name(title) for title in titles[: len(names)]
+    ]
+
+
+def _describe_columns(rows: Sequence[Sequence[str]]) -> dict[str, str | int]:
+    """Return the names of a table's columns, and which of them could be question and answer.
+
+    Most cells below a question's name ask; those below an answer's are the longest of the others.
+    """
+    names, *below = rows
+    columns = [[row[at] for row in below if at < len(row)] for at in range(len(names))]
+    asking = [
+        sum(cell.endswith("?") for cell in cells) * 2 > len(cells) for cells in columns
+    ]
+    sizes = [
+        0 if is_asking else sum(map(len, cells))
+        for is_asking, cells in zip(asking, columns, strict=True)
+    ]
+    is_clear = asking.count(True) == 1 and max(sizes) > 0
+    listed = [*filter(None, names)]
+    return {
+        "found": shorten(", ".join(listed), 300),
+        "names": "\n".join(listed)[:2000],
+        "question": shorten(names[asking.index(True)]) if is_clear else "none",
+        "answer": shorten(names[sizes.index(max(sizes))]) if is_clear else "none",
+    }
 
 
 def _is_heading(names: Sequence[str], choices: FieldChoices) -> bool:
@@ -461,9 +528,12 @@ def _guess_columns(rows: Sequence[Sequence[str]], choices: FieldChoices) -> list
 
 
 def _read_row(
-    titles: Sequence[str], read: Row | Finding, choices: FieldChoices
+    titles: Sequence[str],
+    places: Mapping[str, int],
+    read: Row | Finding,
+    choices: FieldChoices,
 ) -> ImportedLine:
-    """Return the example or findings of a row; `titles` are the columns' names."""
+    """Return the example or findings of a row; `places` are those of its parts."""
     if isinstance(read, Finding):
         return ImportedLine(read.line, None, (read,))
     number, cells = read
@@ -471,7 +541,7 @@ def _read_row(
         found = str(len(cells))
         expected = str(len(titles))
         return _reject(number, "import-cells", found=found, expected=expected)
-    parts = {place: part for part, place in find_parts(titles, choices).items()}
+    parts = {place: part for part, place in places.items()}
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
     if error := next(
         (cells[at] for at in filled if at in parts and is_cell_error(cells[at])), ""

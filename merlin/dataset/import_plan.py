@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from merlin.core.errors import Refused
+from merlin.core.table_cells import plain_name
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Subject, import_subject
 from merlin.dataset.entries import FileText
@@ -134,7 +135,8 @@ def plan_import(
     off = current.rules_off
     records = ((line.file, line.fields) for line in read if line.example)
     questions = [*list_questions(records, choices)]
-    left = _list_left(read, [question.name for question in questions])
+    meant = [*(question.name for question in questions), *choices.only]
+    left = _list_left(read, meant)
     findings = [each for each in (*found, *left) if each.rule not in off]
     findings += [_locate_finding(each, texts, sources) for each in preview.findings]
     findings += [*_list_excluded(excluded), *map(_ask, questions)]
@@ -170,16 +172,18 @@ def _ask(question: FieldQuestion) -> Finding:
 
 
 def _list_left(
-    lines: Iterable[ImportedLine], asked: Sequence[str]
+    lines: Iterable[ImportedLine], meant: Iterable[str]
 ) -> Iterator[Finding]:
     """Yield what was left out of each file, of how many records, at the first of them.
 
-    Fields that are `asked` about are not among it yet.
+    Fields that are asked about, or choose the records, are not among it.
     """
+    names = [f"{plain_name(name)}." for name in meant]
     left: dict[tuple[str, str], list[ImportedLine]] = {}
     for line in lines:
         for key in line.left:
-            if any(f"{name}.".startswith((f"{key}.", f"{key}[")) for name in asked):
+            plain = plain_name(key)
+            if any(name.startswith((f"{plain}.", f"{plain}[")) for name in names):
                 continue
             left.setdefault((line.file, key), []).append(line)
     for (file, key), (first, *others) in left.items():

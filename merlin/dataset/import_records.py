@@ -20,8 +20,8 @@ from merlin.core.yaml_error import json_type
 from merlin.dataset.example import split_tags
 from merlin.dataset.finding import shorten
 from merlin.dataset.import_fields import NO_CHOICES, FieldChoices, find_parts
-from merlin.dataset.import_texts import mend_html
-from merlin.dataset.import_trees import find_all
+from merlin.dataset.import_texts import find_picture, mend_html
+from merlin.dataset.import_trees import MEDIA_KEYS, find_all
 
 
 class Unreadable(Exception):
@@ -81,9 +81,7 @@ _HISTORY = ("history", "chat_history", "conversation_history", "dialogue_history
 # The question is about what is not in its words.
 _NEEDS = {
     "iscontextonly": "import-history",
-    **dict.fromkeys(
-        ("image", "images", "video", "videos", "audio", "audios"), "import-part"
-    ),
+    **dict.fromkeys(MEDIA_KEYS, "import-part"),
 }
 # What an example has no place for: the name of the field, and its value; None: no field of its own.
 Unmapped = list[tuple[str, Any]]
@@ -351,8 +349,21 @@ def _read_history(record: Mapping[str, Any], left: Unmapped) -> list[Any]:
     return messages
 
 
+# "C:\\new" has none.
+_WRITTEN_END = re.compile(r"(?:\\r)?\\n(?![a-z])")
+
+
 def clean_text(text: str, left: Unmapped) -> str:
-    """Return a text with LF line ends, HTML as people see it."""
+    r"""Return a text with LF line ends, HTML as people see it. Raises Unreadable for a picture.
+
+    A text without a line end has those that were written as \n, if it has no other backslash.
+    """
+    repaired = _WRITTEN_END.sub("\n", text)
+    if repaired != text and "\n" not in text and "\\" not in repaired:
+        left.append(("\\n", None))
+        text = repaired
+    if picture := find_picture(text):
+        raise Unreadable("import-part", kind=shorten(picture))
     plain = mend_html(text.replace("\r\n", "\n").replace("\r", "\n"))
     if plain != text and "<" in text and "<" not in plain:
         left.append(("<…>", None))

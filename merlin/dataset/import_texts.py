@@ -7,12 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from html import unescape
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
+from textwrap import dedent
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from merlin.core.file_kind import UTF_8, detect_encoding
+from merlin.core.i18n import CODE
 from merlin.dataset.finding import Finding
 from merlin.dataset.leftovers import find_leftovers
 from merlin.dataset.yaml_io import decode_text
@@ -24,7 +27,7 @@ _ENCODINGS = ["cp1251", "koi8_r", "cp866", "cp1252", "mac_cyrillic"]
 def decode_any(content: bytes) -> tuple[str | Finding, str]:
     """Return a text of any encoding, and the encoding if it is none of Unicode.
 
-    A finding if it is UTF-8 with a damaged place.
+    A finding if it is UTF-8 with a damaged place, or in an unknown encoding.
     """
     encoding = detect_encoding(content[:4])
     if encoding != UTF_8 or b"\0" in content[:100]:
@@ -38,16 +41,51 @@ def decode_any(content: bytes) -> tuple[str | Finding, str]:
         return text, ""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - 1 MB, for a file of an old program
 
-    best = from_bytes(content, cp_isolation=_ENCODINGS, threshold=1).best()
-    name = best.encoding if best else _ENCODINGS[0]
-    return content.decode(name, "replace"), name
+    for isolated, most in ((_ENCODINGS, 1.0), (None, 0.2)):
+        for match in from_bytes(content, cp_isolation=isolated, threshold=most):
+            found = content.decode(match.encoding, "replace")
+            if _are_words(found[:_SAMPLE_CHARACTERS]):
+                return found, match.encoding
+    return text, ""
 
 
+_SAMPLE_CHARACTERS = 20_000
+_WORDS = re.compile(r"[‚†‡€‰‹]?[^\W\d_]+")
+# A word of one script, with no capital letter behind a small one. What has letters of Western
+# Europe has others too.
+_WORD = re.compile(
+    "[А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ]+|[А-Я]?(?:[А-Я][а-я]+)+|[Α-ΫΆ-Ώ]?[ΐά-ώ]+|[Α-Ω]+"
+    "|[À-ž]?[a-z][a-zß-ž]*|[A-Z][a-zß-ž]*|[ß-ž]{1,2}[a-z][a-zß-ž]*|[A-ZÀ-Ž]*[A-Z][A-ZÀ-Ž]*|[Àà]"
+    "|[\u3005-\u30ff\u4e00-\u9fff]+|[\uac00-\ud7a3]+"
+)
+
+
+def _are_words(text: str) -> bool:
+    """Return whether nearly all words with other letters than English ones look like words."""
+    words = [each for each in _WORDS.findall(text) if not each.isascii()]
+    good = sum(_WORD.fullmatch(each) is not None for each in words)
+    # Two scripts of one text; Turkish that was read as Icelandic, letters read as frames of tables.
+    is_mixed = all(
+        re.search(each, text) for each in ("[\u4e00-\u9fff]", "[\uac00-\ud7a3]")
+    )
+    return (
+        good >= len(words) * 0.85
+        and not is_mixed
+        and not re.search("[ðþ\u2500-\u25a0]", text)
+    )
+
+
+_MEDIA = "img|video|audio|source|iframe|embed|object|svg"
 # Tags, in this order, and what people see in their place. None is searched for beyond the beginning
 # of the next one: the time would be the square of the length.
 _HTML = (
     (
-        r"(?is)<(script|style|head)\b(?:(?!<\1\b).)*?</\1\s*>|<!--(?:(?!<!--).)*?-->",
+        r"(?is)<(script|style|head|del|strike)\b(?:(?!<\1\b).)*?</\1\s*>|<!--(?:(?!<!--).)*?-->",
+        "",
+    ),
+    # A template's <s>…</s> is a whole text.
+    (
+        r"(?is)(?<=[^>\s]) ?<s>(?:(?!<s>).)*?</s>|<s>(?:(?!<s>).)*?</s>(?=\s*[^<\s])",
         "",
     ),
     (r"(?i)</?code\b[^<>]*>", "`"),
@@ -55,7 +93,7 @@ _HTML = (
         r"(?is)<a\b[^<>]*?\bhref\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>((?:(?!<a\b).)*?)</a\s*>",
         r"[\2](\1)",
     ),
-    (r"(?i)<img\b[^<>]*?\bsrc\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>", r"![](\1)"),
+    (rf"(?i)<(?:{_MEDIA})\s(?=[^<>=]*=)[^<>]*>", "![](…)"),
     (r"(?i)\s*<br\s*/?>\s*", "\n"),
     (r"(?i)\s*<li\b[^<>]*>\s*", "\n- "),
     (
@@ -87,6 +125,20 @@ def html_text(text: str) -> str:
     for pattern, seen in _HTML:
         text = re.sub(pattern, seen, text)
     return unescape(text).replace("\xa0", " ").strip()
+
+
+# A picture or a file of Moodle, in Markdown, Obsidian or HTML.
+_PICTURE = re.compile(
+    rf"(?i)!\[[^\[\]\n]{{0,300}}\][(\[][^()\[\]\s]{{0,60}}[)\]]?|!\[\[|@@PLUGINFILE@@"
+    rf"|<(?:{_MEDIA})\s[^<>=]*="
+)
+
+
+def find_picture(text: str) -> str:
+    """Return the first picture or sound that stands in a text outside of code, else ""."""
+    is_possible = any(sign in text for sign in ("![", "<", "@@"))
+    found = _PICTURE.search(CODE.sub("", text)) if is_possible else None
+    return found[0] if found else ""
 
 
 def mend_html(text: str) -> str:
@@ -164,36 +216,118 @@ class Block(NamedTuple):
     cells: Sequence[str] = ()
 
 
-_BOLD = 7  # the level of a paragraph that is bold as a whole
+_BOLD = 7  # the level of a paragraph that is bold as a whole, or that a reader opens
 _BOLD_LINE = re.compile(r"(?:\*\*([^*\n]+)\*\*|__([^_\n]+)__):?(?:\n|\Z)")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+# Blocks of Docusaurus, VitePress and MyST.
+_FENCE = re.compile(r"(?m)^:::+[ \t]*(?:(?:details|dropdown)[ \t]+(\S[^\n]*))?.*$")
+# The id of a heading, in Markdown or HTML.
+_ANCHOR = re.compile(r"(?i)\{[#.:][^{}\n]*\}$|<a\b[^<>]*></a>")
+_SUMMARY = re.compile(
+    r"(?is)<summary\b[^<>]*>((?:(?!<summary\b).)*?)</summary\s*>|</?details\b[^<>]*>"
+)
+_UNSEEN = {
+    "comments": re.compile(r"<!--(?:(?!<!--)[\s\S])*?-->"),
+    "struck": re.compile(r"~~[^~\n]+~~"),
+}
 
 
-def read_markdown(text: str) -> Iterator[Block]:
-    """Yield the blocks of a document in Markdown, as they are written."""
+def read_markdown(text: str, left: Counter[str]) -> Iterator[Block]:
+    """Yield the blocks of a document in Markdown, as they are written.
+
+    What a reader opens by a click is a heading: `<details>`, an item of a list that asks.
+    """
     text = _FRONT_MATTER.sub(
         lambda found: "\n" * found[0].count("\n"), text.replace("\r\n", "\n")
     )
+    text = _FENCE.sub(lambda found: f"###### {found[1]}" if found[1] else "", text)
     lines = text.split("\n")
-    tokens = MarkdownIt().enable("table").parse(text)
-    for token, inner in zip(tokens, [*tokens[1:], None], strict=True):
-        if token.level or token.map is None or token.nesting < 0 or token.type == "hr":
-            continue
-        first, end = token.map
-        written = "\n".join(lines[first:end]).strip()
-        if token.type == "heading_open" and inner:
-            yield Block(first + 1, int(token.tag[1]), inner.content)
-        elif token.type == "table_open":
-            for at in range(first, end):
-                if at != first + 1:
-                    cells = re.split(r"(?<!\\)\|", lines[at].strip().strip("|"))
-                    yield Block(at + 1, 0, lines[at], [cell.strip() for cell in cells])
+    for token, inner, is_inside, is_opened in _list_tokens(text):
+        first, end = token.map or (0, 0)
+        written = "\n".join(lines[first:end])
+        written = (dedent(written) if is_inside else written).strip()
+        if token.type == "table_open":
+            for at in (first, *range(first + 2, end)):
+                yield Block(at + 1, 0, lines[at], _split_cells(lines[at]))
+        elif token.type in ("fence", "code_block"):
+            yield Block(first + 1, 0, written)
         else:
-            if bold := _BOLD_LINE.match(written):
-                yield Block(first + 1, _BOLD, bold[1] or bold[2])
-                written = written[bold.end() :]
-            if written:
-                yield Block(first + 1, 0, written)
+            for kind, pattern in _UNSEEN.items():
+                written, times = pattern.subn("", written)
+                left[kind] += times
+            if token.type == "heading_open":
+                yield Block(
+                    first + 1, int(token.tag[1]), _ANCHOR.sub("", inner.content).strip()
+                )
+            elif is_opened:
+                yield Block(first + 1, _BOLD, inner.content)
+            elif token.type == "html_block":
+                yield from _read_html_block(first + 1, written)
+            else:
+                yield from _read_paragraph(first + 1, written)
+
+
+def _split_cells(row: str) -> list[str]:
+    cells = [
+        each.strip().replace("\\|", "|") for each in re.split(r"(?<!\\)\|", row.strip())
+    ]
+    return cells[not cells[0] : len(cells) - (not cells[-1])]
+
+
+def _read_paragraph(line: int, written: str) -> Iterator[Block]:
+    if bold := _BOLD_LINE.match(written):
+        yield Block(line, _BOLD, bold[1] or bold[2])
+        written = written[bold.end() :]
+    if written:
+        yield Block(line, 0, written)
+
+
+def _read_html_block(line: int, written: str) -> Iterator[Block]:
+    """Yield the summaries as headings, the ends of details as headings without a text."""
+    at = 0
+    for found in _SUMMARY.finditer(written):
+        yield from _read_paragraph(line, mend_html(written[at : found.start()].strip()))
+        yield Block(line, _BOLD, html_text(found[1] or ""))
+        at = found.end()
+    yield from _read_paragraph(line, mend_html(written[at:].strip()))
+
+
+def _list_tokens(text: str) -> Iterator[tuple[Token, Token, bool, bool]]:
+    """Yield the blocks of a text with what follows each, whether it is in a list, and opens more.
+
+    A list stays one block unless an item of it asks and has more than the question.
+    """
+    end = Token("end", "", -1)
+    tokens = [*MarkdownIt().enable("table").parse(text), *[end] * 4]
+    depth = 0
+    for at, token in enumerate(tokens):
+        if token.type.endswith("list_close") and token.level < depth:
+            depth -= 2
+        if (
+            token.level != depth
+            or token.nesting < 0
+            or token.map is None
+            or token.type == "hr"
+        ):
+            continue
+        if token.type.endswith("list_open") and _has_toggle(tokens, at):
+            depth += 2
+            continue
+        is_opened = depth > 0 and tokens[at - 1].type == "list_item_open"
+        yield token, tokens[at + 1], depth > 0, is_opened
+
+
+def _has_toggle(tokens: Sequence[Token], start: int) -> bool:
+    """Return whether an item of a list asks, and has more than the question."""
+    inside = takewhile(
+        lambda at: tokens[at].level > tokens[start].level, count(start + 1)
+    )
+    return any(
+        tokens[at].type == "list_item_open"
+        and _asks(tokens[at + 2].content)
+        and tokens[at + 4].type != "list_item_close"
+        for at in inside
+    )
 
 
 _MARK = (
@@ -208,8 +342,8 @@ _MAX_QUESTION = 300
 _END = Block(0, 1, "")
 
 
-def _asks(block: Block) -> bool:
-    return block.text.rstrip().endswith("?") and len(block.text) < _MAX_QUESTION
+def _asks(text: str) -> bool:
+    return text.rstrip(" *_").endswith("?") and len(text) < _MAX_QUESTION
 
 
 def read_outline(
@@ -236,7 +370,7 @@ def read_outline(
                     {"question": text.strip(" *_-"), "answer": "\n\n".join(answer)},
                 )
             left["questions"] += asked is not None and not answer
-            left["texts"] += not is_next and block is not _END
+            left["texts"] += not is_next and block.text != ""
             asked = block if is_next else None
             answer = []
         elif not asked:
@@ -254,20 +388,32 @@ def read_outline(
 def _find_questions(
     blocks: Sequence[Block],
 ) -> tuple[Sequence[Block], Callable[[Block], object]]:
-    """Return the pieces of a document, and the first rule by which one of them is a question."""
+    """Return the pieces of a document, and the first rule by which one of them is a question.
+
+    A heading over all others is no question unless it alone asks; nor is one of a single sign.
+    """
     lines = [
         each._replace(text=line) for each in blocks for line in _LINES.split(each.text)
     ]
+    headings = [each for each in blocks if each.level and each.text]
+    first, *others = headings or [_END]
+    is_title = all(each.level > first.level for each in others)
+    below = [each for each in (others if is_title else headings) if len(each.text) > 1]
+    places = {id(each) for each in below}
+    asking = {id(each) for each in headings if each.text.rstrip(" *_").endswith("?")}
+    asking = asking & places or asking
     levels = Counter(
-        one.level for one, two in pairwise(blocks) if one.level and not two.level
+        one.level
+        for one, two in pairwise(blocks)
+        if id(one) in places and not two.level
     )
     usual = levels.most_common(1)[0][0] if levels else 0
     rules: tuple[tuple[Sequence[Block], Callable[[Block], object]], ...] = (
         (lines, _is_marked),
-        (blocks, lambda each: each.level and each.text.rstrip().endswith("?")),
-        (blocks, lambda each: each.level and each.level == usual),
-        (blocks, _asks),
-        (lines, _asks),
+        (blocks, lambda each: id(each) in asking),
+        (blocks, lambda each: each.level == usual and id(each) in places),
+        (blocks, lambda each: _asks(each.text)),
+        (lines, lambda each: _asks(each.text)),
     )
     found = ((pieces, rule) for pieces, rule in rules if any(map(rule, pieces)))
     return next(found, rules[0])

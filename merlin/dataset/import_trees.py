@@ -9,10 +9,11 @@ Format"; Dialogflow ES's export; "Moodle XML format"; Label Studio's "JSON"; FAQ
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, pairwise, takewhile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, takewhile
 from typing import Any, NamedTuple
 
+from merlin.dataset.import_fields import FEW
 from merlin.dataset.import_texts import html_text
 
 Left = Counter[str]
@@ -45,6 +46,42 @@ def _find_text(value: Any, path: str) -> str:
 
 def _find_maps(value: Any, path: str) -> list[Record]:
     return [each for each in find_all(value, path) if isinstance(each, dict)]
+
+
+# What a message or a record cannot be understood without.
+MEDIA_KEYS = (
+    *(
+        "image",
+        "images",
+        "imageurl",
+        "video",
+        "videos",
+        "audio",
+        "audios",
+        "photo",
+        "photos",
+    ),
+    *("picture", "pictures", "screenshot", "screenshots", "attachment", "attachments"),
+    *("изображение", "картинка", "фото", "скриншот", "вложение", "вложения"),
+)
+# What has another meaning in a record.
+_MEDIA_OF_CHATS = (
+    "file",
+    "files",
+    "media_type",
+    "poll",
+    "location_information",
+    "contact_information",
+)
+
+
+def _picture_in(message: Record) -> str:
+    """Return a picture in Markdown if a message has one, or another part that is no text."""
+    has_media = any(
+        value and key.casefold() in (*MEDIA_KEYS, *_MEDIA_OF_CHATS)
+        for key, value in message.items()
+    )
+    return "![](…)" if has_media else ""
 
 
 def _join_turns(turns: Iterable[tuple[str, list[Any]]], left: Left) -> list[Record]:
@@ -83,73 +120,128 @@ def _telegram_text(message: Record) -> str:
     return "".join(texts).strip()
 
 
-def _sender(message: Record) -> str:
-    return str(message.get("from_id") or message.get("from"))
-
-
-def read_telegram(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
-    """Yield each question with the replies of those who answer, after the turns before it.
-
-    Those answer who reply to more than is replied of theirs; a question mark counts twice.
-    """
-    for talk in _find_maps(tree, "chats list") or [tree]:
-        written = _find_maps(talk, "messages")
-        said = {
-            each["id"]: each
-            for each in written
-            if each.get("type") == "message" and isinstance(each.get("id"), int)
-        }
-        said = {at: each for at, each in said.items() if _telegram_text(each)}
-        replies = _find_replies(said)
-        scores = Left()
-        for at, to in replies.items():
-            weight = 1 + ("?" in _telegram_text(said[to]))
-            scores.update({_sender(said[at]): weight})
-            scores.subtract({_sender(said[to]): weight})
-        answers = defaultdict[int, list[int]](list)
-        for at, to in replies.items():
-            if scores[_sender(said[at])] > 0 >= scores[_sender(said[to])]:
-                answers[to].append(at)
-        used = set[int]()
-        for to, given in answers.items():
-            path = [*_path_to(to, replies), *given]
-            used.update(path)
-            turns = (
-                (
-                    "assistant" if scores[_sender(said[at])] > 0 else "user",
-                    [_telegram_text(said[at])],
-                )
-                for at in path
-            )
-            yield 1, {"messages": _join_turns(turns, Left())}
-        left["messages"] += len(written) - len(used)
-
-
-def _find_replies(said: Mapping[int, Record]) -> dict[int, int]:
-    """Return message -> the earlier one of another person that it replies to.
-
-    Without any reply, as in a chat with a bot, it is the one before.
-    """
-    replies: dict[int, Any] = {
-        at: each.get("reply_to_message_id") for at, each in said.items()
-    }
-    if not any(replies.values()):
-        replies = {at: before for before, at in pairwise(said)}
-    return {
-        at: to
-        for at, to in replies.items()
-        if to in said and to < at and _sender(said[to]) != _sender(said[at])
-    }
-
-
+# Thanks and goodbyes, which end a talk; "Clear?" asks.
+_COURTESY = re.compile(
+    r"(?i)\b(?:(?:(?:больш|огромн)ое |заранее )?спасибо|спс|благодар(?:ю|им)|пожалуйста|не за что"
+    r"|обращайтесь|вам|тебе|рад[аы]? (?:был[аи]? )?помочь|понял[аи]?|понятно|ясно|ок(?:ей)?"
+    r"|(?:за|и вам|и тебе) (?:ответ|помощь|того же)|до свидания|всего (?:доброго|хорошего)"
+    r"|хорошего (?:дня|вечера)|большое|огромное|thanks?|thx|you(?:'re)?|(?:very|so) much|a lot"
+    r"|welcome|(?:good)?bye|have a (?:nice|good|great) day|ok(?:ay)?|got it)\b(?!\s*\?)"
+)
 # Two people may answer each other for a year.
 _MAX_TURNS = 20
 
 
-def _path_to(at: int, replies: Mapping[int, int]) -> list[int]:
-    path = [at]
-    while path[-1] in replies and len(path) < _MAX_TURNS:
-        path.append(replies[path[-1]])
+class _Turn(NamedTuple):
+    """What one person writes in a row: after which turn, -1 for none, and whether it replies."""
+
+    name: str
+    sender: str
+    to: int
+    replies: bool
+    texts: list[str]
+    media: list[str]
+
+
+def read_chat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield each question with what one person answers, after the turns before it.
+
+    Who of them answers is for a person to say: `answers by` has the name. It is one of the FEW who
+    answer most.
+    """
+    records = [
+        record
+        for talk in _find_maps(tree, "chats list") or [tree]
+        for record in _read_talk(_find_maps(talk, "messages"), left)
+    ]
+    shares = Counter(record["answers by"] for record in records)
+    named = {name for name, _ in shares.most_common(FEW)}
+    left["messages"] += sum(record["answers by"] not in named for record in records)
+    yield from ((1, record) for record in records if record["answers by"] in named)
+
+
+def _read_talk(messages: list[Record], left: Left) -> Iterator[Record]:
+    turns = _list_turns(messages, left)
+    answers = defaultdict[tuple[int, str], list[_Turn]](list)
+    for turn in turns:
+        if turn.to < 0 or turns[turn.to].sender == turn.sender:
+            continue
+        if turn.media or turns[turn.to].media:
+            left["pictures"] += 1
+        else:
+            answers[turn.to, turn.sender].append(turn)
+    used = set[int]()
+    for (to, sender), given in answers.items():
+        said = [*_list_before(to, sender, turns), *given]
+        used.update(map(id, said))
+        roles = ("assistant" if turn.sender == sender else "user" for turn in said)
+        texts = (["\n".join(turn.texts)] for turn in said)
+        talk = _join_turns(zip(roles, texts, strict=True), Left())
+        yield {"messages": talk, "answers by": given[0].name}
+    others = (turn for turn in turns if id(turn) not in used and not turn.media)
+    left["messages"] += sum(len(turn.texts) for turn in others)
+
+
+def _list_turns(messages: list[Record], left: Left) -> list[_Turn]:
+    """Return the turns; what replies to nothing follows the one before if two talk, or it asks."""
+    # Some begin with the newest.
+    messages = sorted(messages, key=lambda each: each.get("id") or 0)
+    senders = {
+        str(each.get("from_id") or each.get("from"))
+        for each in messages
+        if _is_said(each)
+    }
+    are_two = len(senders) <= len(("who asks", "who answers"))
+    are_two = are_two or not any(map(_replied_to, messages))
+    turns = list[_Turn]()
+    places = dict[Any, int]()
+    last_sender = ""
+    for message in filter(_is_said, messages):
+        sender = str(message.get("from_id") or message.get("from"))
+        text = _telegram_text(message)
+        media = _picture_in(message)
+        is_next = last_sender == sender
+        is_courtesy = not media and not re.search(r"\w", _COURTESY.sub("", text))
+        last_sender = "" if is_courtesy and not is_next else sender
+        if is_courtesy:
+            left["courtesies"] += 1
+            continue
+        replied = _replied_to(message)
+        before = len(turns) - 1
+        is_asked = bool(turns) and (are_two or "?" in turns[-1].texts[-1])
+        to = places.get(replied, -1) if replied else before if is_asked else -1
+        if not (turns and is_next and (not replied or to in (before, turns[-1].to))):
+            name = str(message.get("from") or sender)
+            turns.append(_Turn(name, sender, to, bool(replied), [], []))
+        turns[-1].texts.append(text)
+        turns[-1].media.extend(filter(None, [media]))
+        places[message.get("id")] = len(turns) - 1
+    left["messages"] += sum(not _is_said(each) for each in messages)
+    return turns
+
+
+def _is_said(message: Record) -> bool:
+    has_text = bool(_telegram_text(message) or _picture_in(message))
+    return message.get("type", "message") == "message" and has_text
+
+
+def _replied_to(message: Record) -> Any:
+    return message.get("reply_to_message_id") or next(
+        iter(find_all(message, "reply_message id")), None
+    )
+
+
+def _list_before(at: int, sender: str, turns: Sequence[_Turn]) -> list[_Turn]:
+    """Return the turns up to one: a sender and others by turns, as far as all is text."""
+    path = [turns[at]]
+    while path[-1].to >= 0 and len(path) < _MAX_TURNS:
+        before = turns[path[-1].to]
+        is_other = not path[-1].replies and turns[before.to].sender != path[-1].sender
+        if before.sender == sender and before.to >= 0 and is_other:
+            break  # what was said to another person, without a reply to it
+        if before.media or (before.sender == sender) == (path[-1].sender == sender):
+            break
+        path.append(before)
     return path[::-1]
 
 
@@ -161,6 +253,10 @@ def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     while at in nodes and at not in path:
         path[at] = nodes[at].get("message") or {}
         at = str(nodes[at].get("parent"))
+    others = (node for key, node in nodes.items() if key not in path)
+    left["messages"] += sum(
+        any(find_all(node, "message content parts")) for node in others
+    )
     turns = list[tuple[str, list[Any]]]()
     for message in reversed(path.values()):
         role = _find_text(message, "author role")
@@ -177,6 +273,51 @@ def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             left["messages"] += any(parts) or role == "tool"
     if messages := _join_turns(turns, left):
         yield 1, {"messages": messages}
+
+
+def read_librechat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the conversation that ends in the newest message of its person and its assistant.
+
+    The messages are a tree of `children`, or a list with the id of each one's parent.
+    """
+    waiting = _find_maps(tree, "messages")
+    nodes = dict[str, Record]()
+    for message in waiting:
+        waiting += _find_maps(message, "children")
+        text = message.get("text") or "\n".join(_list_texts(message, "content text"))
+        parts = (
+            []
+            if message.get("error")
+            else [*filter(None, [text, _picture_in(message)])]
+        )
+        role = "user" if message.get("isCreatedByUser") else "assistant"
+        said = {"author": {"role": role}, "content": {"parts": parts}}
+        nodes[str(message.get("messageId"))] = {
+            "parent": message.get("parentMessageId"),
+            "message": said,
+        }
+        left["messages"] += bool(message.get("error"))
+    yield from read_chatgpt({"mapping": nodes}, left)
+
+
+def read_kiln(tree: Any, _left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield a run of a task, with all that is said of its output."""
+    output = tree["output"]
+    rest = {key: value for key, value in output.items() if key != "output"}
+    others = {
+        key: value
+        for key, value in tree.items()
+        if key not in ("input", "model_type", "v")
+    }
+    yield (
+        1,
+        {
+            **others,
+            "question": tree["input"],
+            "answer": output["output"],
+            "output": rest,
+        },
+    )
 
 
 def read_label_studio(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
@@ -213,8 +354,11 @@ class JsonForm(NamedTuple):
 
 JSON_FORMS = (
     JsonForm("chatgpt", "mapping", read_chatgpt),
-    JsonForm("telegram", "messages date", read_telegram),
-    JsonForm("telegram", "chats list", read_telegram),
+    JsonForm("vk", "conversation peer", read_chat),
+    JsonForm("telegram", "messages date", read_chat),
+    JsonForm("telegram", "chats list", read_chat),
+    JsonForm("librechat", "messages isCreatedByUser", read_librechat),
+    JsonForm("kiln", "output output", read_kiln),
     JsonForm("label-studio", "annotations result", read_label_studio),
     JsonForm("label-studio", "completions result", read_label_studio),
     JsonForm("faq-page", "mainEntity acceptedAnswer", read_faq_page),
@@ -246,6 +390,9 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """
     follow = dict[str, list[str]]()
     for story in _find_maps(tree, "rules") + _find_maps(tree, "stories"):
+        if story.get("condition"):
+            left["conditional"] += 1
+            continue
         first, *steps = _find_maps(story, "steps") or [{}]
         said = takewhile(lambda step: "action" in step, steps)
         follow.setdefault(
@@ -267,14 +414,27 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             left["other"] += 1
             continue
         actions = follow.get(name) or [f"utter_{name}"]
-        answers = [_list_texts(tree, f"responses {action} text") for action in actions]
+        answers = [_list_rasa_texts(tree, action, left) for action in actions]
         yield from _ask([*filter(None, asked)], answers, left)
+
+
+def _list_rasa_texts(tree: Any, action: str, left: Left) -> list[str]:
+    """Return the wordings of a response that are said without a condition, in every channel."""
+    said = _find_maps(tree, f"responses {action}")
+    plain = [
+        each for each in said if not each.get("condition") and not each.get("channel")
+    ]
+    left["conditional"] += len(said) - len(plain)
+    return [f"{each.get('text') or ''} {_picture_in(each)}".strip() for each in plain]
 
 
 def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield the phrases of each intent with its answer in the same language; `tree` is by file."""
     for name, intent in tree.items():
         messages = _find_maps(intent, "responses messages")
+        if find_all(intent, "priority")[:1] == [-1]:
+            left["disabled"] += 1
+            continue
         said = {
             file.removesuffix(".json").rpartition("_usersays_")[2]: value
             for file, value in tree.items()
@@ -288,13 +448,18 @@ def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
                 for each in find_all(phrases, "")
             ]
             own = [each for each in messages if each.get("lang", language) == language]
-            answers = [_list_texts(each, "speech") for each in own]
+            answers = [
+                [*filter(None, [_picture_in(each)])] or _list_texts(each, "speech")
+                for each in own
+            ]
             if not intent_is_follow_up:
                 yield from _ask(asked, answers, left)
 
 
 def _moodle_text(element: Any) -> str:
-    return html_text(_find_text(element, "text #"))
+    """Return a text as people see it, with a sign for each file that is attached to it."""
+    files = find_all(element, "file")
+    return html_text(_find_text(element, "text #") + " @@PLUGINFILE@@" * len(files))
 
 
 def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
@@ -304,6 +469,9 @@ def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """
     for question in _find_maps(tree, "quiz question"):
         kind = question.get("@type")
+        if _find_text(question, "hidden #") == "1":
+            left["disabled"] += 1
+            continue
         answers = [
             (float(each.get("@fraction") or 0), _moodle_text(each))
             for each in _find_maps(question, "answer")

@@ -124,6 +124,7 @@ PURCHASE = _table("purchase", sealed="contact")
 LEDGER = _table("ledger")
 TERM = _table("plan_term")
 REFUND = _table("refund")
+SUBSCRIPTION = _table("subscription")
 # The cost of a day's answers, kept while it is limited.
 ANSWER_COST = _table("answer_cost")
 

@@ -5,6 +5,8 @@ another hub id or revision is another folder. Nothing here loads or executes a m
 safetensors, no remote code; a file that is damaged is found by whoever loads it.
 """
 
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +26,12 @@ TOKENIZER_PATTERNS = (
     "merges.txt",
     "spiece.model",
 )
+
+
+def find_program(command: str) -> str | None:
+    """Return a program of another environment: a path, or a name beside our Python or in PATH."""
+    beside = shutil.which(Path(sys.executable).parent / command)
+    return str(beside) if beside else shutil.which(command)
 
 
 def find_fault(folder: Path) -> str:

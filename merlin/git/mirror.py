@@ -16,7 +16,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from merlin.core.errors import SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.repository_place import CONTROL, RemoteUrl
-from merlin.git.server_answers import MOVED, WEB_PAGE, find_page
+from merlin.git.server_answers import MOVED, SHA256, WEB_PAGE, find_page
 from merlin.git.source import MAX_LISTED, MAX_LISTED_BYTES
 
 log = get_logger(__name__)
@@ -42,6 +42,7 @@ _RELEVANT_LINE = re.compile(
 _MAX_STDERR_LINES = 6
 _MAX_STDERR_LENGTH = 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
+SHA256_LENGTH = 64
 
 # These override whatever the repository, its server or the machine's settings say.
 OPTIONS = tuple(
@@ -102,10 +103,18 @@ GitRunner = Callable[..., bytes]
 GitLister = Callable[..., Iterator[bytes]]
 
 
-def read_ref(run: GitRunner, name: str) -> str | None:
-    """Return the object id of a ref in the mirror, None if it does not exist."""
-    refs = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
-    return refs[0] if refs else None
+def read_head(run: GitRunner, mirror: Path) -> str | None:
+    """Return the fetched head of the branch, None if there is none."""
+    # Its file counts. `gc` packs the refs into another one, which git alone reads.
+    with suppress(OSError):
+        text = (mirror / HEAD_REF).read_text("ascii", "replace").strip()
+        if _OBJECT_ID.fullmatch(text):
+            return text
+    is_packed = (mirror / "packed-refs").exists()
+    if not is_packed and (mirror / BRANCHES).is_dir():  # of a format with such files
+        return None
+    refs = run("for-each-ref", "--format=%(objectname)", "--", HEAD_REF)
+    return refs.decode().strip() or None
 
 
 def create_repository(run: GitRunner, lock: int | None = None) -> None:
@@ -134,35 +143,25 @@ def list_tree(lister: GitLister, *arguments: str) -> Iterator[tuple[list[str], s
 
 
 def list_written(
-    lister: GitLister, commits: bytes, *folder: str
-) -> Iterator[tuple[str, str, str]]:
-    """Yield commit, id and path of each file and folder that `commits` wrote, in their order.
+    lister: GitLister, shown: str, commit: str, limit: int, *folders: str
+) -> Iterator[tuple[bytes, str, str]]:
+    """Yield commit, id and path of each file and folder that was written, the newest first.
 
-    `commits` are lines of ids. A merge wrote what differs from all its parents (`-c`). Raises
-    TooManyFiles.
+    Of the history of `commit`, at most `limit` commits, each as `shown` by one format. A merge
+    wrote what differs from all its parents (`-c`). Raises TooManyFiles.
     """
-    fields = limit_listing(
-        lister(
-            "diff-tree",
-            "--stdin",
-            "-r",
-            "-t",
-            "-c",
-            "-z",
-            "--root",
-            "--no-renames",
-            "--",
-            *folder,
-            stdin=commits,
-        )
-    )
-    commit = ""
-    for field in fields:
+    # Sparse: a commit that wrote nothing there counts, too.
+    walk = ("--topo-order", "--full-history", "--sparse", f"--max-count={limit}")
+    raw = ("-r", "-t", "-c", "-z", "--raw", "--no-abbrev", "--no-renames")
+    parts = limit_listing(lister("log", *walk, *raw, shown, commit, "--", *folders))
+    written_by = b""
+    for part in parts:
+        field = part.lstrip(b"\n")
         if field.startswith(b":"):
             blob = field.split()[-2].decode("ascii")
-            yield commit, blob, next(fields).decode("utf-8", "surrogateescape")
-        else:
-            commit = field.decode("ascii")
+            yield written_by, blob, next(parts).decode("utf-8", "surrogateescape")
+        elif field:
+            written_by = field
 
 
 def read_objects(run: GitRunner, names: Iterable[str], field: str) -> dict[str, str]:
@@ -205,11 +204,6 @@ def git_environment(remote: RemoteUrl, mirror: Path) -> dict[str, str]:
         "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15",
         "GIT_TERMINAL_PROMPT": "0",
     }
-    for role in ("AUTHOR", "COMMITTER"):
-        environment |= {
-            f"GIT_{role}_NAME": "Merlin",
-            f"GIT_{role}_EMAIL": "merlin@localhost",
-        }
     if remote.secret:
         # The password is passed in the environment, which only the same user can read. Redirects
         # are disabled then, since the header would follow them to another host.
@@ -252,8 +246,9 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
 
 
 _PINNED_REFS = "refs/merlin/needed/"
-# Commits that are needed no more, by day: a database that is an old copy does not list them.
-_UNPINNED_REFS = "refs/merlin/unneeded/"
+# Commits that are needed no more, by day: a database that is an old copy does not list them. And
+# the last one of each day that was made here: pushed, or refused.
+UNPINNED_REFS = "refs/merlin/unneeded/"
 _UNPINNED_FOR = timedelta(days=7)
 _REQUIRED_PATHS = ("HEAD", "config", "objects", "refs")
 
@@ -282,7 +277,7 @@ def pin_commits(
     run: GitRunner, needed: Collection[str], lock: int, now: datetime
 ) -> None:
     """Pin the `needed` commits that exist with refs, so that gc keeps them; others for a week."""
-    names = run("for-each-ref", "--format=%(refname)", _PINNED_REFS, _UNPINNED_REFS)
+    names = run("for-each-ref", "--format=%(refname)", _PINNED_REFS, UNPINNED_REFS)
     refs = names.decode().split()
     types = read_objects(run, needed, "objecttype")
     existing = {name for name, object_type in types.items() if object_type == "commit"}
@@ -294,9 +289,9 @@ def pin_commits(
         and ref.removeprefix(_PINNED_REFS) not in existing
     }
     for ref, sha in unneeded.items():
-        updates += [f"delete {ref}", f"update {_UNPINNED_REFS}{now:%F}/{sha} {sha}"]
-    until = f"{_UNPINNED_REFS}{now - _UNPINNED_FOR:%F}"
-    updates += [f"delete {ref}" for ref in refs if _UNPINNED_REFS < ref < until]
+        updates += [f"delete {ref}", f"update {UNPINNED_REFS}{now:%F}/{sha} {sha}"]
+    until = f"{UNPINNED_REFS}{now - _UNPINNED_FOR:%F}"
+    updates += [f"delete {ref}" for ref in refs if UNPINNED_REFS < ref < until]
     if updates:
         run("update-ref", "--stdin", stdin=_to_stdin(updates), lock=lock)
 
@@ -319,8 +314,9 @@ def as_source_errors() -> Iterator[None]:
 
 LOCK_NAME = "merlin.lock"
 _LOCK_POLL_S = 0.05
-# Files that a killed git leaves: locks of refs and configuration, partial packs and objects.
-_LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "gc.pid")
+# Files that a git leaves which was killed or failed: locks of refs and configuration, partial packs
+# and objects, reports.
+_LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "gc.pid", "fast_import_crash_*")
 # Held by the maintenance at the end of a fetch. The fetch succeeds even if its maintenance was
 # killed; with this file left behind no later one would run.
 _MAINTENANCE_LOCK = Path("objects", "maintenance.lock")
@@ -410,11 +406,11 @@ class MirrorFetcher:
         return self._list_remote().get(self._branch)
 
     def _update(self, lock: int, head: str | None) -> str | None:
-        old_head = read_ref(self._run, HEAD_REF)
+        old_head = read_head(self._run, self._mirror)
         if head is None or head == old_head:
             return head
         self._fetch_objects(head, lock)
-        new_head = read_ref(self._run, HEAD_REF)
+        new_head = read_head(self._run, self._mirror)
         # Git fetches no history that is cut off, and exits with 0.
         if new_head == old_head:
             raise SourceError(f"{self._remote.url} is a shallow clone", "git-shallow")
@@ -443,7 +439,10 @@ class MirrorFetcher:
         )
         if page:
             raise page
-        return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
+        refs = {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
+        if any(len(sha) == SHA256_LENGTH for sha in refs.values()):
+            raise SourceError("the repository has SHA-256", SHA256)
+        return refs
 
     def _fetch_objects(self, head: str, lock: int) -> None:
         if self._refused and self._refused[0] == head:

@@ -10,7 +10,7 @@ import re
 from merlin.core.errors import SourceError
 from merlin.core.repository_place import RemoteUrl
 from merlin.git.mirror import GitFailed, GitRunner, format_stderr
-from merlin.git.server_answers import TOKEN_REFUSED
+from merlin.git.server_answers import SHA256, TOKEN_REFUSED
 
 
 class PushRefused(SourceError):
@@ -46,6 +46,8 @@ _WORK_TREE_MESSAGES = (
     "Up-to-date check failed",
     "Could not update working tree",
 )
+# An empty repository of SHA-256 refuses at the push; of another one no head is read.
+_REFUSALS = (TOKEN_REFUSED, SHA256)
 _DENIED_MESSAGES = (
     "Permission denied",
     "access rights",
@@ -98,10 +100,9 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
     if any(message in stderr for message in _WORK_TREE_MESSAGES):
         text = f"the work tree of {remote.url} has changes of its own"
         return PushRefused(text, "change-work-tree", folder=remote.url)
-    if failure.key == TOKEN_REFUSED or any(
-        message in stderr for message in _DENIED_MESSAGES
-    ):
-        key = TOKEN_REFUSED if failure.key == TOKEN_REFUSED else "change-denied"
+    is_refused = failure.key in _REFUSALS
+    if is_refused or any(message in stderr for message in _DENIED_MESSAGES):
+        key = failure.key if is_refused else "change-denied"
         return PushRefused(f"no right to push: {reason}", key, reason=f"push: {reason}")
     if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:
         return ContentRefused(reason)

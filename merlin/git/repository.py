@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import count, takewhile
 from pathlib import Path
 from sys import intern
 from tempfile import TemporaryFile
@@ -34,7 +34,6 @@ from merlin.git import mirror
 from merlin.git.mirror import (
     BRANCHES,
     GitFailed,
-    GitLister,
     MirrorFetcher,
     TooManyFiles,
     UnreadableMirror,
@@ -50,34 +49,27 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 MAX_COMMIT_LENGTH = 100_000  # characters of a message
-_COMMIT_FIELDS = ("%H", "%P", "%an", "%ae", "%ct", "%B")
+# Only the last field may have several lines.
+_COMMIT_FORMAT = "--format=%H%n%P%n%an%n%ae%n%ct%n%B"
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, the limit of datetime
 
 
-def read_commits(lister: GitLister, positions: Mapping[str, int]) -> Iterator[Commit]:
-    """Yield the commits in the order of `positions`; a longer message is cut."""
-    if not positions:
-        return
-    shown = f"--format={'%x00'.join(_COMMIT_FIELDS)}"
-    ids = "".join(f"{sha}\n" for sha in positions).encode()
-    parts = lister("log", "-z", "--no-walk=unsorted", "--stdin", shown, stdin=ids)
-    fields = (part.decode("utf-8", "replace") for part in parts)
-    for sha, parents, name, email, seconds, message in zip(
-        *[fields] * len(_COMMIT_FIELDS), strict=False
-    ):
-        text = message.strip("\n")[:MAX_COMMIT_LENGTH]
-        yield Commit(
-            sha=sha,
-            parent=parents.partition(" ")[0] or None,
-            position=positions[sha],
-            author_name=name,
-            author_email=email,
-            committed_at=datetime.fromtimestamp(
-                min(int(seconds or 0), _LAST_SECOND), UTC
-            ),
-            subject=text.partition("\n")[0],
-            message=text,
-        )
+def parse_commit(shown: bytes, position: int = 0) -> Commit:
+    """Return a commit that git has shown as `_COMMIT_FORMAT`; a longer message is cut."""
+    # What is shown is cut: a name of a megabyte leaves no room for the fields after it.
+    whole = shown.decode("utf-8", "replace") + "\n" * 5
+    sha, parents, name, email, seconds, message = whole.split("\n", 5)
+    text = message.strip("\n")[:MAX_COMMIT_LENGTH]
+    return Commit(
+        sha=sha,
+        parent=parents.partition(" ")[0] or None,
+        position=position,
+        author_name=name,
+        author_email=email,
+        committed_at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), UTC),
+        subject=text.partition("\n")[0],
+        message=text,
+    )
 
 
 def parse_blobs(answers: BinaryIO, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -102,6 +94,8 @@ def _read_size(answers: BinaryIO, name: str) -> int:
 
 
 _MAX_CACHED_TREES = 64
+_MAX_KEPT_BYTES = 1_000_000
+_MAX_FOLLOWING = 100
 _CLEANING_INTERVAL = timedelta(days=1)
 # Commits of one look through the history: 1,000 with 10,000 examples take 0.6 s, on two busy cores;
 # 20,000 with 100,000 take 22 s.
@@ -298,6 +292,8 @@ class GitSource:
         self._trees: dict[str, dict[str, str]] = {}
         # Of one dataset, the last: a commit's files are checked, and then shown to editors.
         self._listed: tuple[str, list[TreeEntry]] = (EMPTY_TREE, [])
+        # A few files read last: what a commit changed is checked, and then shown to editors.
+        self._kept: dict[str, bytes] = {}
         self._max_trees = max_trees
         self._cleaned_at: datetime | None = None
 
@@ -316,21 +312,44 @@ class GitSource:
         with mirror.as_source_errors():
             return self._fetcher.remote_head()
 
-    def commits_since(self, head: str, known: Container[str]) -> list[Commit]:
+    def commits_since(
+        self,
+        head: str,
+        known: Container[str],
+        newest: tuple[str, int] | None = None,
+    ) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
 
-        Only `head` if no commit of that history is known.
+        Only `head` if no commit of that history is known. `newest` is the newest known one with
+        its position: where all new ones follow it, the history before it is not read.
         """
         check_object_ids([head])
-        walk = ("rev-list", "--first-parent")
         with self._reading():
-            count = int(self.run(*walk, "--count", head, "--"))
-            shas = self.read_parts(*walk, head, "--", end=b"\n")
-            new = list(takewhile(lambda sha: sha not in known, map(bytes.decode, shas)))
-            if len(new) == count:
+            if newest and (following := self._list_following(*newest, head)):
+                return following
+            walk = ("rev-list", "--first-parent", head, "--")
+            shas = [sha.decode() for sha in self.read_parts(*walk, end=b"\n")]
+            new = list(takewhile(lambda sha: sha not in known, shas))
+            if len(new) == len(shas):
                 new = [head]
-            positions = {sha: count - index for index, sha in enumerate(new)}
-            return list(read_commits(self.read_parts, positions))[::-1]
+            if not new:
+                return []
+            ids = "".join(f"{sha}\n" for sha in new).encode()
+            show = ("log", "-z", "--no-walk=unsorted", "--stdin", _COMMIT_FORMAT)
+            shown = self.read_parts(*show, stdin=ids)
+            positions = range(len(shas), 0, -1)
+            commits = map(parse_commit, shown, positions)
+            return list(commits)[::-1]
+
+    def _list_following(self, sha: str, position: int, head: str) -> list[Commit]:
+        """Return the first-parent commits from `sha` to `head`, [] if they do not follow it."""
+        walk = ("log", "-z", "--first-parent", f"--max-count={_MAX_FOLLOWING}")
+        try:
+            shown = list(self.read_parts(*walk, _COMMIT_FORMAT, head, f"^{sha}", "--"))
+        except GitFailed:  # the mirror does not have it any more
+            return []
+        commits = list(map(parse_commit, reversed(shown), count(position + 1)))
+        return commits if commits and commits[0].parent == sha else []
 
     def find_writers(
         self, commit: str, folders: Iterable[str], limit: int = MAX_WALKED
@@ -351,38 +370,34 @@ class GitSource:
         if not blobs:
             return {}
         with self._reading():
-            shas = self._find_written(commit, blobs, limit)
-            unique = dict.fromkeys(shas.values(), 0)
-            commits = {each.sha: each for each in read_commits(self.read_parts, unique)}
+            written = self._find_written(commit, blobs, limit)
+            commits = {shown: parse_commit(shown) for shown in {*written.values()}}
         writers: dict[str, dict[str, Commit]] = {}
-        for (folder, path), sha in shas.items():
-            writers.setdefault(folder, {})[path] = commits[sha]
+        for (folder, path), shown in written.items():
+            writers.setdefault(folder, {})[path] = commits[shown]
         return writers
 
     def _find_written(
         self, commit: str, blobs: Mapping[tuple[str, str], str], limit: int
-    ) -> dict[tuple[str, str], str]:
-        """Return folder and path -> the newest commit that wrote the blob there."""
+    ) -> dict[tuple[str, str], bytes]:
+        """Return folder and path -> the newest commit that wrote the blob, as git shows it."""
         start = f"{self.directory}/" if self.directory else ""
         places = sorted({f":(literal,top){start}{folder}" for folder, _ in blobs})
-        walked = self.run(
-            "rev-list", "--topo-order", f"--max-count={limit}", commit, "--"
-        )
-        shas: dict[tuple[str, str], str] = {}
+        written: dict[tuple[str, str], bytes] = {}
         try:
-            for sha, blob, path in mirror.list_written(
-                self.read_parts, walked, *places
+            for shown, blob, path in mirror.list_written(
+                self.read_parts, _COMMIT_FORMAT, commit, limit, *places
             ):
                 folder, _, name = path.removeprefix(start).partition("/")
                 if blobs.get((folder, name)) == blob:
-                    shas.setdefault((folder, name), sha)
-                    if len(shas) == len(blobs):
+                    written.setdefault((folder, name), shown)
+                    if len(written) == len(blobs):
                         break
         except SourceError as failure:  # too many for us, or for git's memory or time
             log.warning(
                 "writers of files stay unknown", commit=commit, reason=str(failure)
             )
-        return shas
+        return written
 
     def dataset_trees(self, commit: str) -> Mapping[str, str]:
         """Return folder name -> tree id of the dataset folders, ordered by name.
@@ -477,12 +492,26 @@ class GitSource:
         """Yield (blob, bytes) in the given order."""
         object_ids = list(blobs)
         check_object_ids(object_ids)
-        if not object_ids:
+        kept = self._kept
+        missing = [name for name in object_ids if name not in kept]
+        if not missing:
+            yield from ((name, kept[name]) for name in object_ids)
             return
-        ids = "".join(f"{name}\n" for name in object_ids).encode()
+        ids = "".join(f"{name}\n" for name in missing).encode()
         batch = self._git.running("cat-file", "--batch", "--buffer", stdin=ids)
+        fresh: dict[str, bytes] = {}
+        size = 0
         with self._reading(), batch as process:
-            yield from parse_blobs(process.stdout, object_ids)
+            found = parse_blobs(process.stdout, missing)
+            for name in object_ids:
+                content = kept[name] if name in kept else next(found)[1]
+                size += len(content)
+                if size <= _MAX_KEPT_BYTES:
+                    fresh[name] = content
+                yield name, content
+        both = {**kept, **fresh}
+        is_small = sum(map(len, both.values())) <= _MAX_KEPT_BYTES
+        self._kept = both if is_small else fresh
 
     def clean(self, needed_commits: Collection[str], days: int, now: datetime) -> None:
         """Delete objects unreachable for `days` days, once a day.

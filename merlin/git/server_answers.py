@@ -13,6 +13,7 @@ from merlin.core.errors import SourceError
 from merlin.core.repository_place import CONTROL, RemoteUrl
 
 MOVED = "git-moved"
+SHA256 = "git-sha256"
 TOKEN_REFUSED = "git-token-refused"  # noqa: S105 - a name
 WEB_PAGE = "git-web-page"
 
@@ -22,7 +23,10 @@ _MEANINGS = {
     "error: 403": "git-token-weak",
     "error: 30[12378]": MOVED,
     "not valid: is this a git repository|unable to update url base": WEB_PAGE,
-    "repository '.*' not found|error: 404": "git-not-found",
+    "repository '.*' not found|error: 404|does not appear to be a git repository"
+    "|ERROR: Repository not found": "git-not-found",
+    "mismatched algorithms|not support this repository's hash algorithm": SHA256,
+    "unknown repository extension|Expected git repo version": "git-format",
     "Could not resolve host": "git-no-host",
     "SSL certificate|certificate verification failed": "git-certificate",
     r"Permission denied \(publickey": "git-key-refused",

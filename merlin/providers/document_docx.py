@@ -5,11 +5,12 @@ python-docx parses XML without entities (`resolve_entities=False`), and lxml fet
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 
 import docx
 from docx.document import Document
+from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.text.paragraph import Paragraph
@@ -27,14 +28,28 @@ _P, _TABLE, _ROW, _CELL = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc"))
 _SIGNS = {_P: "\n", qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n"}
 # Deleted text has an element of its own, which is not read.
 _TEXTS = (qn("w:t"), qn("m:t"))
+# Pictures and notes, which are not read, in any version of the format.
+_LEFT_OUT = tuple(
+    f"{{*}}{name}"
+    for name in (
+        "blip",
+        "imagedata",
+        "chart",
+        "object",
+        "footnoteReference",
+        "endnoteReference",
+    )
+)
 
 
 def read_docx(content: bytes, most_characters: int) -> ExtractedText:
-    """Return the paragraphs and tables of the body, without notes, comments and pictures.
+    """Return the paragraphs and tables of the body, and whether it has pictures or notes too.
 
     Raises UnreadableDocument, and for damaged files any exception of the libraries.
     """
-    return join_parts(_blocks(_open(content).part.element.body), most_characters), False
+    body = _open(content).part.element.body
+    is_cut = next(body.iter(*_LEFT_OUT), None) is not None
+    return join_parts(_blocks(body), most_characters), is_cut
 
 
 def _open(content: bytes) -> Document:
@@ -46,17 +61,28 @@ def _open(content: bytes) -> Document:
         raise UnreadableDocument("unknown") from error
 
 
+_UNSEEN = {
+    "struck": (qn("w:strike"), qn("w:dstrike")),
+    "hidden-texts": (qn("w:vanish"),),
+}
+_PICTURES = (qn("pic:pic"), "{urn:schemas-microsoft-com:vml}imagedata")
 _BOLD = 7  # below all headings
 
 
 def read_outline(content: bytes, most_characters: int) -> ExtractedText:
-    """Return a JSON list of paragraphs and rows of tables: number, level, text and cells.
+    """Return a JSON object: paragraphs and rows of tables as `blocks`, and what is `left` out.
 
-    The level of a heading is from 1, that of a paragraph in bold type 7, of others 0. Links are as
-    in Markdown. Raises as `read_docx`.
+    A block is its number, level, text and cells. The level of a heading is from 1, that of a
+    paragraph in bold type 7, of others 0. Links and pictures are as in Markdown. Raises as
+    `read_docx`.
     """
     document = _open(content)
     body = document.part.element.body
+    left = {kind: _blank(body, tags) for kind, tags in _UNSEEN.items()}
+    for picture in [*body.iter(*_PICTURES)]:
+        sign = OxmlElement("w:t")
+        sign.text = "![](…)"
+        picture.append(sign)
     for link in body.iter(qn("w:hyperlink")):
         texts = [*link.iter(qn("w:t"))]
         relation = document.part.rels.get(link.rId)
@@ -77,10 +103,24 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
             is_item = is_item or style.startswith("List ")
             text = f"- {text}" if is_item and text else text
             blocks.append((number, _find_level(element, style), text, []))
-    result = json.dumps([block for block in blocks if block[2]], ensure_ascii=False)
+    values = {"blocks": [block for block in blocks if block[2]], "left": left}
+    result = json.dumps(values, ensure_ascii=False)
     if len(result) > most_characters:
         raise UnreadableDocument("too-long")
     return result, False
+
+
+def _blank(body: BaseOxmlElement, tags: Sequence[str]) -> int:
+    """Empty the runs of text that have one of these marks, and return how many there were."""
+    runs = [
+        mark.getparent().getparent()
+        for mark in body.iter(*tags)
+        if mark.get(qn("w:val")) not in ("0", "false")
+    ]
+    texts = [text for run in runs for text in run.iterchildren(qn("w:t"))]
+    for text in texts:
+        text.text = ""
+    return len(texts)
 
 
 def _find_level(element: BaseOxmlElement, style: str) -> int:

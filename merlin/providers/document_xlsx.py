@@ -3,15 +3,21 @@
 import json
 import re
 import warnings
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
 
 from openpyxl import load_workbook
+from openpyxl.cell.rich_text import CellRichText
 
 from merlin.core.table_cells import escape_formula, parse_heading
-from merlin.providers.document_child import ExtractedText, UnreadableDocument
+from merlin.providers.cell_format import show_cell
+from merlin.providers.document_child import (
+    ExtractedText,
+    UnreadableDocument,
+    clean_text,
+)
 
 _MAX_ROWS = 100_000
 _MAX_COLUMNS = 100
@@ -23,20 +29,32 @@ _LINK_FORMULA = re.compile(r'=HYPERLINK\("([^"]+)"(?:[,;]\s*"([^"]*)")?')
 def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
     """Return a JSON object: the `title` and `rows` of a sheet, titles of `others`, what is `left`.
 
+    `merged` are the rows, from 1, and columns, from 0, of cells that belong to the one above.
+
     It is the first visible sheet with a heading among its first rows, without one the first with
-    rows; others with rows are `others`. Cells have the last computed values, texts escaped as in
-    CSV, so that errors differ from texts that look alike; links as in Markdown.
+    rows; others with rows are `others`. Cells have the last computed values as they are
+    shown, texts escaped as in CSV, so that errors differ from texts that look alike; links as in
+    Markdown; struck-through text is left out.
     Raises UnreadableDocument, and for damaged files any exception of the library.
     """
     # openpyxl warns about parts that it would lose when saving, such as styles.
     warnings.simplefilter("ignore")
-    book = load_workbook(BytesIO(content), data_only=True, keep_links=False)
+    content = _mark_escapes(content)
+    book = load_workbook(
+        BytesIO(content), data_only=True, keep_links=False, rich_text=True
+    )
     links = _read_link_formulas(content)
-    left = {"hidden-sheets": 0, "hidden-rows": 0, "hidden-columns": 0}
+    left = {"hidden-sheets": 0}
     filled = dict[str, list[list[str]]]()
     counts = dict[str, dict[str, int]]()
+    merged = dict[str, list[tuple[int, int]]]()
     for sheet in book.worksheets:
         rows, hidden = _read_rows(sheet, links)
+        merged[sheet.title] = [
+            (row, area.min_col - 1)
+            for area in sheet.merged_cells.ranges
+            for row in range(area.min_row + 1, area.max_row + 1)
+        ]
         is_visible = sheet.sheet_state == "visible"
         left["hidden-sheets"] += any(rows) and not is_visible
         if any(rows) and is_visible:
@@ -56,6 +74,7 @@ def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
         "rows": filled.pop(title),
         "others": [*filled],
         "left": left,
+        "merged": merged[title],
     }
     text = json.dumps(values, ensure_ascii=False)
     if len(text) > most_characters:
@@ -82,6 +101,33 @@ def _read_link_formulas(content: bytes) -> dict[tuple[str, str], Link]:
     return found
 
 
+# An underscore that begins no escape is itself escaped. Source: ECMA-376, part 1, 22.9.2.19.
+_ESCAPED_UNDERSCORE = "_x005F_"
+_UNDERSCORE = "\ue000"
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def _mark_escapes(content: bytes) -> bytes:
+    """Return a workbook with another sign for escaped underscores, which openpyxl drops."""
+    with ZipFile(BytesIO(content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    old, new = _ESCAPED_UNDERSCORE.encode(), _UNDERSCORE.encode()
+    if not any(old in each for each in files.values()):
+        return content
+    output = BytesIO()
+    with ZipFile(output, "w") as changed:
+        for name, text in files.items():
+            changed.writestr(name, text.replace(old, new))
+    return output.getvalue()
+
+
+def _unescape(text: str) -> str:
+    """Return a text with the characters that a workbook writes as `_x000D_`."""
+    decoded = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    cleaned = clean_text(decoded) if decoded != text else text
+    return cleaned.replace(_UNDERSCORE, "_")
+
+
 def _read_rows(
     sheet: Any, links: dict[tuple[str, str], Link]
 ) -> tuple[list[list[str]], dict[str, int]]:
@@ -103,6 +149,7 @@ def _read_rows(
     }
     rows = list[list[str]]()
     hidden_count = 0
+    struck = 0
     filled_columns = set[int]()
     for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
         cells = (firsts.get((number, cell.column), cell) for cell in row)
@@ -110,6 +157,7 @@ def _read_rows(
             _read_value(cell, links.get((sheet.title, cell.coordinate)))
             for cell in cells
         ]
+        struck += sum(str(_visible_value(cell)) != str(cell.value) for cell in row)
         filled = [at for at, text in enumerate(texts, start=1) if text]
         filled_columns.update(filled)
         hidden_count += bool(filled) and number in hidden_rows
@@ -120,24 +168,50 @@ def _read_rows(
     left = {
         "hidden-rows": hidden_count,
         "hidden-columns": len(columns & filled_columns),
+        "struck": struck,
     }
     return rows, left
 
 
-def _read_value(cell: Any, formula: Link | None) -> str:
-    """Return a cell's text; openpyxl returns a date as midnight of that day."""
+def _visible_value(cell: Any) -> Any:
+    """Return a cell's value without what is struck through."""
     value = cell.value
-    if isinstance(value, datetime) and value.time() == time.min:
-        return value.date().isoformat()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        # A spreadsheet shows as many digits, and stores 0.3 as 0.30000000000000004.
-        is_share = "%" in cell.number_format
-        return f"{value * 100:.15g}%" if is_share else f"{value:.15g}"
+    if value is not None and cell.has_style and cell.font.strike:
+        return None
+    if not isinstance(value, CellRichText):
+        return value
+    kept = [each for each in value if isinstance(each, str) or not each.font.strike]
+    text = "".join(map(str, kept))
+    return text if len(kept) == len(value) else re.sub(" {2,}", " ", text)
+
+
+def _read_value(cell: Any, formula: Link | None) -> str:
+    """Return a cell's text as it is shown."""
+    value = _visible_value(cell)
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float | datetime | time | timedelta):
+        shown = show_cell(value, cell.number_format)
+        return (
+            _show_plain(value, cell.number_format)
+            if shown is None
+            else escape_formula(shown)
+        )
     address, words = formula or (cell.hyperlink and cell.hyperlink.target, "")
-    text = words if value is None else str(value).strip()
+    text = words if value is None else _unescape(str(value)).strip()
     if cell.data_type == "e":
         return text
     is_link = (
         address and text and text not in (address, _SCHEME.sub("", address).rstrip("/"))
     )
     return f"[{text}]({address})" if is_link else escape_formula(text)
+
+
+def _show_plain(value: Any, code: str) -> str:
+    """Return a number or a moment whose format isn't known; midnight stands for its day."""
+    if isinstance(value, datetime) and value.time() == time.min:
+        return value.date().isoformat()
+    if isinstance(value, int | float):
+        # A spreadsheet shows as many digits, and stores 0.3 as 0.30000000000000004.
+        return f"{value * 100:.15g}%" if "%" in code else f"{value:.15g}"
+    return str(value)

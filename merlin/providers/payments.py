@@ -90,7 +90,10 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A refund to create, with the refund's id as its key; `title` and `contact`: its receipt."""
+    """A refund to create, with the refund's id as its key; `title` and `contact`: its receipt.
+
+    `is_part`: the payment was larger.
+    """
 
     refund_id: str
     payment_id: str
@@ -99,6 +102,7 @@ class RefundRequest:
     reason: str = ""
     title: str = ""
     contact: str = ""
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class GatewayPayment:
 
     `purchase_id` and `user_id` are the metadata that we sent. `reason` is the gateway's code for a
     cancellation. `foreign` is an amount in a currency that no order has ("3.50 USD"), "" for none.
+    `until` is up to when a subscription is paid, None for a single payment; `is_renewal`: it is not
+    the first payment of one.
     """
 
     outside_id: str
@@ -121,6 +127,8 @@ class GatewayPayment:
     refunded: int = 0
     at: datetime | None = None
     foreign: str = ""
+    until: datetime | None = None
+    is_renewal: bool = False
 
     @property
     def paid(self) -> str:

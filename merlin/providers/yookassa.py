@@ -81,7 +81,10 @@ def build_payment(request: PaymentRequest, shop: YooKassaConfig) -> Body:
 
 
 def build_refund(request: RefundRequest, receipt: Receipt | None) -> Body:
-    """Return the body of a refund request, with a receipt if the contact is known."""
+    """Return the body of a refund request, with a receipt if the contact is known.
+
+    Raises PaymentError for a part whose receipt has no recipient.
+    """
     body: dict[str, Any] = {
         "payment_id": request.payment_id,
         "amount": build_amount(request.amount),
@@ -89,7 +92,7 @@ def build_refund(request: RefundRequest, receipt: Receipt | None) -> Body:
     if request.reason.strip():
         body["description"] = request.reason.strip()[:MAX_REFUND_DESCRIPTION_LENGTH]
     # Without one, YooKassa creates the receipt of a full refund from that of the payment.
-    if receipt is not None and request.contact:
+    if receipt is not None and (request.contact or request.is_part):
         body["receipt"] = build_receipt(
             receipt, request.contact, request.title, request.amount
         )
@@ -107,6 +110,8 @@ def build_receipt(receipt: Receipt, contact: str, text: str, amount: Amount) -> 
         "payment_mode": "full_payment",
     }
     values: dict[str, Any] = {"customer": build_customer(contact), "items": [item]}
+    if receipt.tax_system_code is not None:
+        values["tax_system_code"] = receipt.tax_system_code
     return values
 
 

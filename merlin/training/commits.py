@@ -4,12 +4,15 @@ The author of an example in a build is the author of the commit that gave the fi
 text that several builds contain is stored once.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from peewee import fn
@@ -17,7 +20,7 @@ from peewee import fn
 from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
-from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
+from merlin.dataset.builds import BUILDS, NO_END, UNSEEN, Build, BuildContent
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.finding import Severity
@@ -140,42 +143,63 @@ class CommitHistory(Repository):
             return False
         return bool(row.build_id == newest)
 
-    @transaction
     def record(
-        self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime
+        self,
+        commit: Commit,
+        outcomes: Sequence[CommitOutcome],
+        at: datetime,
+        piece: int = CHUNK,
     ) -> None:
         """Store the commit with its outcomes: builds, verdicts, findings; all or none.
 
-        The courses are updated in the same transaction. A commit that is already on the branch is
-        left unchanged. For one that returns to the branch, the new verdicts replace the old ones.
+        More than a `piece` of new examples is stored before in short transactions, as those of a
+        build that nobody sees: one for all would keep every process from writing for a second. The
+        courses are updated in the same transaction. A commit that is already on the branch is left
+        unchanged. For one that returns to the branch, the new verdicts replace the old ones. The
+        caller holds the build lock.
         """
-        if not self._enter(commit):
+        if commit.sha in self:
             return
+        staged = {
+            new.dataset: _stage(self.db, new, piece)
+            for new in _list_new_builds(commit, outcomes)
+        }
+        self._record(commit, outcomes, at, staged)
+
+    @transaction
+    def _record(
+        self,
+        commit: Commit,
+        outcomes: Sequence[CommitOutcome],
+        at: datetime,
+        staged: Mapping[str, _Staged],
+    ) -> None:
+        self._enter(commit)
         for outcome in outcomes:
-            self._record_outcome(commit, outcome, at)
+            self._record_outcome(commit, outcome, at, staged.get(outcome.dataset))
         kill_point("commit.rows_stored")
 
-    def _enter(self, commit: Commit) -> bool:
-        """Put the commit on the branch; False if it is already there."""
+    def _enter(self, commit: Commit) -> None:
+        """Put the commit on the branch."""
         row = self.db.row(
             COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha)
         )
         if row is None:
             self.db.put(COMMIT.insert(_COMMITS.write(commit, but=("parent",))))
-            return True
-        if row.position is not None:
-            return False
+            return
         is_same = COMMIT.sha == commit.sha
         self.db.update(COMMIT, is_same, position=commit.position)
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
-        return True
 
     def _record_outcome(
-        self, commit: Commit, outcome: CommitOutcome, at: datetime
+        self,
+        commit: Commit,
+        outcome: CommitOutcome,
+        at: datetime,
+        staged: _Staged | None,
     ) -> None:
         dataset = outcome.dataset
         checked = outcome.checked
-        new = outcome.content
         # Its waiting verdicts are superseded.
         if outcome.status is VerdictStatus.REMOVED:
             of_dataset = VERDICT.dataset == dataset
@@ -183,13 +207,8 @@ class CommitHistory(Repository):
         if checked or outcome.status is VerdictStatus.REMOVED:
             follow_course(self.db, dataset, checked)
         build_id = outcome.build.build_id if outcome.build else None
-        if outcome.build and new is not None:
-            build_id = self.db.add(
-                BUILD, BUILDS.write(outcome.build, but=("build_id",))
-            )
-            _store_taught_examples(
-                self.db, build_id, dataset, new, commit, outcome.writers
-            )
+        if staged is not None:
+            build_id = _finish(self.db, staged)
         verdict = {
             "commit_sha": commit.sha,
             "dataset": dataset,
@@ -319,53 +338,145 @@ class Taught(NamedTuple):
     text_digest: str
 
 
-def _store_taught_examples(
-    db: Database,
-    build_id: int,
-    dataset: str,
-    content: BuildContent,
-    commit: Commit,
-    writers: Writers | None,
-) -> None:
-    """Store the examples in which a build differs from the newest one: texts first, then rows.
+class _NewBuild(NamedTuple):
+    """A build that is to be stored, with its commit and the files' writers."""
 
-    An example that both contain unchanged stays one row. One that `writers` lacks gets no author.
+    build: Build
+    content: BuildContent
+    commit: Commit
+    writers: Writers | None
+
+    @property
+    def dataset(self) -> str:
+        """Return the dataset that it is of."""
+        return self.build.dataset
+
+
+class _Staged(NamedTuple):
+    """A build without a verdict: its row, 0 for none yet, and which examples are to be stored.
+
+    `ended` are the examples of the newest build that end with it.
     """
-    newest = BUILD.select(BUILD.system).where(
-        (BUILD.dataset == dataset) & (BUILD.id < build_id)
-    )
+
+    new: _NewBuild
+    build_id: int
+    left: Collection[str]
+    ended: list[str]
+
+
+class _Changes(NamedTuple):
+    """In which examples a build differs from the newest one, by name.
+
+    `standing` are those of the newest build, `touched` those of the new one that are other or new;
+    `same` of them have the same content. `digests` are those of their texts, as far as known.
+    """
+
+    standing: Mapping[str, Taught]
+    touched: Mapping[str, Example]
+    same: Mapping[str, Taught]
+    digests: dict[str, str]
+
+
+def _list_new_builds(
+    commit: Commit, outcomes: Iterable[CommitOutcome]
+) -> Iterator[_NewBuild]:
+    for each in outcomes:
+        if each.build and each.content:
+            yield _NewBuild(each.build, each.content, commit, each.writers)
+
+
+def _stage(db: Database, new: _NewBuild, piece: int) -> _Staged:
+    """Store more than a piece of new examples as those of an unseen build."""
+    _remove_unseen(db, new.dataset, piece)
+    standing, touched, *_ = _find_changes(db, new)
+    gone = [*standing.keys() - new.content.examples.keys()]
+    staged = _Staged(new, 0, touched, gone)
+    if len(touched) <= piece:
+        return staged
+    staged = db.transact(partial(_add_unseen, db, staged))
+    for names in in_portions(touched, piece):
+        db.transact(partial(_store_examples, db, staged, names))
+        kill_point("staged.examples")
+    return staged._replace(left=())
+
+
+def _finish(db: Database, staged: _Staged) -> int:
+    """Let everybody see a build, with its examples that are not stored yet; return its id."""
+    staged = staged if staged.build_id else _add_unseen(db, staged)
+    dataset = staged.new.dataset
+    if staged.left:
+        _store_examples(db, staged, staged.left)
+    db.update(BUILD, BUILD.id == staged.build_id, dataset=dataset)
+    _end_examples(db, staged.build_id, dataset, staged.ended)
+    return staged.build_id
+
+
+def _add_unseen(db: Database, staged: _Staged) -> _Staged:
+    new = staged.new
+    _add_commits(db, {new.commit.sha: new.commit})
+    unseen = replace(new.build, dataset=UNSEEN + new.dataset)
+    build_id = db.add(BUILD, BUILDS.write(unseen, but=("build_id",)))
+    return staged._replace(build_id=build_id)
+
+
+def _remove_unseen(db: Database, dataset: str, piece: int) -> None:
+    """Remove what a killed process has left of an unseen build, in short transactions."""
+    unseen = BUILD.select(BUILD.id).where(BUILD.dataset == UNSEEN + dataset)
+    for (build_id,) in db.rows(unseen):
+        is_its = (TAUGHT_EXAMPLE.dataset == dataset) & (
+            TAUGHT_EXAMPLE.first_build == build_id
+        )
+        left = db.rows(TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).where(is_its))
+        for names in in_portions((row.example_id for row in left), piece):
+            db.delete(TAUGHT_EXAMPLE, is_its & TAUGHT_EXAMPLE.example_id.in_(names))
+        db.delete(BUILD, BUILD.id == build_id)
+
+
+def _find_changes(
+    db: Database, new: _NewBuild, names: Collection[str] = ()
+) -> _Changes:
+    """Return in what a build differs from the newest one; with `names`, in these examples alone."""
+    content = new.content
+    newest = BUILD.select(BUILD.system).where(BUILD.dataset == new.dataset)
     system = storable_text(str(content.manifest["system"]))
-    sides = content.checked.sides
     has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
-    standing = {name: Taught(*row) for name, *row in db.sql(_TAUGHT, dataset, NO_END)}
-    touched = _find_touched(content, standing if has_same_system else {})
+    of_names = f" AND example_id IN ({', '.join('?' * len(names))})" if names else ""
+    rows = db.sql(f"{_TAUGHT}{of_names}", new.dataset, NO_END, *names)
+    standing = {name: Taught(*row) for name, *row in rows}
+    touched = _find_touched(content, standing if has_same_system else {}, names)
     same = {
         name: row
         for name, example in touched.items()
         if (row := standing.get(name)) and row.blob == example.blob
     }
-    origins = {name: (row.commit_sha, row.author) for name, row in same.items()}
-    origins |= _find_origins(db, touched.keys() - same.keys(), commit, writers)
     # The text is that of the blob, with the system text before it.
     digests = {name: row.text_digest for name, row in same.items() if has_same_system}
+    return _Changes(standing, touched, same, digests)
+
+
+def _store_examples(db: Database, staged: _Staged, names: Collection[str]) -> None:
+    """Store these examples in which a build differs from the newest one: texts first, then rows.
+
+    An example that both contain unchanged stays one row. One that `writers` lacks gets no author.
+    """
+    new, build_id, _, ended = staged
+    content = new.content
+    standing, touched, same, digests = _find_changes(db, new, names)
+    origins = {name: (row.commit_sha, row.author) for name, row in same.items()}
+    others = touched.keys() - same.keys()
+    origins |= _find_origins(db, others, new.commit, new.writers)
     db.run_many(_ADD_TEXT, _make_texts(content, touched.keys(), digests))
+    sides, tokens = content.checked.sides, content.tokens
     taught = {
         name: Taught(
-            each.blob, *origins[name], sides[name], content.tokens[name], digests[name]
+            each.blob, *origins[name], sides[name], tokens[name], digests[name]
         )
         for name, each in touched.items()
     }
-    ended = [
-        *(standing.keys() - content.examples.keys()),
-        *(name for name in taught if standing.get(name, taught[name]) != taught[name]),
-    ]
-    _end_examples(db, build_id, dataset, ended)
-    this = {"dataset": dataset, "first_build": build_id, "end_build": NO_END}
-    rows = (
-        {**this, "example_id": name, **row._asdict()}
-        for name, row in taught.items()
-        if row != standing.get(name)
-    )
+    changed = {name for name, row in taught.items() if row != standing.get(name)}
+    ended.extend(changed & standing.keys())
+    this = {"dataset": new.dataset, "first_build": build_id, "end_build": NO_END}
+    rows = ({**this, "example_id": each, **taught[each]._asdict()} for each in changed)
     db.run_many(_ADD_TAUGHT, rows)
 
 
@@ -377,16 +488,18 @@ def _end_examples(
         is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (
             TAUGHT_EXAMPLE.end_build == NO_END
         )
+        is_current &= TAUGHT_EXAMPLE.first_build != build_id
         old = is_current & TAUGHT_EXAMPLE.example_id.in_(some)
         db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
 
 
 def _find_touched(
-    content: BuildContent, standing: Mapping[str, Taught]
+    content: BuildContent, standing: Mapping[str, Taught], names: Collection[str]
 ) -> dict[str, Example]:
     """Return the examples that `standing` has not, or with other content, side or tokens."""
     touched = {}
-    for name, example in content.examples.items():
+    for name in names or content.examples:
+        example = content.examples[name]
         row = standing.get(name)
         tokens = content.tokens[name]
         side = content.checked.sides[name]

@@ -1,7 +1,7 @@
 """From new commits to verdicts: check each changed dataset, build it, record the outcome.
 
-A commit and all that follows from it is stored in one transaction. After a crash the commit is
-processed again with the same result, because a build's name and bytes follow from its content.
+A commit and all that follows from it becomes visible in one transaction. After a crash the commit
+is processed again with the same result, because a build's name and bytes follow from its content.
 Called by the daemon's fetch tick; does not launch trainings.
 """
 
@@ -103,11 +103,13 @@ def gather(
             return None, False
         with ctx.mainline_lock:
             newest, position = ctx.history.find_newest()
-            known = ctx.history if newest else ()
-            commits = [] if head == newest else ctx.source.commits_since(head, known)
-            removed = (
-                0 if head == newest else _drop_commits(ctx, head, position, commits)
-            )
+            commits = []
+            removed = 0
+            if head != newest:
+                known = ctx.history if newest else ()
+                place = (newest, position) if newest else None
+                commits = ctx.source.commits_since(head, known, place)
+                removed = _drop_commits(ctx, head, position, commits)
             if removed:
                 report_rewritten(head, removed)
             try:

@@ -149,9 +149,7 @@ def services_of(
             inventory=ModelInventory(Models(database), providers),
             heartbeats=Heartbeats(database),
             still_alive=still_alive,
-            changing=ChangeProcessor(
-                database, GitBranch(source), utc_now, language=config.language
-            ),
+            changing=ChangeProcessor(database, GitBranch(source), config, utc_now),
             forge=forge,
             ping_url=_ping_url(config),
         )

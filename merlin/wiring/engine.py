@@ -89,9 +89,12 @@ def build_lone_config(
 ) -> Config:
     """Return the configuration of an engine that has no file with one.
 
-    `model` is the folder of a base model or its name at the hub, "" for `recall` alone; `listen`
-    is host:port. Raises ConfigError for an invalid value, Refused for a folder that is not there.
+    `model` is the folder of a base model or its name at the hub, "" or "recall" for `recall` alone,
+    which is always there; `listen` is host:port. Raises ConfigError for an invalid value, Refused
+    for a folder that is not there.
     """
+    if model == RECALL and not Path(model).is_dir():
+        model = ""
     document = {
         "state_dir": str(state.absolute()),
         "language": language,

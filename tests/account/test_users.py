@@ -50,6 +50,7 @@ def roles(database, clock):
 def test_user_settings_are_stored(users):
     users.set_language(ANNA, "en")
     users.set_zone(ANNA, "Asia/Vladivostok")
+    users.set_plain(ANNA, is_plain=True)
     users.set_name(ANNA, "Анна Ёлкина")
     users.record([User(ANNA, "ru-RU")])
     assert users.get(ANNA) == User(
@@ -58,7 +59,10 @@ def test_user_settings_are_stored(users):
         language="en",
         zone="Asia/Vladivostok",
         shown_name="Анна Ёлкина",
+        is_plain=True,
     )
+    users.set_plain(ANNA, is_plain=False)
+    assert not users.get(ANNA).is_plain
     assert users.get(BORIS) == User(BORIS, "en")
     assert users.get_or_new(BORIS) == users.get(BORIS)
     assert users.get_or_new(9) == User(9)

@@ -301,6 +301,13 @@ PAGE_PLANS_CONFIG = {
         "price": {"stars": 100},
         "days": 10,
     },
+    "monthly": {
+        "title": {"ru": "Месячный", "en": "Monthly"},
+        "text": 40,
+        "price": {"rub": 199, "stars": 150},
+        "days": 30,
+        "renews": "monthly",
+    },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},
         "pack": {"voice": 20, "photo": 1},

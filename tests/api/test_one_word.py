@@ -37,6 +37,7 @@ from tests.db.pipeline_rows import (
     PipelineRows,
     commit_edit,
     make_examples,
+    make_spec,
     push_wrong,
 )
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer
@@ -47,6 +48,7 @@ from tests.support.process_settings import ProcessSettings
 pytestmark = pytest.mark.integration
 
 EDITOR = telegram_editor(VERA, "Vera")
+UNREACHED = text("ru", "reach-none")
 CHIP = r'<span class="chip[^"]*">(?:<svg.*?</svg>)?([^<]*)</span>'
 
 
@@ -168,7 +170,7 @@ def test_word_for_a_commit_is_the_same_everywhere(site, capsys, seed):
     with site.browser_client(VERA) as vera:
         for _ in range(12):
             history.act()
-            notify_editors(site.db)
+            notify_editors(site.db, site.lab.config)
         site.lab.tick("status")
         listed = list_of_condition(
             site.world.ctx, ON_BRANCH & (VERDICT.dataset == FACE)
@@ -191,6 +193,20 @@ def test_word_for_a_commit_is_the_same_everywhere(site, capsys, seed):
             assert read_story(vera, view.commit) == words[view.commit], history.acts
             check_what_was_told(site, view)
         check_edits(site, vera, history.acts)
+
+
+def test_pages_say_which_live_model_people_cannot_ask(site):
+    site.world.serve(1, make_examples())
+    site.world.serve(2, make_examples(), spec=make_spec("trial"), name="b")
+    commit = site.world.verdict(2).commit
+    with site.browser_client(VERA) as vera:
+        pages = {
+            "/admin/board": 1,
+            f"/admin/board?commit={commit}": 2,
+            "/admin/models": 1,
+        }
+        found = {path: vera.get(path).text.count(UNREACHED) for path in pages}
+    assert found == pages
 
 
 def word_of(chip):

@@ -1,12 +1,16 @@
 """The plans, the checkout and a user's own orders over real HTTP, without JavaScript."""
 
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from merlin.account.users import Users
+from merlin.app import payments
+from merlin.billing.refunds import RefundState
 from merlin.billing.terms import Terms
+from merlin.db.tables import PURCHASE
 from tests.api.payment_api import (
     check_text,
     checkout_form,
@@ -16,6 +20,8 @@ from tests.api.payment_api import (
     run_shop_pages,
 )
 from tests.support.faults import Fault, FaultKind
+from tests.support.people import ADMIN
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -246,3 +252,28 @@ def test_terms_equal_those_of_the_bot_and_are_linked_at_checkout(shop):
     assert "What you buy works." in page_text(read("/terms?lang=en"))
     for plan in ("max", "voices"):
         assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text
+
+
+def test_part_whose_buyer_leaves_before_it_is_sent_is_not_refunded(shop):
+    order_id = shop.buyer().buy("plus", contact="anna@example.com")
+    ctx = shop.site.services
+    details = payments.show_payment(ctx, ADMIN, order_id)
+    ((grant, amount),) = details.remaining_amounts.items()
+
+    def refund_and_leave():
+        part = replace(amount, minor=100)
+        payments.request_refund(ctx, ADMIN, order_id, grant, part, "x")
+        ctx.db.update(PURCHASE, PURCHASE.id == order_id, contact="")
+
+    before = len(shop.yookassa.refunds())
+    shop.db.transact(refund_and_leave)
+    refunds = shop.billing.refunds
+    (refused,) = wait_until(
+        lambda: [
+            each
+            for each in refunds.list_of_purchase(order_id)
+            if each.state is RefundState.REFUSED
+        ]
+    )
+    assert refused.trouble == "no_contact"
+    assert len(shop.yookassa.refunds()) == before

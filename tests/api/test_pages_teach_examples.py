@@ -31,7 +31,6 @@ def site(tmp_path_factory):
     teacher = {"assistant": "stand-in/stand-in-base"}
     with run_daemon_api(tmp_path_factory.mktemp("office"), chat=teacher) as site:
         site.lab.until_serving("trial-1")
-        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         site.lab.repository.example("trial", 1, answer=NEW)
         broken = site.lab.repository.folder / "datasets/trial/examples/broken.yaml"
         broken.write_text("messages: [\n", encoding="utf-8")

@@ -20,7 +20,6 @@ FAQ = "ЧаВо кафедры;;\nВопрос;Ответ;\nКак войти?;�
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with run_daemon_api(tmp_path_factory.mktemp("import")) as site:
-        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         yield site
 
 
@@ -73,12 +72,26 @@ def test_file_is_shown_as_examples_and_saved_in_one_commit(site, vera):
 def test_columns_of_a_table_with_other_names_are_chosen(site, vera):
     page = send(vera, "Name,Text\nHow?,So.\n", language="en")
     assert "These columns are there: Name, Text." in page_text(page)
-    assert re.findall(r"<option>(\w+)</option>", page.text) == ["Name", "Text"] * 2
+    found = re.findall(r"<option(?: selected)?>(\w+)</option>", page.text)
+    assert found == ["Name", "Text"] * 2
     chosen = read_form(page) | {"question": "Name", "answer": "Text"}
     page = vera.post(PAGE, data=chosen)
     assert "So." in page_text(page)
     kept = read_form(page)
     assert (kept["question"], kept["answer"]) == ("Name", "Text")
+
+
+def test_columns_that_what_stands_below_proposes_are_chosen_already(site, vera):
+    page = send(
+        vera, "№,О чём,Что отвечаем\n1,Как войти?,По ссылке.\n2,А если?,Никак.\n"
+    )
+    assert re.findall(r"<option selected>([^<]+)</option>", page.text) == [
+        "О чём",
+        "Что отвечаем",
+    ]
+    chosen = read_form(page) | {"question": "О чём", "answer": "Что отвечаем"}
+    shown = vera.post(PAGE, data=chosen)
+    assert "Никак." in page_text(shown)
 
 
 def test_several_files_are_read_together(site, vera):

@@ -39,7 +39,6 @@ numbers = count(1)
 def offices(tmp_path_factory):
     with run_daemon_api(tmp_path_factory.mktemp("office")) as site:
         site.lab.until_serving("trial-1")
-        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         yield site
 
 

@@ -63,7 +63,9 @@ OF_TEACHERS = (
 )
 # These show several kinds of rows at once, each read by a query of its own: still as many for any
 # number of rows.
-BOARD = 18  # edits with their texts, commits with findings, jobs, models, titles, who is alive
+# Edits with their texts, commits with findings, jobs, models and how people come to them, titles,
+# who is alive.
+BOARD = 19
 MORE = {
     **dict.fromkeys(("/admin/board", "/courses/{course_id}/board"), BOARD),
     "/teach": BOARD + 2,  # and what was asked about each course
@@ -73,8 +75,9 @@ MORE = {
     "/datasets/{dataset}/commits": 14,
     "/me": 15,  # account, sign-ins, keys, plans, packs, what is used of them, consent
     "/admin/users/{user_id}": 16,  # the same of a person, and what is noted of them
-    # Models, what serves, the ways back, promotions, commits and what undid them, ratings.
-    "/admin/models": 18,
+    # Models, what serves and for whom, the ways back, promotions, commits and what undid them,
+    # ratings.
+    "/admin/models": 20,
     # Both models with their answers, scores, losses, builds, commits and what is asked of them.
     "/admin/models/{name}/evaluation": 28,
     "/datasets/{dataset}/over-time": 17,  # models, commits with what undid or mended them

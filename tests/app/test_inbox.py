@@ -8,7 +8,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from merlin.app.inbox import DIALOG_LIFETIME, Dialog, Dialogs, read_owner, read_update
+from merlin.app.inbox import (
+    DIALOG_LIFETIME,
+    STOPPED,
+    Dialog,
+    Dialogs,
+    read_owner,
+    read_update,
+)
 from merlin.db.tables import DIALOG
 from tests.db.pipeline_rows import BOT
 from tests.support.ending import kill, wait_for_end
@@ -45,6 +52,14 @@ def test_every_update_kind_has_a_chat(kind, event, chat_id):
     assert (update.update_id, update.kind, update.chat_id) == (7, kind, chat_id)
     assert (update.user_id, update.language_code, update.body) == (1001, "ru", raw)
     assert update.content == event
+
+
+@unit
+@pytest.mark.parametrize(("chat_id", "user_id"), [(1001, 1001), (-77, 0)])
+def test_sender_that_is_not_named_is_the_person_of_a_private_chat(chat_id, user_id):
+    event = {"chat": {"id": chat_id}, "draft_id": 5}
+    update = read_update({"update_id": 7, STOPPED: event})
+    assert (update.chat_id, update.user_id) == (chat_id, user_id)
 
 
 @unit

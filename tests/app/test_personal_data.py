@@ -82,6 +82,7 @@ NOBODY = (
     tables.REVOKED_EXAMPLE,
     tables.REVOKED_VERSION,
     tables.SERVING,
+    tables.SUBSCRIPTION,
     tables.VERDICT,
     tables.CHANGE_COUNTER,
     tables.WINDOW,

@@ -24,6 +24,7 @@ from merlin.app.reviews import Review
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.dataset.changes import BatchResult, Changes
 from merlin.dataset.example_file import parse_example
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.dataset.proposals import (
     EDITING,
@@ -35,7 +36,7 @@ from merlin.dataset.proposals import (
 )
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import AUDIT, PROPOSAL
-from tests.db.pipeline_rows import FACE
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
 from tests.support.config import make_config
 from tests.support.people import ANNA, BORIS, EDITOR, STUDENT, VERA
 from tests.support.refusals import refusal_key
@@ -301,3 +302,29 @@ def test_text_that_is_no_example_is_not_accepted(ctx, rows):
 @pytest.mark.integration
 def test_dataset_without_a_build_needs_no_test_questions_yet(ctx):
     assert reviews.count_test_questions(ctx, EDITOR, FACE).least == 0
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("counts", "has_gate"),
+    [
+        ({"questions": 10}, True),
+        ({"questions": 9}, False),
+        ({"questions": 5, "waiting": 5}, True),
+        ({"disguised": 10}, True),
+        ({"questions": 3, "waiting": 3, "disguised": 3}, False),
+    ],
+)
+def test_disguised_questions_count_towards_what_compares_models(counts, has_gate):
+    part = reviews.TestPart(least=10, **counts)
+    assert part.has_gate is has_gate
+    # A stronger model is asked for other wordings all the same.
+    assert part.missing == 10 - counts.get("questions", 0) - counts.get("waiting", 0)
+
+
+@pytest.mark.integration
+def test_questions_in_a_disguise_are_counted_of_the_newest_build(world):
+    world.push(1, make_examples(12), spec=make_spec())
+    FileIndex(world.db).keep(FACE, "tree", {})
+    part = reviews.count_test_questions(world.ctx, OPERATOR, FACE)
+    assert part.disguised > 0

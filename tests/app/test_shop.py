@@ -1,5 +1,6 @@
 """What can be ordered, a person's current plan, and who may do what with payments."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -165,6 +166,39 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
         with pytest.raises(NotFound):
             shop.db.transact(act)
     assert shop.billing.refunds.list_of_purchase(purchase.purchase_id) == []
+
+
+@pytest.mark.parametrize(
+    ("gateway", "receipt", "contact", "minor", "is_refused"),
+    [
+        (YOOKASSA, Receipt(), "", 100, True),
+        (YOOKASSA, Receipt(), "", 29_990, False),
+        (YOOKASSA, Receipt(), "anna@example.com", 100, False),
+        (YOOKASSA, None, "", 100, False),
+        (STARS, Receipt(), "", 200, False),
+    ],
+)
+def test_part_whose_receipt_would_go_nowhere_is_not_refunded(
+    shop, database, clock, gateway, receipt, contact, minor, is_refused
+):
+    # The receipts were set up after the sale, or the buyer deleted their data.
+    bought, grant = shop.buy(gateway=gateway, contact=contact)
+    yookassa = YooKassaConfig().model_copy(update={"receipt": receipt})
+    later = Shop(database, clock, (PLANS, PaymentsConfig(yookassa=yookassa)))
+
+    def refund():
+        amount = replace(grant.amount, minor=minor)
+        request = payments.request_refund
+        order_id = bought.purchase_id
+        request(later.ctx, ADMIN, order_id, grant.entry_id, amount, "x")
+
+    if is_refused:
+        key = "billing-refund-no-contact"
+        assert refusal_key(Refused, shop.db.transact, refund) == key
+    else:
+        shop.db.transact(refund)
+    is_stored = bool(shop.billing.refunds.list_of_purchase(bought.purchase_id))
+    assert is_stored is not is_refused
 
 
 def test_grant_that_the_payment_did_not_give_cannot_be_refunded(shop):

@@ -36,6 +36,7 @@ LIMITED = {
     "models": ["ft:*", "recall"],
 }
 PLUS = {"title": TITLE, "text": 200, "price": {"rub": 299, "stars": 200}, "days": 30}
+RENEWED = {"title": TITLE, "price": {"stars": 10_000}, "days": 30, "renews": "monthly"}
 PACK = {"title": TITLE, "pack": {"voice": 10}, "price": {"rub": 99, "stars": 70}}
 YOOKASSA = {"yookassa": {}}
 URL = "https://merlin.example.com"
@@ -158,6 +159,12 @@ def price(rub=None, **more):
             {"title": TITLE, "pack": {"voice": 1}},
             "plans.sold.price: a pack needs a price",
         ),
+        ({**RENEWED, "days": 31}, "plans.sold.days: must be 30"),
+        ({**RENEWED, "renews": "yearly"}, "plans.sold.renews"),
+        ({**RENEWED, "price": {"stars": 10_001}}, "10,000 Stars at most"),
+        ({**RENEWED, "price": {"rub": 5}}, "plans.sold.renews: only Stars renew"),
+        ({"title": TITLE, "days": 30, "renews": "monthly"}, "only Stars renew"),
+        ({**PACK, "renews": "monthly"}, "plans.sold.renews: a pack can't renew"),
         ({**PACK, "text": 5}, "plans.sold.pack"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
@@ -166,6 +173,12 @@ def price(rub=None, **more):
 )
 def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message):
     assert message in error_text(tmp_path, plan)
+
+
+def test_plan_of_the_most_stars_that_renew_needs_no_shop(tmp_path):
+    config = load_config(tmp_path, {"free": FREE, "sold": RENEWED}, {})
+    sold = plan_named(config.plans.values(), "sold")
+    assert (sold.renews, sold.xtr.minor, sold.days) == ("monthly", 10_000, 30)
 
 
 def test_price_in_roubles_requires_a_shop(tmp_path):
@@ -187,14 +200,14 @@ def test_non_digital_plan_needs_no_stars_price(tmp_path):
 
 
 def test_shop_settings_are_parsed():
-    receipt = {"vat_code": 4}
+    receipt = {"vat_code": 4, "tax_system_code": 6}
     settings = {"test": True, "receipt": receipt}
     shop = PaymentsConfig.model_validate(
         {"yookassa": {**settings, "base_url": "http://x/v3/"}}
     )
     yookassa = shop.yookassa
     assert yookassa.test
-    assert yookassa.receipt.vat_code == 4
+    assert (yookassa.receipt.vat_code, yookassa.receipt.tax_system_code) == (4, 6)
     assert yookassa.base_url == "http://x/v3"
     assert YooKassaConfig().networks == NETWORKS
     assert YooKassaConfig(base_url="http://127.0.0.1:1/v3").networks == LOOPBACK

@@ -131,7 +131,7 @@ def test_start_link_names_the_course_and_offers_questions(anna, provider, settin
         insert_commit_of_build(database, "d" * 40, "python", database.value(mine))
     anna.start("course_python")
     started = anna.say("/start")
-    assert "по курсу «Питон»" in started.text
+    assert "курса «Питон»" in started.text
     assert anna.labels == ["Что такое список?"]
     assert "Что такое список?" in anna.press("Что такое список?").text
     assert user_messages(provider) == ["Что такое список?"]

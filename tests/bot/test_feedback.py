@@ -6,7 +6,7 @@ from merlin.account.users import Consents
 from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.tables import PROPOSAL
+from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
 from tests.bot.admin_chat import ANNA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
@@ -16,6 +16,7 @@ from tests.bot.running_bot import (
     select_rows,
 )
 from tests.bot.stars_buyer import change_rows
+from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
@@ -289,6 +290,41 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     assert "20 ноября" in text
     assert "👍 1" in text
     assert "Токенов" not in text
+    _, folded = anna.last.message["rich_message"]["blocks"]
+    assert (folded["type"], folded["is_open"]) == ("details", False)
+    assert folded["summary"] == russian_text("why-fold-model")
+
+
+def test_examples_of_an_answer_are_open_above_its_folded_model(
+    anna, settings, provider
+):
+    with open_database(settings.database) as database, database.atomic():
+        insert_example(database, "lob")
+        database.change(EXAMPLE_TEXT.update(words="что такое лоб\nверх лица"))
+    provider.behave(fixed_answer="верх лица")
+    anna.press("why:1", anna.say(QUESTION).message_id)
+    part, examples, model = anna.last.message["rich_message"]["blocks"]
+    assert part["type"] == "paragraph"
+    assert [examples["summary"], examples["is_open"]] == [
+        russian_text("why-fold-examples"),
+        True,
+    ]
+    assert "lob" in str(examples["blocks"])
+    assert [model["summary"], model["is_open"]] == [
+        russian_text("why-fold-model"),
+        False,
+    ]
+
+
+def test_origin_is_plain_text_where_there_are_no_rich_messages(anna, telegram):
+    answer = anna.say(QUESTION)
+    telegram.faults.add(Fault("sendRichMessage", FaultKind.STATUS, status=404))
+    anna.press("why:1", answer.message_id)
+    assert anna.last.entities[0]["type"] == "expandable_blockquote"
+    anna.press("why:1", answer.message_id)
+    assert anna.last.entities[0]["type"] == "expandable_blockquote"
+    # A call that fails by a fault is not listed.
+    assert telegram.calls("sendRichMessage") == []
 
 
 def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):

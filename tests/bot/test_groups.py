@@ -17,6 +17,7 @@ from tests.bot.running_bot import (
     answer_texts,
     bot_settings,
     count_updates_by_state,
+    kill_bot_at,
     russian_text,
     say_and_wait,
     select_rows,
@@ -237,10 +238,9 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     assert select_rows(bot, gone) == [(0,)]
 
 
-def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(
-    telegram, bot
+def test_placeholder_on_its_way_to_a_group_that_becomes_a_supergroup_is_not_sent(
+    telegram, bot, logs
 ):
-    # The placeholder is on its way when the group is upgraded.
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=500, times=None))
     telegram.say("boris@study", f"{MENTION} что такое лоб?")
     telegram.wait_for(lambda: "waiting" in count_updates_by_state(bot))
@@ -250,6 +250,46 @@ def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(
     telegram.wait_for(lambda: "waiting" not in count_updates_by_state(bot))
     (answer,) = telegram.answers("study")
     assert "«что такое лоб?»" in answer.text
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
+
+
+@pytest.mark.parametrize("takes_edits", [True, False])
+def test_supergroup_in_the_middle_of_an_answer_gets_it_once(
+    telegram, bot, provider, takes_edits
+):
+    provider.behave(think_s=3600.0)
+    telegram.say("boris@study", f"{MENTION} что такое лоб?")
+    telegram.wait_for(lambda: telegram.answers("study"))
+    telegram.migrate("boris@study", takes_edits=takes_edits)
+    telegram.wait_for(lambda: "migrated" in skip_reasons(bot))
+    provider.behave(think_s=0.0)
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(bot))
+    (answer,) = telegram.answers("study")
+    assert "«что такое лоб?»" in answer.text
+    (placeholder,) = telegram.answers(str(STUDY.group_id))
+    assert placeholder.text == (russian_text("groups-moved") if takes_edits else "…")
+    assert placeholder.keys == [] or not takes_edits
+
+
+def test_supergroup_gets_the_answer_of_a_bot_that_was_killed_in_the_group(
+    telegram, settings, provider, tmp_path
+):
+    telegram.say("boris@study", f"{MENTION} что такое лоб?")
+    kill_bot_at("placeholder.recorded", settings, tmp_path / "log")
+    telegram.migrate("boris@study", takes_edits=True)
+    # The same number as the placeholder's in the old group.
+    assert len(telegram.answers(str(STUDY.group_id))) == 1
+    with RunningBot(settings):
+        telegram.wait_for(lambda: len(count_updates_by_state(settings)) == 1)
+        telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
+    (answer,) = telegram.answers("study")
+    assert "«что такое лоб?»" in answer.text
+
+    def read_placeholder():
+        (placeholder,) = telegram.answers(str(STUDY.group_id))
+        return placeholder.text
+
+    telegram.wait_for(lambda: read_placeholder() == russian_text("groups-moved"))
 
 
 def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):

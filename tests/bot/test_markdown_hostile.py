@@ -7,66 +7,16 @@ from hypothesis import given, settings, strategies as st
 
 from merlin.bot.markdown import MAX_CHARACTERS, MAX_DEPTH, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage
-from tests.bot.markdown_cases import ANSWER, check_page, list_marks
+from tests.bot.markdown_cases import (
+    ANSWER,
+    NAUGHTY,
+    PIECES,
+    SIGNS,
+    check_page,
+    list_marks,
+)
 
 pytestmark = pytest.mark.unit
-
-SIGNS = "ab яж12 \n\n\t*_~`[]()<>#|-+!\\$&;:.{}^=😀"
-PIECES = [
-    "**",
-    "*",
-    "`",
-    "~~",
-    "[",
-    "](https://a.ru/)",
-    "![",
-    "a",
-    " ",
-    "я",
-    "\n",
-    "\n\n",
-    "> ",
-    "- ",
-    "1. ",
-    "```\n",
-    "    ",
-    "# ",
-    "|",
-    "\n|-|-|\n",
-    "$",
-    "\\(",
-    "\\)",
-    "^2",
-    "<b>",
-]
-NAUGHTY = [
-    "\0",
-    "\ud800 \udc00",
-    "\ufeff\u200b\u200d\u2060",
-    "\u202eтекст\u202c",
-    "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤ ̖t̝͕̳̣̻̪͞h̼͓̲̦̳̘̲e͇̣̰̦̬͎ ̢̼̻̱̘h͚͎͙̜̣̲ͅi̦̲̣̰̤v̻͍e̺̭̳̪̰-m̢iͅn̖̺̞̲̯̰d̵̼̟͙̩̼̘̳",
-    "👩‍👩‍👧🇷🇺👍🏽" * 5,
-    "<script>alert(1)</script>",
-    "${jndi:ldap://x}",
-    "[a](javascript:alert(1))",
-    "[a](http://[)",
-    "[a](http://a.b:99999999/)",
-    "[a](http://a.b:0/)",
-    "![a](\\)",
-    "$$\n\\frac{\n$$",
-    "\\(\\frac{\\(\\)",
-    "\\[\\begin{a}\\]",
-    "$\\input{/etc/passwd}$",
-    "|\n|-|\n|",
-    "|a|\n|-|\n|\\||",
-    "99999999999. a",
-    "&#0; &#xD800; &nbsp;",
-    "\r\n\r\r\n",
-    "```\0\n```",
-    "-\n-\n  -",
-    ">\n>>\n>",
-    "- [x]\n- [ ]",
-]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

@@ -166,6 +166,14 @@ def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
     assert sorted(record(tasks, seconds=1.5).done) == [(1, 1), (1, 2), (1, 4)]
 
 
+def test_report_of_a_subscription_does_not_wait_for_an_answer():
+    user = {"id": 1, "is_bot": False, "first_name": "A"}
+    report = task(2, "subscription", user=user, invoice_payload="order", state="failed")
+    assert (report.stored.chat_id, report.stored.user_id) == (1, 1)
+    tasks = [*messages(1, 1), report]
+    assert sorted(record(tasks, seconds=1.5).done) == [(1, 1), (1, 2)]
+
+
 def test_update_in_progress_is_not_queued_again_until_done():
     async def run():
         story = LaneRecorder(most_waiting=1)

@@ -92,6 +92,13 @@ def test_voice_preset_shows_the_whole_transcript_and_a_summary(anna, provider):
     assert answer.text.count("Первая мысль") == 2
 
 
+def test_table_below_a_transcript_is_in_one_rich_message(anna, provider):
+    provider.behave(fixed_answer="|a|b|\n|-|-|\n|1|2|", fixed_transcript="Мысль.")
+    quote, table = send_voice(anna).message["rich_message"]["blocks"]
+    assert quote["blocks"][0]["text"] == "🎙 Мысль."
+    assert table["type"] == "table"
+
+
 def test_reply_to_a_photo_sends_it_to_the_model_again(anna, telegram, provider, media):
     """The photo itself is not stored with the session."""
     send_photo(anna, caption="Что тут?")
@@ -174,7 +181,7 @@ def test_mixed_album_uses_one_kind_with_a_note(anna, telegram, provider):
 
     options = {"kind": "document", "caption": "Что тут?"}
     answer = anna._act(telegram.send_album, album, count=2, **options).text
-    assert "[В альбоме файлы разных видов: я взял только документы.]" in answer
+    assert answer.startswith("⚠️ Файлы разных видов: я взял только документы.\n\n")
     assert document_texts(read_questions(provider)[0]) == ["Text."]
 
 

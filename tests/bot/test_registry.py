@@ -84,7 +84,7 @@ def test_live_model_of_a_removed_dataset_is_shown_as_such(chat, lab):
     lab.repository.commit("Remove the dataset")
     lab.tick("fetch")
     chat.press_forged(f"a-set:{mark}")
-    assert russian_text("page-board-removed") in chat.last.text
+    assert russian_text("page-board-removed", way="default") in chat.last.text
 
 
 def test_model_that_is_the_first_has_no_way_back(

@@ -1,5 +1,6 @@
 """Webhook mode end to end: an update pushed to the API is answered once by one of two bots."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -135,8 +136,13 @@ def test_each_question_is_answered_once_and_in_order_despite_a_killed_bot(
         wait_until_ended(telegram, replicas.settings, 2 * len(people))
     for person in people:
         answers = whole_answers(telegram, person)
-        found = [f"«вопрос {person}-{n}»" in text for n, text in enumerate(answers)]
-        assert found == [True, True]
+        numbers = [re.search(rf"«вопрос {person}-(\d)»", text)[1] for text in answers]
+        assert [*dict.fromkeys(numbers)] == ["0", "1"]
+        # One that was being sent at the kill may be repeated, and says so.
+        firsts = {numbers.index(number) for number in numbers}
+        repeats = [text for n, text in enumerate(answers) if n not in firsts]
+        assert all(text.startswith("↻") for text in repeats)
+        assert len(repeats) <= 1
     assert count_updates_by_state(replicas.settings) == {"answered": 32}
 
 
@@ -152,21 +158,17 @@ def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
             telegram.say(person, "Расскажи")
         for person in people:
             telegram.wait_for(
-                lambda person=person: "слово3" in str(whole_answers(telegram, person))
+                lambda person=person: "слово3" in str(telegram.draft(person))
             )
         provider.behave(piece_s=3600.0)
         for person in people:
+            telegram.stop_generation(person)
             telegram.say(person, "/help")
-            telegram.press(
-                person, telegram.answers(person)[0].keys[0][0]["callback_data"]
-            )
         wait_until_ended(telegram, replicas.settings, 3 * len(people))
     for person in people:
         story, help_ = whole_answers(telegram, person)
         assert "слово399" not in story
         assert "/sessions" in help_
-    reached = [call.body["text"] for call in telegram.calls("answerCallbackQuery")]
-    assert len(reached) == 4
     assert set(
         select_rows(replicas.settings, "SELECT state, reason FROM telegram_update")
-    ) == {("answered", "")}
+    ) == {("answered", ""), ("answered", "stop")}

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from merlin.bot.message_parts import ReceivedAttachment
 from merlin.bot.updates import (
     Addressee,
-    ReceivedAttachment,
-    attachment_of,
+    attachments_of,
     command_of,
     find_addressee,
     is_same_album,
@@ -18,6 +18,7 @@ from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 pytestmark = pytest.mark.unit
 
 GROUP = {"id": -5, "type": "group"}
+NAMED = {"type": "mention", "text": "@a", "username": "a"}
 FILE = {"file_id": "f", "file_unique_id": "u", "file_size": 9}
 SIZE = FILE | {"width": 1, "height": 1}
 PHOTO = [SIZE, SIZE | {"file_id": "large", "file_size": 99}]
@@ -62,9 +63,8 @@ def named(kind, mime="", **options):
     ],
 )
 def test_attachment_is_classified_by_what_telegram_says_of_it(content, attachment):
-    assert (
-        attachment_of(received(1, **message_body(1, **content)).message) == attachment
-    )
+    found = attachments_of(received(1, **message_body(1, **content)).message)
+    assert found == ((attachment,) if attachment else ())
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,9 @@ def test_command_is_read_with_its_bot_and_argument(text, length, command):
             },
             False,
         ),
+        ({"rich_message": {"blocks": [{"type": "new", "text": NAMED}]}}, False),
+        ({"rich_message": {"blocks": [{"type": "new", "text": "@a"}]}}, True),
+        ({"chat": GROUP | {"is_direct_messages": True}, "media_group_id": "1"}, True),
         ({"migrate_to_chat_id": -6}, False),
         ({"photo": PHOTO, "media_group_id": "1"}, False),
         ({"reply_to_message": message_body(7, "ответ", is_bot=True)}, False),
@@ -112,7 +115,7 @@ def test_update_that_cannot_be_read_says_nothing():
     unreadable = received(2, **message_body(1, "лоб", reply_to_message="лоб"))
     assert (unreadable.update_id, unreadable.message) == (2, None)
     assert find_addressee(unreadable.message, 7, "Merlin_bot") == Addressee("")
-    assert attachment_of(unreadable.message) is None
+    assert attachments_of(unreadable.message) == ()
     assert not is_unaddressed(unreadable)
     assert not is_same_album(unreadable, whole)
 

@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.bot.updates import COMMENT_WAIT_S, WAIT_S, get_wait_s, is_continuation
+from merlin.bot.updates import (
+    COMMENT_WAIT_S,
+    WAIT_S,
+    get_wait_s,
+    is_continuation,
+    joined_text,
+)
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
@@ -49,6 +55,10 @@ def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path,
         len(PASTE.split())
     }
     assert count_updates_by_state(media) == {"answered": 10}
+
+
+SHORT_RICH = {"blocks": [{"type": "paragraph", "text": "Поясни это:"}]}
+LONG_RICH = {"blocks": [{"type": "paragraph", "text": "ы" * 5000}]}
 
 
 def message(number, text="", date=100, user_id=1, **fields):
@@ -106,6 +116,12 @@ def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
     assert is_continuation(second, first) is is_part
 
 
+def test_parts_are_joined_by_a_line_end_unless_a_word_was_split():
+    parts = [forwarded(2, "", rich_message=LONG_RICH), forwarded(3, "стек")]
+    assert joined_text("Поясни:", parts) == f"Поясни:\n{'ы' * 5000}\nстек"
+    assert joined_text("ы" * 4096, [message(2, "стек")]) == f"{'ы' * 4096}стек"
+
+
 @pytest.mark.parametrize(
     ("update", "wait_s"),
     [
@@ -115,6 +131,8 @@ def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
         (message(1, "What does this mean?"), COMMENT_WAIT_S),
         (message(1, "О чём этот текст?"), COMMENT_WAIT_S),
         (message(1, "/new this"), 0),
+        (message(1, "", rich_message=LONG_RICH), 0),
+        (message(1, "", rich_message=SHORT_RICH), COMMENT_WAIT_S),
         (message(1, "Что такое стек?"), 0),
         (message(1, "Что такое поэтапность?"), 0),
         (message(1, "Что это?", chat={"id": -5, "type": "group"}), 0),
@@ -193,15 +211,20 @@ LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/с�
 @pytest.mark.parametrize(
     ("fields", "asked"),
     [
-        ({"text": "Что это?", "poll": OLD_POLL}, "Что это?"),
+        ({"text": "Что это?", "poll": OLD_POLL}, "Что это?\n\n?\n- A"),
         (
             {
                 "text": "Что?",
-                "reply_to_message": message_body(ANNA, "стек", poll=OLD_POLL),
+                "reply_to_message": message_body(ANNA, poll=OLD_POLL),
             },
-            "> стек\n\nЧто?",
+            "> ?\n> - A\n\nЧто?",
         ),
-        ({"text": "Что?", "external_reply": {"poll": OLD_POLL}}, "Что?"),
+        ({"text": "Что?", "external_reply": {"poll": OLD_POLL}}, "> ?\n> - A\n\nЧто?"),
+        ({"poll": OLD_POLL}, "?\n- A"),
+        (
+            {"checklist": {"title": "Do", "tasks": [{"id": 1, "text": "?"}]}},
+            "Do\n- [ ] ?",
+        ),
         ({"text": "Стек?", "entities": [LINK]}, "Стек (https://a.org/стек)?"),
         (
             {"text": "/new", "forward_origin": HIDDEN_AUTHOR, "entities": [LINK]},
@@ -230,11 +253,6 @@ def test_what_can_be_read_of_a_message_is_asked(
 @pytest.mark.parametrize(
     ("fields", "answers"),
     [
-        (
-            {"checklist": {"title": "Do", "tasks": [{"id": 1, "text": "?"}]}},
-            ["media-other"],
-        ),
-        ({"poll": OLD_POLL}, ["media-other"]),
         ({"video": VIDEO}, ["media-other"]),
         ({"hologram": {"file_id": "of 2030"}}, ["media-other"]),
         ({"pinned_message": message_body(ANNA, "стек")}, []),

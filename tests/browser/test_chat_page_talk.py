@@ -107,3 +107,13 @@ def test_invoice_is_paid_after_confirmation_unless_the_bot_refuses(page, bot, te
     pay(ok=True)
     expect(page.locator(".invoice")).to_contain_text("Оплачено звёздами")
     expect(page.get_by_role("button", name="⭐ 50")).to_have_count(0)
+
+
+def test_link_of_an_invoice_that_renews_is_paid_in_the_chat(page, bot):
+    period = {"subscription_period": 2_592_000}
+    invoice = {name: value for name, value in INVOICE.items() if name != "chat_id"}
+    link = bot.call("createInvoiceLink", **invoice, **period)
+    keys = {"inline_keyboard": [[{"text": "Подписаться", "url": link}]]}
+    bot.call("sendMessage", chat_id=1001, text="Макс", reply_markup=keys)
+    page.get_by_role("button", name="Подписаться").click()
+    assert bot.read_update()["pre_checkout_query"]["invoice_payload"] == "order-1"

@@ -77,7 +77,6 @@ def site(tmp_path_factory):
         (lab.repository.folder / "datasets/trial/course.yaml").write_text(
             COURSE, "utf-8"
         )
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         lab.repository.commit()
         settings = ProcessSettings(
             database=lab.config.database,

@@ -418,6 +418,31 @@ def test_turn_moves_from_asked_to_answered_and_delivered(turns, session_id):
     assert answering_model(turns.db, 1) == "m"
 
 
+@pytest.mark.parametrize(
+    ("placeholder_id", "ends", "shown_in"),
+    [
+        (None, [(OutgoingState.SENT, 81), (OutgoingState.SENT, 82)], 82),
+        (None, [(OutgoingState.SENT, 81), (OutgoingState.DROPPED, None)], 81),
+        (77, [(OutgoingState.SENT, 81)], 81),
+        (77, [(OutgoingState.DROPPED, None)], 77),
+        (77, [], 77),
+    ],
+)
+def test_delivered_turn_names_its_last_message(
+    turns, outbox, session_id, placeholder_id, ends, shown_in
+):
+    turns.ask(Question(session_id, 1, 5, "вопрос"), placeholder_id)
+    turns.write(1, StoredAnswer("ответ"))
+    outbox_rows = outbox.put(make_messages(*map(str, range(len(ends)))))
+    others = outbox.put(make_messages("other", update_id=2))
+    ends = [*ends, (OutgoingState.SENT, 99)]
+    for row, end in zip([*outbox_rows, *others], ends, strict=True):
+        outbox.begin(row.outgoing_id, ME)
+        outbox.settle(row.outgoing_id, *end)
+    turns.mark_delivered(1)
+    assert turns.find(1).placeholder_id == shown_in
+
+
 def test_turn_is_found_by_its_number_and_by_who_asked_it(turns, session_id):
     turn = turns.ask(Question(session_id, 1, 5, "вопрос"), None)
     assert turns.get(turn.turn_id) == turns.get_own(turn.turn_id, 5) == turn

@@ -24,16 +24,27 @@ def provider():
 
 
 @pytest.fixture(scope="module")
-def make_lab(provider, tmp_path_factory):
-    """Return a function (prepare, folder) -> lab that prepares a lab once and copies it."""
-    make = lab_maker(tmp_path_factory.mktemp("labs"))
-    return lambda prepare, folder: make(prepare, folder, provider.base_url)
+def copy_lab(tmp_path_factory):
+    """Return a function (prepare, folder, provider_url) -> lab: prepared once, then copied."""
+    return lab_maker(tmp_path_factory.mktemp("labs"))
+
+
+@pytest.fixture(scope="module")
+def make_lab(provider, copy_lab):
+    """Return a function (prepare, folder) -> lab of the module's provider."""
+    return lambda prepare, folder: copy_lab(prepare, folder, provider.base_url)
 
 
 @pytest.fixture
 def committed_lab(make_lab, tmp_path):
-    """Return a lab whose repository has one dataset and accepts pushes."""
+    """Return a lab whose repository has one dataset."""
     return make_lab(_commit, tmp_path)
+
+
+@pytest.fixture
+def fetched_lab(make_lab, tmp_path):
+    """Return a lab whose repository has one dataset, which is fetched."""
+    return make_lab(_fetch, tmp_path)
 
 
 @pytest.fixture
@@ -44,11 +55,15 @@ def serving(make_lab, tmp_path):
 
 def _commit(lab):
     lab.repository.commit_dataset(subject="First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+
+
+def _fetch(lab):
+    _commit(lab)
+    lab.tick("fetch")
 
 
 def _serve(lab):
-    _commit(lab)
+    _fetch(lab)
     lab.until_serving("trial-1")
 
 

@@ -11,7 +11,7 @@ from merlin.sandbox.provider.account import PlantedAccount
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
-from tests.support.pipeline_lab import KEY, Lab, provider_entry
+from tests.support.pipeline_lab import KEY, provider_entry
 from tests.support.provider_account import (
     AzureStandIn,
     FaultyAccount,
@@ -38,8 +38,16 @@ def account(planted):
 
 
 @pytest.fixture
-def lab(account, tmp_path):
-    return make_lab(tmp_path, provider_entry(account.base_url, "openai"))
+def make_lab(copy_lab, tmp_path):
+    """Return a function that makes the lab of one provider."""
+    return lambda provider: copy_lab(
+        fetch_example, tmp_path, provider["base_url"], providers=[provider]
+    )
+
+
+@pytest.fixture
+def lab(account, make_lab):
+    return make_lab(provider_entry(account.base_url, "openai"))
 
 
 def keep_files(account, *names):
@@ -48,13 +56,11 @@ def keep_files(account, *names):
     return replace(account, files=files)
 
 
-def make_lab(folder, provider):
-    lab = Lab(folder, provider["base_url"], providers=[provider])
+def fetch_example(lab):
     recipe = {"provider": "openai", "base_model": "gpt-4o-mini-2024-07-18"}
     lab.repository.dataset(count=1, tests=0, launch=OFF, recipe=recipe)
     lab.repository.commit("First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    return lab
+    lab.tick("fetch")
 
 
 def read_examples(lab):
@@ -287,10 +293,10 @@ def test_long_file_becomes_several_commits(lab, account, run_json):
     assert (len(read_examples(lab)), count_commits(lab)) == (3, 3)
 
 
-def test_account_at_azure_is_read_by_its_version_and_key(planted, tmp_path):
+def test_account_at_azure_is_read_by_its_version_and_key(planted, make_lab):
     with AzureStandIn(keep_files(planted[0], "file-1")) as azure:
         entry = provider_entry(azure.base_url, "openai") | {"api_version": "2024-10-21"}
-        lab = make_lab(tmp_path, entry)
+        lab = make_lab(entry)
         run_to_end(lab, 0)
     assert len(read_examples(lab)) == 4
     assert {*read_examples(lab)} < planted[1]

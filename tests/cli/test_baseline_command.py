@@ -15,7 +15,7 @@ from merlin.sandbox.provider.account import PlantedAccount
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.opened_databases import open_with_key
-from tests.support.pipeline_lab import KEY, Lab, provider_entry
+from tests.support.pipeline_lab import KEY, provider_entry
 from tests.support.provider_account import FaultyAccount, chat_line
 
 pytestmark = pytest.mark.functional
@@ -50,19 +50,20 @@ def account():
         yield stand_in
 
 
-@pytest.fixture
-def lab(account, tmp_path):
-    entry = provider_entry(account.base_url, "openai")
-    lab = Lab(
-        tmp_path, entry["base_url"], providers=[entry], models={BASE: {"price": PRICE}}
-    )
+def fetch_example(lab):
     lab.repository.dataset(tests=1, launch={"mode": "off"})
     lab.repository.example(
         "trial", 20, question="Где лоб у кошки?", answer="Над глазами."
     )
     lab.repository.commit()
     lab.tick("fetch")
-    return lab
+
+
+@pytest.fixture
+def lab(account, copy_lab, tmp_path):
+    entry = provider_entry(account.base_url, "openai")
+    settings = {"providers": [entry], "models": {BASE: {"price": PRICE}}}
+    return copy_lab(fetch_example, tmp_path, entry["base_url"], **settings)
 
 
 def ask(lab, number, question, user_id, *, consents=True):

@@ -190,6 +190,17 @@ def test_unconfirmed_or_invalid_refund_is_not_recorded(
         assert (came, told.billing.refunds.list_of_purchase(order)) == (code, [])
 
 
+def test_check_counts_the_orders_that_renew(capfd, folder, shop):
+    with BillingDatabase(folder, shop) as told:
+        purchase = told.order(BORIS, "voices", STARS)
+        payment = told.make_payment(purchase, "stx-1", until=utc_now())
+        told.apply_payment(purchase, payment)
+    counts = {"active": 1, "canceled": 0, "failed": 0, "allowed": 0}
+    assert show_json(capfd, folder, "check")["renewals"] == counts
+    _, captured = run(capfd, folder, "billing", "check")
+    assert "Auto-renewals in Stars: on 1, off 0" in captured.err
+
+
 def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
     with BillingDatabase(folder, shop) as told:
         lost = told.order(BORIS, "algorithms", contact="boris@example.com")

@@ -96,7 +96,7 @@ DEFAULT = "datasets: {default: frst}\n"
 @pytest.mark.parametrize(
     ("commands", "code", "expected"),
     [
-        ([], 2, ":2:14: repository.url: {path} can't be read as a git repository"),
+        ([], 2, ":2:14: repository.url: There is no git repository at {path}"),
         (
             ["init -q -b trunk", COMMIT],
             2,

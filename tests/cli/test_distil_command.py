@@ -12,7 +12,6 @@ from tests.support.ending import kill
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function
 from tests.support.opened_databases import open_with_key
-from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.standard_input import pipe
 from tests.support.waiting import wait_until
@@ -40,18 +39,21 @@ def provider():
         yield stand_in
 
 
-@pytest.fixture
-def lab(provider, tmp_path):
-    # A thousand tokens cost one cent, input and output alike.
-    price = {"currency": "USD", "input": 10, "output": 10, "training": 0}
-    lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": price}})
+def fetch_materials(lab):
     lab.repository.dataset()
     folder = lab.repository.folder / "datasets/trial/materials"
     folder.mkdir()
     (folder / "loops.md").write_text(TEXT, "utf-8")
     lab.repository.commit("First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    return lab
+    lab.tick("fetch")
+
+
+@pytest.fixture
+def lab(provider, copy_lab, tmp_path):
+    # A thousand tokens cost one cent, input and output alike.
+    price = {"currency": "USD", "input": 10, "output": 10, "training": 0}
+    models = {"stand-in-chat": {"price": price}}
+    return copy_lab(fetch_materials, tmp_path, provider.base_url, models=models)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import socket
+import sys
 import urllib.parse
 import urllib.request
 from datetime import timedelta
@@ -37,10 +38,12 @@ from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import open_migrated_database
 from tests.engine.base_library import write_qwen35
+from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.faults import Fault, FaultKind
 from tests.support.forge_standin import PROJECT, TOKEN as FORGE_TOKEN, ForgeServer
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
+from tests.support.made_repositories import make_repository
 from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
@@ -215,6 +218,19 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
     assert document["bot"][1].startswith("no signal since")
 
 
+@pytest.mark.parametrize(
+    ("ago_s", "read_s", "is_alive"),
+    [(1, 15, True), (-12, 15, True), (12, 15, False), (-12, 1, False)],
+)
+def test_heartbeat_does_not_age_while_a_busy_machine_reads_it(
+    fresh, ago_s, read_s, is_alive
+):
+    beat(fresh, "daemon", ago=timedelta(seconds=ago_s))
+    times = iter([utc_now(), utc_now() + timedelta(seconds=read_s)])
+    error = health_error(fresh.config, "daemon", lambda: next(times))
+    assert (error is None) is is_alive
+
+
 def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(fresh):
     beat(fresh, "bot", "another-pod", step="polls")
     assert health_error(fresh.config, "bot") is None
@@ -281,6 +297,64 @@ def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
     } == {}
 
 
+@pytest.mark.parametrize("section", ["api", "engine"])
+@pytest.mark.parametrize(
+    ("days", "is_its_key", "said"),
+    [
+        (1, True, "valid until"),
+        (-1, True, "ended at"),
+        (1, False, "can't be used: KEY_VALUES_MISMATCH"),
+    ],
+)
+def test_certificate_is_tried_with_its_key_and_by_its_date(
+    with_engine, capsys, section, days, is_its_key, said
+):
+    lab = with_engine
+    key = generate_key()
+    (lab.folder / "c.pem").write_bytes(create_certificate(key, days))
+    (lab.folder / "k.pem").write_bytes(
+        encode_key(key if is_its_key else generate_key())
+    )
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    tls = {"tls": {"certificate": "c.pem", "key": "k.pem"}}
+    configure(lab, **{section: settings.get(section, {}) | tls})
+    good, words = run_doctor(lab, capsys)[f"{section}.tls"]
+    assert (good, said in words) == (days > 0 and is_its_key, True), words
+
+
+def test_base_and_vllm_that_are_not_here_are_named(with_engine, capsys, monkeypatch):
+    lab = with_engine
+    for package in ("torch", "transformers", "peft", "accelerate", "trl"):
+        monkeypatch.setitem(sys.modules, package, socket)  # as one that is there
+    own = {
+        "listen": lab.config.engine.listen,
+        "serving": "vllm",
+        "answering": {"vllm_command": "no-such-vllm"},
+    }
+    hub = {"hub": "owner/base"}
+    configure(lab, engine=own | {"models": {"far": hub}})
+    found = run_doctor(lab, capsys)
+    pulled = text("en", "library-not-pulled", name="far")
+    assert found["engine.models"] == (False, pulled)
+    no_vllm = text("en", "doctor-no-vllm", command="no-such-vllm")
+    assert found["engine.serving"] == (False, no_vllm)
+    empty = lab.folder / "empty"
+    empty.mkdir()
+    whole = {"path": str(write_qwen35(lab.folder / "base"))}
+    configure(
+        lab, engine=own | {"models": {"near": whole, "none": {"path": str(empty)}}}
+    )
+    good, words = run_doctor(lab, capsys)["engine.models"]
+    assert (good, words) == (False, text("en", "library-no-config", folder=str(empty)))
+    vllm = {"vllm_command": sys.executable}
+    configure(lab, engine=own | {"models": {"near": whole}, "answering": vllm})
+    found = run_doctor(lab, capsys)
+    assert [found[f"engine.{name}"][0] for name in ("models", "serving")] == [True] * 2
+    for package in ("torch", "transformers", "peft", "accelerate", "trl"):
+        monkeypatch.setitem(sys.modules, package, None)  # as one that is not there
+    assert "merlin-gitops[engine]" in run_doctor(lab, capsys)["engine.models"][1]
+
+
 def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
     lab = with_engine
     base = write_qwen35(lab.folder / "base")
@@ -297,6 +371,7 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
         what: words for what, (_, words) in found.items() if what.startswith("tried ")
     }
     servers = {"programs": "litellm, transformers, vllm"}
+    url = lab.config.providers[0].base_url
     vllm = read_tried()["programs"]["vllm"]
     protocols = {name: read.as_arguments() for name, read in PROTOCOLS.items()}
     expected = {
@@ -307,7 +382,7 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
             "tried-provider",
             **servers,
             **protocols["openai"],
-            provider="stand-in",
+            url=url,
         ),
         "tried engine.serving": f"with vllm {vllm['version']}, on {vllm['date']}",
         "tried engine.answering.device": "never on cuda:0, only on a processor",
@@ -553,6 +628,32 @@ def test_repository_that_cannot_be_read_is_named(fresh, capsys):
     shutil.rmtree(fresh.repository.folder / ".git")
     good, words = run_doctor(fresh, capsys)["repository"]
     assert (good, str(fresh.repository.folder) in words) == (False, True)
+
+
+def test_repository_with_sha_256_is_refused_by_doctor_and_the_check(fresh, capsys):
+    shutil.rmtree(fresh.repository.folder / ".git")
+    make_repository(fresh.repository.folder, "--object-format=sha256")
+    fresh.repository.commit_dataset()
+    good, words = run_doctor(fresh, capsys)["repository"]
+    assert (good, "fast-export --all" in words) == (False, True)
+    assert "try again" not in words
+    assert main(["config", "check", "--config", str(fresh.path)]) == 2
+    assert "fast-export --all" in capsys.readouterr().err
+
+
+def test_damaged_copy_of_the_repository_is_named(serving, capsys):
+    mirror = serving.config.state_dir / "mirror.git"
+    assert run_doctor(serving, capsys)["mirror.git"] == (True, "readable, 1 dataset")
+    for damage in (mirror / "objects", mirror / "HEAD"):
+        kept = damage.with_name("kept")
+        damage.rename(kept)
+        good, words = run_doctor(serving, capsys)["mirror.git"]
+        assert (good, "delete it and start Merlin" in words) == (False, True), words
+        assert "try again" not in words
+        kept.rename(damage)
+    shutil.rmtree(mirror)
+    good, words = run_doctor(serving, capsys)["mirror.git"]
+    assert (good, words) == (True, text("en", "doctor-mirror-none"))
 
 
 def test_key_that_is_a_folder_is_named(fresh, capsys):

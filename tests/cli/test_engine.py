@@ -181,6 +181,12 @@ def test_model_is_a_name_at_the_hub_or_a_folder_that_is_there(
     assert config.engine.training.device == config.engine.answering.device == "cuda:0"
 
 
+def test_model_that_is_always_there_can_be_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = build_lone_config(tmp_path, "en", "recall", "127.0.0.1:1", "cpu")
+    assert config.engine.models == {}
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def lab(committed_lab):
-    return committed_lab
+def lab(fetched_lab):
+    return fetched_lab
 
 
 def example(lab, name):
@@ -328,3 +328,22 @@ def test_new_dataset_is_made_with_its_course_in_the_same_commit(lab, run_json, r
     assert (code, "школа-2" in said.err) == (1, True)
     code, said = run("import", "--from", "engine", "--dataset", "b", "--create")
     assert (code, "--create" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("name", ["faq", "on", "2025", "Вопросы"])
+def test_dataset_that_an_import_proposes_takes_the_import(
+    lab, run_json, capsys, monkeypatch, language, name
+):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    command = exit_of(lab)
+    command[command.index("trial")] = name
+    assert main([*command, "--config", str(lab.path)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    begin = next(at for at, line in enumerate(said) if line.startswith("title:"))
+    folder = lab.repository.folder / "datasets" / name
+    folder.mkdir()
+    (folder / "dataset.yaml").write_text("\n".join(said[begin : begin + 3]), "utf-8")
+    lab.repository.commit("As it says")
+    assert main(["check", str(lab.repository.folder)]) == 0, capsys.readouterr()
+    assert run_json(*command)["taken"] == 1

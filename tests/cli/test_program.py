@@ -1,6 +1,5 @@
 import json
 import os
-import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -12,7 +11,6 @@ import typer
 from merlin.__main__ import main as run_program
 from merlin.cli import main, setup
 from merlin.cli.commands import COMMANDS, load_command
-from merlin.cli.output import NEXT_COMMANDS
 from tests.support.pipeline_lab import Repository
 
 pytestmark = pytest.mark.unit
@@ -181,14 +179,6 @@ def test_results_are_in_the_language_of_the_configuration(
     monkeypatch.delenv("MERLIN_LANGUAGE")
     main(["config", "check", "--config", str(config)])
     assert "ошибок нет" in capsys.readouterr().err
-
-
-def test_next_command_of_a_change_exists(capsys):
-    for command in NEXT_COMMANDS.values():
-        _, *words = shlex.split(command)
-        help_of = [word for word in words[:2] if word.isalpha()]
-        assert main([*help_of, "--help"]) == 0, command
-        capsys.readouterr()
 
 
 @pytest.mark.parametrize(

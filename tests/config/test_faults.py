@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from merlin.config import Config, conflicts, schema
@@ -45,6 +46,14 @@ api.listen            api: {^listen: 'host name:1'}
 api.listen            api: {^listen: '8701'}
 repository.url        repository: {^url: ''}
 repository.url        repository: {^url: ~of-nobody/x}
+repository.url        repository: {^url: "$HOME/x"}
+engine.models.x.path  engine: {models: {x: {^path: "/srv/${NAME}"}}}
+engine.answering.vllm_command  engine: {answering: {^vllm_command: "https://h/vllm"}}
+api.tls.key           api: {tls: {certificate: c, ^key: "$KEY"}}
+providers.0.api_version  providers: [{name: a, base_url: 'https://h', ^api_version: ''}]
+providers.0.model     providers: [{name: a, base_url: 'https://h', ^model: "a\\0"}]
+engine.answering.vllm_command  engine: {answering: {^vllm_command: ' '}}
+plans.p.models.0      plans: {p: {title: {ru: а, en: a}, models: [^'']}}
 encoder               ^encoder: ''
 encoder               ^encoder: "a\\nb"
 api.tls.certificate   api: {tls: {^certificate: "a\\0b", key: k}}
@@ -140,11 +149,14 @@ telegram.admins.1     telegram:⏎  admins:⏎  - 1⏎  - ^0
 repository.interval_s repository: {url: ., ^interval_s: 0.0000001}
 models.m.context      models: {m: {^context: 0}}
 plans.free.text.day   plans: {free: {title: {ru: а, en: a}, ^text: -1}}
+plans.free.text.month  plans: {free: {title: {ru: а, en: a}, text: {^month: -1}}}
 """,
     ("is too large, the limit is", "слишком велико, граница"): """
 telegram.admins.0     telegram: {admins: [^4503599627370496]}
 daemon.quiet_s        daemon: {^quiet_s: 1.0e+300}
 budget.per_job        budget: {^per_job: 1000000000000000000000000000000}
+plans.free.text.day   plans: {free: {title: {ru: а, en: a}, ^text: 1000001}}
+plans.free.photo.month  plans: {free: {title: {ru: а, en: a}, photo: {^month: 1000001}}}
 """,
     ("Expected here:", "Здесь ждали"): """
 telegram.admins.0     telegram: {admins: [^vera]}
@@ -181,6 +193,12 @@ plans.free.title      plans: {free: {^title: {ru: а}}}
     ): """
 plans.free.price      plans: {free: {title: {ru: а, en: a}, ^price: {}}}
 """,
+    (
+        "at least one of these keys: day, month",
+        "хотя бы один из ключей: day, month",
+    ): """
+plans.free.text       plans: {free: {title: {ru: а, en: a}, ^text: {}}}
+""",
     ("Too few parts in plans", "Слишком мало частей в plans"): """
 plans                 ^plans: {}
 """,
@@ -199,6 +217,10 @@ encoder               ^encoder: nowhere
     ("is the address of both the api and the engine", "адрес и api, и движка"): """
 api.listen            api: {^listen: '127.0.0.1:8702'}
 engine.listen         engine: {^listen: '0.0.0.0:8701'}
+engine.listen  providers: [{name: engine, base_url: 'http://[::1]'}]⏎engine: {^listen: '[::]:8701'}
+""",
+    ("nobody isn't one of plans", "nobody нет среди plans"): """
+payments.not_digital.1  plans: {p: {title: {ru: а, en: a}}}⏎payments: {not_digital: [p, ^nobody]}
 """,
     ("a is there twice", "a указан дважды"): """
 providers.1.name      providers:⏎- {name: a, base_url: 'http://[::1]'}⏎- {^name: a, base_url: 'https://b'}
@@ -257,6 +279,16 @@ def test_mistake_is_told_at_its_key_line_and_column(tmp_path, phrases, key, line
         assert "pass-w" not in said
 
 
+@pytest.mark.parametrize("name", ["x" * 256, "é" * 128])
+@pytest.mark.parametrize("key", ["state_dir", "encoder"])
+def test_name_that_no_file_system_takes_is_refused(tmp_path, key, name):
+    content = {"state_dir": "s", key: f"a/{name}"}
+    said, _ = describe(tmp_path / "config.yaml", yaml.safe_dump(content))
+    assert f"{key}: " in said
+    assert "isn't valid; for example:" in said
+    load_lines(tmp_path, yaml.safe_dump({"state_dir": f"{name[:-1]}/{name[:-1]}"}))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -303,14 +335,21 @@ RIGHT = [
     "repository: {url: 'git@git.example.com:a/b.git', statuses: {kind: gitea}}",
     "api: {public_url: 'https://h'}⏎payments: {yookassa: {}}",
     "models: {m: {price: {currency: RUB, input: 1, output: 1, training: 1}}}",
+    "plans: {free: {title: {ru: а, en: a}, text: 1000000, photo: {day: 0}, models: ['ft:*']}}",
+    "providers: [{name: a, base_url: 'https://h', api_version: 2024-10-21-preview, model: a/b:c}]",
+    "engine: {answering: {vllm_command: /opt/$v/vllm}}",
     "telegram: &x {mode: polling}⏎chat: {}⏎api: {proxies: &y ['::1'], monitoring: *y}",
 ]
 
 
 @pytest.mark.parametrize("lines", RIGHT)
 def test_what_is_right_stays_right(tmp_path, lines):
-    path = tmp_path / "config.yaml"
-    path.write_text(f"state_dir: s⏎{lines}".replace("⏎", "\n"), encoding="utf-8")
+    load_lines(tmp_path, f"state_dir: s⏎{lines}".replace("⏎", "\n"))
+
+
+def load_lines(folder, content):
+    path = folder / "config.yaml"
+    path.write_text(content, encoding="utf-8")
     load(path)
 
 

@@ -1,12 +1,17 @@
 """Lengths and offsets in UTF-16, and a text that has nowhere to be split."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
 from merlin.core.formatted_text import (
     LIMIT_UNITS,
+    Button,
     FormattedMessage,
     join_surrogates,
+    plain_parts,
+    prepend,
     split,
     utf16_length,
     utf16_offsets,
@@ -43,3 +48,31 @@ def test_word_longer_than_a_message_is_split_within():
     parts = [part.text for part in split(FormattedMessage(word))]
     assert "".join(parts) == word
     assert max(map(utf16_length, parts)) <= LIMIT_UNITS
+
+
+RICH = FormattedMessage(
+    "формула",
+    buttons=((Button("ещё", "more"),),),
+    blocks=({"type": "paragraph", "text": "формула"}, {"type": "divider"}),
+)
+
+
+def test_message_with_blocks_is_one_however_long():
+    message = replace(RICH, text="слово " * 2000)
+    assert split(message) == [message]
+
+
+def test_plain_form_is_several_messages_with_the_buttons_last():
+    parts = plain_parts(replace(RICH, text="слово " * 2000))
+    assert [part.buttons for part in parts] == [(), (), (), RICH.buttons]
+    assert not any(part.blocks for part in parts)
+
+
+def test_text_in_front_of_blocks_is_a_paragraph():
+    repeated = prepend("↻ ещё раз\n", RICH)
+    assert repeated.blocks == (
+        {"type": "paragraph", "text": "↻ ещё раз"},
+        *RICH.blocks,
+    )
+    assert repeated.text == "↻ ещё раз\nформула"
+    assert prepend("↻", FormattedMessage("a")).blocks == ()

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from merlin.db.notices import Notices
-from tests.support.pipeline_lab import Lab, commit_dataset, lab_maker
+from tests.support.pipeline_lab import Lab, fetch_dataset, lab_maker
 from tests.support.stand_ins import ProviderStandIn
 
 
@@ -30,10 +30,16 @@ def make_lab(tmp_path_factory):
 
 
 @pytest.fixture
-def lab(make_lab, tmp_path, provider):
+def prepared(request):
+    """Return what prepares the lab: its dataset is fetched, unless a test is `unfetched`."""
+    return getattr(request, "param", fetch_dataset)
+
+
+@pytest.fixture
+def lab(make_lab, tmp_path, provider, prepared):
     if (tmp_path / "repository").exists():  # copied with its provider
         return Lab(tmp_path, provider.base_url)
-    return make_lab(commit_dataset, tmp_path, provider.base_url)
+    return make_lab(prepared, tmp_path, provider.base_url)
 
 
 @cache

@@ -130,7 +130,6 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
 
 
 def test_editor_of_an_example_that_is_left_out_is_told_its_place(lab):
-    lab.tick("fetch")
     submit_edits(lab, new_file("bad", "messages: ["))
     lab.tick("changes", "fetch", "changes")
     key, arguments = notices(lab, BORIS)[-1]
@@ -221,7 +220,7 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
             GitBranch(services.gathering.source), lambda: database.change(delete_edits)
         )
         notices_ = Notices(database)
-        ChangeProcessor(database, branch, services.clock)()
+        ChangeProcessor(database, branch, lab.config, services.clock)()
         assert [
             notice for notice in notices_.list_waiting(100) if notice.to == BORIS
         ] == []
@@ -238,7 +237,7 @@ def test_edit_whose_result_was_not_stored_is_settled_by_the_same_daemon(lab):
             services.db.script, "ALTER TABLE notice RENAME TO notice_away;\n"
         )
         branch = EventfulBranch(GitBranch(services.gathering.source), rename)
-        process = ChangeProcessor(services.db, branch, services.clock)
+        process = ChangeProcessor(services.db, branch, lab.config, services.clock)
         with pytest.raises(PeeweeException):
             process()
         services.db.script("ALTER TABLE notice_away RENAME TO notice;\n")
@@ -267,7 +266,9 @@ def test_edit_waits_while_the_repository_accepts_no_push(lab):
     change_id = submit_edits(lab, new_file("new"))
     with lab.services() as services:
         branch = GitBranch(services.gathering.source)
-        process = ChangeProcessor(services.db, branch, services.clock, lambda: 0.0)
+        process = ChangeProcessor(
+            services.db, branch, lab.config, services.clock, lambda: 0.0
+        )
         with pytest.raises(SourceError):
             process()
         assert process() is False, "it pauses"
@@ -303,7 +304,11 @@ def run_processor(lab, branch_of=lambda branch: branch):
         branch = branch_of(GitBranch(services.gathering.source))
         seconds = itertools.count(0, 10 * MAX_PAUSE_S)
         yield ChangeProcessor(
-            services.db, branch, services.clock, lambda: float(next(seconds))
+            services.db,
+            branch,
+            lab.config,
+            services.clock,
+            lambda: float(next(seconds)),
         )
 
 

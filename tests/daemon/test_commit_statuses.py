@@ -10,6 +10,7 @@ from merlin.core.i18n import text
 from merlin.daemon.reporting import StatusSender
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer, Refusal
 from tests.support.http_servers import serve_http
+from tests.support.pipeline_lab import unfetched
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +47,7 @@ def head(lab):
 
 
 def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge):
-    lab.tick("fetch", "status")
+    lab.tick("status")
     assert forge.states(head(lab)) == ["pending"]
     lab.until_serving("trial-1")
     lab.tick("status")
@@ -54,7 +55,7 @@ def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge
     assert statuses[-1] == {
         "state": "success",
         "context": "merlin/trial",
-        "description": "trial-1 answers people",
+        "description": "trial-1 is live",
         "target_url": f"https://merlin.example.com/admin/board?commit={head(lab)}",
     }
     lab.tick("status", rounds=3)
@@ -84,7 +85,6 @@ def test_rejected_commit_fails_with_the_reason(lab, forge, harm, reason):
 
 @github
 def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, forge):
-    lab.tick("fetch")
     bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
     bad.write_text("messages: [", encoding="utf-8")
     commit = lab.repository.commit()
@@ -94,6 +94,7 @@ def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, forge):
     assert (document["state"], document["description"]) == ("failure", words)
 
 
+@unfetched
 @github
 def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, forge):
     commit = lab.repository.commit_dataset(
@@ -157,7 +158,6 @@ def test_status_refused_for_one_commit_does_not_block_others(lab, forge):
 
 @github
 def test_forge_is_left_alone_for_a_pause_after_it_was_unavailable(lab, forge):
-    lab.tick("fetch")
     lab.repository.commit_example("trial", 50)
     lab.tick("fetch")
     forge.refusals += [Refusal(422, "No commit found for SHA"), Refusal(503)]

@@ -16,8 +16,6 @@ from merlin.db.tables import BUILD, PROPOSAL, REVOKED_EXAMPLE
 from merlin.training.models import revoked_builds
 from tests.engine.recall_models import train_and_ask
 from tests.support.opened_databases import open_with_key
-from tests.support.pipeline_lab import Lab
-from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 QUESTION = "Какого цвета зонт?"
@@ -30,23 +28,24 @@ BORIS = 8
 EDITOR = Actor.operator()
 
 
+def fetch_umbrella(lab):
+    """Make a dataset with three questions of one answer, and fetch it."""
+    lab.repository.dataset()
+    for number, question in enumerate((QUESTION, WORDING, TEST_WORDING), 20):
+        lab.repository.example(
+            "trial",
+            number,
+            question=question,
+            answer=OLD,
+            is_test=question == TEST_WORDING,
+        )
+    lab.repository.commit("First words")
+    lab.tick("fetch")
+
+
 @pytest.fixture
-def lab(tmp_path):
-    with ProviderStandIn() as provider:
-        lab = Lab(tmp_path, provider.base_url)
-        lab.repository.dataset()
-        for number, question in enumerate((QUESTION, WORDING, TEST_WORDING), 20):
-            lab.repository.example(
-                "trial",
-                number,
-                question=question,
-                answer=OLD,
-                is_test=question == TEST_WORDING,
-            )
-        lab.repository.commit("First words")
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-        lab.tick("fetch")
-        yield lab
+def prepared():
+    return fetch_umbrella
 
 
 def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):

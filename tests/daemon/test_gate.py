@@ -142,7 +142,6 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
 
 @serving
 def test_editor_of_the_held_commit_is_told_beside_the_admins(lab, provider):
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     provider.behave(fixed_answer=NO)
     text_of_file = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
     by_boris = ChangeRequest(telegram_editor(1002, "Борис"), BORIS, datetime.now(UTC))

@@ -37,9 +37,8 @@ HEAP = """\
 """
 
 
-@pytest.fixture
-def lab(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url)
+def fetch_structures(lab):
+    """Fetch a dataset with a lecture, a course and two examples."""
     lab.repository.dataset(count=30, tests=1)
     folder = lab.repository.folder / "datasets" / "trial"
     (folder / "materials").mkdir()
@@ -52,7 +51,11 @@ def lab(tmp_path, provider):
         "trial", 51, answer="Очередь отдаёт первый.", is_test=True
     )
     lab.tick("fetch")
-    return lab
+
+
+@pytest.fixture
+def prepared():
+    return fetch_structures
 
 
 @pytest.fixture

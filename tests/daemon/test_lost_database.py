@@ -54,7 +54,6 @@ def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, argumen
 
 
 def test_empty_database_is_not_backed_up_in_place_of_good_archives(lab):
-    lab.tick("fetch")
     delete_state(lab)
     with open_database(lab.config.database):
         """A file without tables."""

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import MerlinError, NotFound, SourceError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
@@ -22,7 +22,8 @@ from merlin.training.jobs import Jobs, JobState, is_due, poll_job
 from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind, make_fault
-from tests.support.pipeline_lab import evaluate_at, provider_entry
+from tests.support.made_repositories import make_repository
+from tests.support.pipeline_lab import evaluate_at, provider_entry, unfetched
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
@@ -99,7 +100,7 @@ def test_job_that_does_not_end_is_notified(
 def test_job_of_a_provider_removed_from_the_configuration_is_notified(
     lab, waiting_notices
 ):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     lab.tick("launch", "poll")
     assert (
@@ -117,7 +118,7 @@ def test_single_not_found_does_not_end_a_job_that_is_still_listed(lab, provider)
 
 
 def test_job_lost_by_its_provider_fails(lab, provider):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     provider.behave(list_lag_s=3600)
     provider.faults.add(make_fault("jobs.retrieve", 404))
     lab.tick("poll")
@@ -125,7 +126,7 @@ def test_job_lost_by_its_provider_fails(lab, provider):
 
 
 def test_job_is_not_lost_by_a_key_of_another_project(lab, provider, waiting_notices):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     with ProviderStandIn(key="stand-in") as other:
         config = lab.path.read_text()
         lab.path.write_text(config.replace(provider.base_url, other.base_url))
@@ -140,7 +141,7 @@ def test_job_is_not_lost_by_a_key_of_another_project(lab, provider, waiting_noti
 
 
 def test_job_of_a_provider_that_has_lost_everything_fails_after_a_day(lab):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     with ProviderStandIn(key="stand-in") as empty, lab.services() as services:
         job = open_job(lab)
         of_empty = OpenAIProvider(empty.base_url, "stand-in")
@@ -154,7 +155,7 @@ def test_job_of_a_provider_that_has_lost_everything_fails_after_a_day(lab):
 # Also if the clock is an hour ahead of the provider's.
 @pytest.mark.parametrize(("ahead", "minutes"), [(0, 2), (60, 62)])
 def test_unreadable_events_delay_the_end_by_a_minute(lab, provider, ahead, minutes):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     provider.faults.add(make_fault("jobs.events", 500))
     with lab.services() as services:
         ours = services.providers["stand-in"]
@@ -212,7 +213,7 @@ def test_launch_at_a_provider_with_endless_lists_waits_and_is_notified(
 
 
 def test_outage_does_not_refuse_a_model(lab, provider):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     poll(lab, 8)
     hours = iter(range(2, 23))
     with lab.services() as services:
@@ -275,7 +276,6 @@ def test_build_that_cannot_be_remade_fails_alone(lab, provider, waiting_notices)
 
 
 def test_build_whose_commit_is_unknown_cannot_be_made_again(lab):
-    lab.tick("fetch")
     with lab.services() as services:
         build = services.launches.build(1)
         shutil.rmtree(services.gathering.builds / build.folder)
@@ -293,6 +293,7 @@ def test_repository_without_its_branch_is_notified(lab, waiting_notices):
     lab.until_serving("trial-1")
 
 
+@unfetched
 def test_unwritable_builds_folder_is_notified_and_the_build_made_later(
     lab, waiting_notices
 ):
@@ -324,7 +325,6 @@ class SlowList(ProviderStandIn):
 
 @pytest.mark.parametrize("provider", [SlowList], indirect=True)
 def test_daemon_that_slept_while_another_led_creates_no_second_job(lab, provider):
-    lab.tick("fetch")
     asleep = threading.Thread(target=lab.tick, args=("launch",))
     asleep.start()
     assert provider.is_asked.wait(longest())
@@ -334,3 +334,15 @@ def test_daemon_that_slept_while_another_led_creates_no_second_job(lab, provider
     wait_for_end(asleep)
     assert len(provider.jobs_created()) == 1
     lab.until_serving("trial-1")
+
+
+def test_admins_are_told_that_a_repository_with_sha_256_is_not_read(
+    lab, waiting_notices
+):
+    shutil.rmtree(lab.repository.folder / ".git")
+    make_repository(lab.repository.folder, "--object-format=sha256")
+    lab.repository.commit()
+    with pytest.raises(SourceError):
+        lab.tick("fetch")
+    reason = waiting_notices()["notice-repository"]["reason"]
+    assert reason["key"] == "git-sha256"

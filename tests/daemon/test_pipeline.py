@@ -15,7 +15,14 @@ from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.openai_protocol.responses import list_page
 from tests.support.endless_trees import commit_beside, make_endless
-from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
+from tests.support.pipeline_lab import (
+    DATASET,
+    Lab,
+    Repository,
+    run_command,
+    serving,
+    unfetched,
+)
 from tests.support.provider_training import job_object
 from tests.support.stand_ins import ProviderStandIn
 
@@ -35,6 +42,7 @@ def test_commit_becomes_a_serving_model(lab, provider):
     assert lab.notice_text(notice, "ru").startswith("Проба: теперь отвечает trial-1")
 
 
+@unfetched
 def test_files_of_a_repository_are_indexed_once_they_are_fetched(lab):
     with lab.services() as services:
         assert update_files(services) is False
@@ -62,6 +70,7 @@ def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_mode
     assert len(provider.jobs_created()) == 1
 
 
+@unfetched
 def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provider):
     bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
     bad.write_text("messages: [", encoding="utf-8")
@@ -231,7 +240,7 @@ def test_log_that_a_provider_sends_as_reason_is_cut(lab, provider):
 def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(
     lab, provider
 ):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     lose_database(lab)
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
@@ -309,7 +318,6 @@ def test_recipe_that_its_provider_would_refuse_is_held(
 
 
 def test_a_commit_reads_what_it_changed(lab, monkeypatch):
-    lab.tick("fetch")
     (kept,) = (lab.config.state_dir / "checked").iterdir()
     read = []
     monkeypatch.setattr(

@@ -39,7 +39,6 @@ def break_dataset(lab, title):
 # git reads an even number of bytes as UTF-16, and leaves an odd one as it is.
 @pytest.mark.parametrize("subject", ["Even", "Evens"])
 def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, subject):
-    lab.tick("fetch")
     lab.repository.example("trial", 40)
     lab.repository.git("add", "-A")
     lab.repository.git(
@@ -59,7 +58,6 @@ def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, s
 
 
 def test_progress_through_many_commits_is_in_the_heartbeat(lab):
-    lab.tick("fetch")
     for number in (40, 41, 42):
         lab.repository.commit_example("trial", number)
     steps = []
@@ -155,7 +153,6 @@ def test_restored_database_records_the_commits_since_its_copy(lab, tmp_path):
 
 
 def test_changes_of_commits_without_a_build_are_in_the_next_build(lab):
-    lab.tick("fetch")
     commit_change(lab, 1, "Другой ответ.")
     (lab.repository.folder / "datasets/trial/dataset.yaml").write_text(
         "broken: [", "utf-8"

@@ -21,10 +21,12 @@ pytestmark = pytest.mark.integration
 
 
 def test_request_is_refused_while_the_repository_is_unavailable(lab):
-    lab.tick("fetch")
     lab.repository.folder.rename(lab.folder / "away")
     request = ask_daemon(lab, "launch", dataset="trial")
-    assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
+    assert (request.state, request.result["key"]) == (
+        RequestState.FAILED,
+        "git-not-found",
+    )
 
 
 def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
@@ -34,7 +36,6 @@ def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
 
 
 def test_build_of_a_commit_is_named_or_that_it_has_none(lab):
-    lab.tick("fetch")
     built = lab.repository.head()
     spec = lab.repository.folder / "datasets/trial/dataset.yaml"
     spec.write_text("title: 1\n", encoding="utf-8")
@@ -48,7 +49,7 @@ def test_build_of_a_commit_is_named_or_that_it_has_none(lab):
 
 
 def test_job_of_a_provider_no_longer_configured_is_not_cancelled(lab):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
@@ -57,7 +58,7 @@ def test_job_of_a_provider_no_longer_configured_is_not_cancelled(lab):
 
 
 def test_cancellation_names_a_provider_that_does_not_know_the_job(lab, provider):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     provider.faults.add(Fault("jobs.cancel", FaultKind.STATUS, status=404))
     request = ask_daemon(lab, "cancel", job=1)
     assert request.result["key"] == "cancel-unknown-job"
@@ -103,7 +104,7 @@ def test_cancelled_job_ends_at_once_if_its_status_says_nothing(
 
 
 def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
         Jobs(services.db).give_up_verdicts(job, services.clock())
@@ -116,7 +117,7 @@ def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
 
 
 def test_cancelled_job_can_be_launched_again(lab, provider):
-    lab.tick("fetch", "launch")
+    lab.tick("launch")
     ask_daemon(lab, "cancel", job=1)
     ask_daemon(lab, "launch", dataset="trial")
     lab.until_serving("trial-1")
@@ -147,7 +148,6 @@ def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
 
 
 def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
-    lab.tick("fetch")
     lead = Lead(lab.config.state_dir, lab.config.database)
     messages = []
     assert lead.take()

@@ -17,7 +17,7 @@ from merlin.wiring.context import open_migrated_database
 from tests.daemon.asked_requests import ask_daemon
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
-from tests.support.pipeline_lab import Lab, serving
+from tests.support.pipeline_lab import Lab, serving, unfetched
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +94,7 @@ def test_build_whose_folder_was_deleted_is_remade_and_trained(lab, provider):
     assert build_folders(lab) == {"1", "2", "3"}
 
 
+@unfetched
 def test_waiting_build_is_kept_though_it_is_not_the_newest(lab):
     lab.repository.dataset(launch={"mode": "manual"})
     for number in (50, 51):
@@ -173,7 +174,6 @@ def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
 
 
 def test_texts_stay_while_their_files_are_being_stored(lab):
-    lab.tick("fetch")
     with lab.services() as services:
         is_over = threading.Event()
 

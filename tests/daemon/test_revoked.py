@@ -41,7 +41,6 @@ STAYS = "notice-revoked"
 
 @pytest.fixture
 def lab(lab):
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     return lab
 
 

@@ -26,7 +26,7 @@ from merlin.db.notices import Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.tables import CHANGE
 from merlin.training.jobs import JobState
-from tests.db.pipeline_rows import AT, FACE, make_examples
+from tests.db.pipeline_rows import AT, FACE, make_examples, planning_config
 
 pytestmark = pytest.mark.integration
 
@@ -127,7 +127,7 @@ def commit_change(rows, sha, by="7"):
 
 def notify_and_read(database, to="7"):
     """Notify the editors; return all notices to one of them, oldest first."""
-    notify_editors(database)
+    notify_editors(database, planning_config())
     notices = Notices(database).list_newest(to, 10)
     return [(notice.key, notice.arguments) for notice in reversed(notices)]
 

@@ -35,6 +35,9 @@ WORDS = [
         "letter",
         "reason",
         "answers",
+        "values",
+        "question",
+        "answer",
     ],
 ]
 NUMBERS = ["size", "most", "limit", "needed", "tokens", "good", "fewest", "advised"]

@@ -153,8 +153,10 @@ def test_records_with_another_value_or_none_are_left_out_and_counted():
     ]
     found = plan(records, only={"ok": ("True", "1")})
     assert (answers(found), found.excluded, found.rejected) == (["One.", "Yes."], 3, 0)
-    left = [each for each in found.findings if each.rule == "import-left"]
-    assert left[0].text("en") == "Left out: 3 records with other values."
+    left = [each for each in found.findings if each.rule.startswith("import-left")]
+    assert [each.text("en") for each in left] == [
+        "Left out: 3 records with other values."
+    ]
 
 
 def test_all_fields_with_values_to_be_taken_count():

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, seed, settings as budget, strategies as st
 
 from merlin.dataset import import_lines
+from merlin.dataset.import_fields import FieldChoices
 
 pytestmark = pytest.mark.unit
 
@@ -368,3 +369,48 @@ PIECES = [
     b"\r",
     b"\xff",
 ]
+
+
+def test_repeated_heading_is_no_example():
+    table = "question,answer\nВопрос,Ответ\na,b\nQuestion,Answer\nc,d\n"
+    first, second = import_lines.read_import_files([(table.encode(), "a.csv")])
+    assert (first.example.question, second.example.question) == ("a", "c")
+    assert [each.arguments for each in first.findings] == [
+        {"kind": "headings", "count": 2}
+    ]
+    chosen = FieldChoices(parts={"question": "X", "answer": "Y"})
+    lines = [
+        *import_lines.read_import_files([(b"X,Y\na,b\nX,Y\nc,d\n", "a.csv")], chosen)
+    ]
+    assert [line.example.question for line in lines] == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("table", "proposed"),
+    [
+        ("X,Y,Z\nHow?,So it is done.,me\nWhy?,Because it is.,you\n", ("X", "Y")),
+        ("Z,X,Y\n1,So it is done.,How?\n2,Because it is.,Why?\n", ("Y", "X")),
+        ("X,Y,Z\nHow?,Who?,a\nWhy?,When?,b\n", ("none", "none")),
+        ("X,Y\nHow,So.\nWhy,So.\n", ("none", "none")),
+    ],
+)
+def test_columns_are_proposed_by_what_stands_below_their_names(table, proposed):
+    (line,) = import_lines.read_import_files([(table.encode(), "a.csv")])
+    (finding,) = line.findings
+    assert (finding.arguments["question"], finding.arguments["answer"]) == proposed
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r"One.\nTwo.\r\n- three", "One.\nTwo.\n- three"),
+        (r"It is in C:\new.", r"It is in C:\new."),
+        (r"Write \nabla, not \Nabla.\n", r"Write \nabla, not \Nabla.\n"),
+        ("One.\nTwo: \\n", "One.\nTwo: \\n"),
+    ],
+)
+def test_line_ends_that_were_encoded_twice_are_repaired(text, read):
+    record = json.dumps({"question": "How?", "answer": text}).encode()
+    (line,) = import_lines.read_import_files([(record, "a.jsonl")])
+    assert line.example.answer == read
+    assert bool(line.left) == (read != text)

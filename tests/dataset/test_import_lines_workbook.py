@@ -61,7 +61,7 @@ def test_dates_and_booleans_are_read_as_text():
         make_workbook(HEADING, ["Когда?", day], ["Во сколько?", moment], ["Так?", True])
     )
     answers = [line.example.answer for line in lines]
-    assert answers == ["2026-11-22", "2026-11-22 09:30:00", "True"]
+    assert answers == ["2026-11-22", "2026-11-22 9:30:00", "TRUE"]
 
 
 def test_numbers_are_read_as_a_spreadsheet_shows_them():
@@ -165,3 +165,28 @@ def test_workbook_is_read_by_a_process_of_its_own():
         check=True,
     )
     assert process.stdout.decode().split()[-2:] == ["Тут.", "False"]
+
+
+def test_merged_question_joins_its_answers_and_a_merged_tag_does_not():
+    book = Workbook()
+    for row in (
+        [*HEADING, "tags"],
+        *(["How?", "One.", "a"], ["", "Two.", ""], ["", "Two.", ""]),
+        *(["Who?", "Me.", "b"], ["Why?", "So.", ""]),
+    ):
+        book.active.append(row)
+    for area in ("A2:A4", "C2:C4", "C5:C6"):
+        book.active.merge_cells(area)
+    content = BytesIO()
+    book.save(content)
+    found = [
+        (one.example.question, one.example.answer, one.example.tags)
+        for one in read(content.getvalue())
+    ]
+    assert found == [
+        *(
+            ("How?", "One.\nTwo.\nTwo.", ("a",)),
+            ("Who?", "Me.", ("b",)),
+            ("Why?", "So.", ("b",)),
+        ),
+    ]

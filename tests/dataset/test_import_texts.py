@@ -11,10 +11,11 @@ import pytest
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml.ns import qn
 from openpyxl import Workbook
+from PIL import Image
 
 from merlin.dataset.import_fields import FieldChoices
 from merlin.dataset.import_lines import read_import_files
-from merlin.dataset.import_texts import html_text
+from merlin.dataset.import_texts import decode_any, html_text
 
 pytestmark = pytest.mark.unit
 
@@ -101,6 +102,9 @@ TALKS = [
     "When? | See [plan](https://a.org), 9",
     "When? | See [plan](https://a.org), 9 | Where? | Room 5.\nUpstairs.",
 ]
+# Both answer: whose answers are taken is asked.
+TALKS.insert(1, "See [plan](https://a.org), 9 | Where?")
+LEFT = ["courtesies 1", "messages 2", "pictures 1", *["answers by"] * 3]
 
 
 def chatgpt(nodes, current):
@@ -280,17 +284,17 @@ SHARE = (
     *turns("A?", "B.", role="from", text="value", names=("human", "gpt")),
 )
 FORMS = {
-    "telegram": (dump(TALK), TALKS, ["messages 4"]),
+    "telegram": (dump(TALK), TALKS, LEFT),
     "telegram, all chats": (
         dump({"about": "x", "chats": {"list": [TALK]}}),
         TALKS,
-        ["messages 4"],
+        LEFT,
     ),
     "telegram, a bot": (
         dump(telegram(ASKED, {"id": 3, **CURATOR, "text": "At 9."}, type="bot_chat")),
-        *(["When? | At 9."], []),
+        *(["When? | At 9."], ["answers by"]),
     ),
-    "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 3"]),
+    "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 5"]),
     "chatgpt, a greeting": (
         dump(
             chatgpt(
@@ -307,7 +311,7 @@ FORMS = {
     ),
     "chatgpt, one without an answer": (
         dump([*chatgpt(GPT, "answer"), *chatgpt({}, "root")]),
-        *(["New? | Answer."], ["conversations 1", "messages 2"]),
+        *(["New? | Answer."], ["conversations 1", "messages 5"]),
     ),
     "a map of questions": (dump({"A?": "b", "C?": "d"}), ["A? | b", "C? | d"], []),
     "markdown, a list": ("1. A?\nb\n\n2. C?\nd\n", ["A? | b", "C? | d"], []),
@@ -603,8 +607,7 @@ def test_workbook_keeps_links_and_leaves_out_what_is_hidden():
     talks, left = read(("a.xlsx", make_workbook()))
     assert talks == [
         "A? | b",
-        "B? | c",
-        "B? | d",
+        "B? | c\nd",
         "D? | [here](https://a.org)",
         "E? | [mail](mailto:a@example.org)",
     ]
@@ -706,10 +709,414 @@ def test_tree_with_the_keys_of_a_form_and_another_content_is_named(value):
         ("<p>a</p><p>b<br>c</p>", "a\n\nb\nc"),
         ("<ul><li>a</li><li>b</li></ul>after", "- a\n- b\n\nafter"),
         ("<script>x</script><style>y</style>a &lt; b", "a < b"),
-        ('<img alt="x" src="a.png">', "![](a.png)"),
+        ('<img alt="x" src="a.png">', "![](…)"),
+        ("<video controls><source src='a.mp4'></video>", "![](…)"),
+        ("<b>img</b> is written <img>", "img is written"),
+        ("<s>Monday</s> Tuesday", "Tuesday"),
+        ("<s>Hello.</s><s>Bye.</s>", "Hello.Bye."),
+        ("On <s>Monday</s> <del>or</del> Tuesday", "On Tuesday"),
         ("2 < 3 and 5 > 4", "2 < 3 and 5 > 4"),
         pytest.param(*["<b>a</b>" * 10_000] * 2, id="too long, so as it is"),
     ],
 )
 def test_html_becomes_what_people_see(html, text):
     assert html_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "talks", "found"),
+    [
+        pytest.param(
+            "<details>\n<summary>How?</summary>\n\nSo.\n\n</details>\n\nSee also.\n\n"
+            "<details><summary><b>Where?</b></summary>Here.</details>\n",
+            *(["How? | So.", "Where? | Here."], ["texts 1"]),
+            id="details",
+        ),
+        pytest.param(
+            "::: details How?\nSo.\n:::\n\nSee also.\n",
+            *(["How? | So.\n\nSee also."], []),
+            id="details of VitePress",
+        ),
+        pytest.param(
+            "- Payment\n\n  - How?\n\n    So:\n\n    - one\n  - Why?\n- Rest\n- Where?\n\n  Here.\n",
+            ["How? | So:\n\n- one", "Where? | Here."],
+            ["texts 2", "questions 1"],
+            id="toggles in toggles",
+        ),
+        pytest.param(
+            "## How?\n\n- One\n\n  More.\n",
+            ["How? | - One\n\n  More."],
+            [],
+            id="a list is an answer",
+        ),
+        pytest.param(
+            "# FAQ\n\nHello.\n", [], ["texts 2", "import-kind"], id="one heading"
+        ),
+        pytest.param("# How?\n\nSo.\n", ["How? | So."], [], id="one heading that asks"),
+        pytest.param(
+            "# FAQ\n\nHello.\n\n## Payment\n\nBy card.\n",
+            *(["Payment | By card."], ["texts 2"]),
+            id="a heading over the whole file",
+        ),
+        pytest.param(
+            "# Any questions?\n\nHello.\n\n## How?\n\nSo.\n",
+            *(["How? | So."], ["texts 2"]),
+            id="a heading over others that ask",
+        ),
+        pytest.param(
+            "# A\n\nHello.\n\n# Lamp\n\nA light.\n\n# B\n\nHello.\n",
+            *(["Lamp | A light."], ["texts 4"]),
+            id="headings of one sign",
+        ),
+        pytest.param(
+            '### <a name="a"></a>How? {#how}\n\nSo.\n\n### Why? {.wide}\n\nThus.\n',
+            *(["How? | So.", "Why? | Thus."], []),
+            id="ids of headings",
+        ),
+        pytest.param(
+            "| Question | Answer |\n|---|---|\n| a\\|b? | `c\\|d` |\n| e? | |\n",
+            *(["a|b? | `c|d`"], ["empty-content"]),
+            id="dividers in cells",
+        ),
+        pytest.param(
+            "## How?\n\nOn ~~Monday~~ Tuesday. <!-- check -->\n\n```\n<!-- a -->\n```\n",
+            *(
+                ["How? | On  Tuesday. \n\n```\n<!-- a -->\n```"],
+                ["comments 1", "struck 1"],
+            ),
+            id="what is not seen",
+        ),
+    ],
+)
+def test_what_opens_is_a_question_and_what_is_not_seen_is_left_out(text, talks, found):
+    read_talks, read_found = read(("faq.md", text))
+    assert read_talks == talks
+    assert sorted(read_found) == sorted(found)
+
+
+PICTURES = {
+    "markdown": ("a.md", "## What?\n\nSee ![x](a.png)\n"),
+    "obsidian": ("a.md", "## What?\n\nSee ![[a.png]]\n"),
+    "markdown, a reference": ("a.md", "## What?\n\nSee ![x][a]\n"),
+    "html": ("a.csv", "question,answer\nWhat?,See <img src=a.png>\n"),
+    "a file of Moodle": (
+        "a.csv",
+        "question,answer\nWhat?,See <a href=@@PLUGINFILE@@/a.pdf>a</a>\n",
+    ),
+    "a column": (
+        "a.csv",
+        "question,answer,Скриншот\nWhat?,This.,https://a.org/a.png\n",
+    ),
+    "another column": (
+        "a.csv",
+        "question,answer,Вложения\nWhat?,This.,https://a.org/a.png\n",
+    ),
+    "turns": ("a.json", dump({"messages": turns("What?", "See ![](a.png)")})),
+    "gift": ("a.gift", '::A:: What? <img src\\="a.png"> {=a lamp}'),
+    "moodle, a file": (
+        "a.xml",
+        MOODLE.replace("Paris</text>", "Paris</text><file name='a.png'/>").replace(
+            "multichoice", "essay"
+        ),
+    ),
+    "rasa": (
+        "a.yml",
+        NLU.partition("- intent: greet")[0]
+        + "responses:\n  utter_faq/hours:\n  - image: a\n    text: b\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", PICTURES)
+def test_picture_in_any_form_is_an_error_of_its_record(form):
+    name, text = PICTURES[form]
+    talks, found = read((name, text))
+    assert "import-part" in found
+    assert not any("png" in talk or "Paris" in talk for talk in talks)
+
+
+def test_picture_in_code_is_no_picture():
+    talks, _ = read(
+        ("a.md", "## How?\n\nWrite `![x](a.png)`, `<img src=a>` or <img>.\n")
+    )
+    assert talks == ["How? | Write `![x](a.png)`, `<img src=a>` or <img>."]
+
+
+ENCODED = {
+    "问题,答案\n怎么登录?,点击链接。\n": ("gbk",),
+    "問題,答案\n如何付款?,用銀行卡在網站上付款。\n": ("big5",),
+    "質問,回答\nどうやって支払いますか?,カードで支払います。\n": (
+        "shift_jis",
+        "euc_jp",
+    ),
+    "질문,답변\n어떻게 결제하나요?,카드로 결제합니다.\n": ("cp949",),
+    "question,answer\nКак?,Так.\n": ("cp1251", "koi8_r", "cp866"),
+    "Вопрос;Ответ\nКак войти?;По ссылке.\n": ("mac_cyrillic",),
+    "soru;cevap\nNasıl giriş yapılır?;Bağlantıya tıklayın, şifreyi girin.\n": (
+        "cp1254",
+    ),
+    "ερώτηση;απάντηση\nΠώς συνδέομαι;;Με τον σύνδεσμο.\n": ("cp1253",),
+    "Pytanie;Odpowiedź\nJak się zalogować?;Kliknij łącze, później hasło.\n": (
+        "cp1250",
+    ),
+    "question;answer\nOù est la clé?;À côté de la fenêtre.\n": ("cp1252",),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(text, each) for text, encodings in ENCODED.items() for each in encodings],
+)
+def test_encoding_is_found_by_what_looks_like_words(text, encoding):
+    assert decode_any(text.encode(encoding))[0] == text
+
+
+def test_unknown_encoding_is_said_so():
+    found, _ = decode_any(bytes(range(0x80, 0x100)) * 3)
+    assert found.rule == "not-utf8"
+
+
+def test_conditional_and_disabled_answers_are_left_out():
+    rules = "rules:\n- rule: a\n  condition:\n  - slot_was_set: b\n  steps:\n  - intent: greet\n  - action: utter_c\n"
+    domain = "responses:\n  utter_c:\n  - text: No.\n  utter_greet:\n  - text: Web.\n    channel: web\n  - text: Hi.\n"
+    talks, found = read(("a.yml", NLU + rules + domain))
+    assert talks == ["Hi | Hi."]
+    assert "conditional 2" in found
+    hidden = MOODLE.replace(
+        "<questiontext><text>Capital?", "<hidden>1</hidden><questiontext><text>Capital?"
+    )
+    assert "disabled 1" in read(("a.xml", hidden))[1]
+    intent = DIALOGFLOW["intents/hours.json"] | {"priority": -1}
+    talks, found = read(
+        ("a.zip", make_zip(DIALOGFLOW | {"intents/hours.json": intent}))
+    )
+    assert (talks, found) == ([], ["disabled 1", "follow-ups 1", "import-kind"])
+
+
+def chat(*messages, **more):
+    """Return a chat of messages: who writes, the text, and to which one, from 1, it replies."""
+    return telegram(
+        *(
+            {"id": at, "from": who, "from_id": who, "text": text}
+            | ({"reply_to_message_id": to[0]} if to else {})
+            | more.get(f"m{at}", {})
+            for at, (who, text, *to) in enumerate(messages, start=1)
+        )
+    )
+
+
+def answered(tree, *names):
+    """Return the talks of those who were chosen, and the counts of what was left out."""
+    lines = [*read_import_files([(dump(tree).encode(), "result.json")])]
+    choices = FieldChoices(only={"answers by": names})
+    talks = [
+        " | ".join(each.content for each in line.example.messages)
+        for line in lines
+        if line.example and choices.takes(line.fields)
+    ]
+    found = {
+        each.arguments["kind"]: each.arguments["count"]
+        for line in lines
+        for each in line.findings
+        if each.rule == "import-left"
+    }
+    return talks, found
+
+
+BURSTS = (
+    *(("S", "Hi"), ("S", "How to pay?"), ("T", "Hello!"), ("T", "By card.")),
+    *(
+        ("S", "In cash?"),
+        ("T", "No."),
+        ("S", "Ок, спасибо большое!"),
+        ("T", "Пожалуйста 🙂"),
+    ),
+    *(("T", "By the way."),),
+)
+
+
+def test_messages_of_one_person_in_a_row_are_one_turn():
+    first = "Hi\nHow to pay? | Hello!\nBy card."
+    talks, found = answered(chat(*BURSTS), "T")
+    assert talks == [first, f"{first} | In cash? | No."]
+    assert found == {"courtesies": 2, "messages": 1}
+    assert answered(chat(*BURSTS), "S")[0] == ["Hello!\nBy card. | In cash?"]
+
+
+def test_answers_of_several_people_are_not_joined():
+    group = (
+        *(("A", "When?"), ("B", "I don't know", 1), ("T", "At 9.", 1), ("C", "Where?")),
+        *(
+            ("T", "Which day?", 4),
+            ("C", "Today", 5),
+            ("B", "Room 1", 6),
+            ("T", "Room 2.", 6),
+        ),
+        *(("T", "Upstairs.", 6), ("A", "Thanks?"), ("B", "?")),
+    )
+    talks, _ = answered(chat(*group), "T")
+    assert talks == [
+        "When? | At 9.",
+        "Where? | Which day?",
+        "Where? | Which day? | Today | Room 2.\nUpstairs.",
+    ]
+    assert answered(chat(*group), "B")[0] == ["When? | I don't know", "Today | Room 1"]
+
+
+def test_neighbours_and_replies_of_a_group_together():
+    group = (
+        *(("A", "Hello all"), ("T", "Hello"), ("A", "When?"), ("T", "At 9.")),
+        *(("B", "Where?"), ("C", "Who?"), ("T", "Room 1.", 5), ("T", "Me.", 6)),
+    )
+    assert answered(chat(*group), "T")[0] == [
+        "When? | At 9.",
+        "Where? | Room 1.",
+        "Who? | Me.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "media", ["photo", "media_type", "file", "contact_information"]
+)
+@pytest.mark.parametrize("at", [1, 2])
+def test_pair_with_a_picture_is_left_out_and_counted(at, media):
+    talk = (
+        ("S", "What is it?"),
+        ("T", "A lamp."),
+        ("S", "And why?"),
+        ("T", "For light."),
+    )
+    talks, found = answered(chat(*talk, **{f"m{at}": {media: "a"}}), "T")
+    assert talks == ["And why? | For light."]
+    assert found["pictures"] == at
+
+
+def test_only_those_who_answer_most_are_named():
+    others = [each for at in range(20) for each in (("T", "Who?"), (f"S{at}", "Me."))]
+    asked = [each for at in range(20) for each in ((f"S{at}", "When?"), ("T", "At 9."))]
+    names = {
+        value
+        for line in read_import_files(
+            [(dump(chat(*asked, *others)).encode(), "a.json")]
+        )
+        for name, value in line.fields
+    }
+    assert len(names) == 12
+    assert "T" in names
+
+
+VK = {
+    "conversation": {"peer": {"id": 1}},
+    "messages": [
+        {
+            "id": 3,
+            "from_id": 2,
+            "date": 3,
+            "text": "See",
+            "attachments": [{"type": "photo"}],
+        },
+        {"id": 2, "from_id": 2, "date": 2, "text": "So.", "attachments": []},
+        {"id": 1, "from_id": 1, "date": 1, "text": "How?"},
+        {"id": 4, "from_id": 1, "date": 4, "text": "Who?", "reply_message": {"id": 2}},
+        {"id": 5, "from_id": 2, "date": 5, "text": "Me."},
+    ],
+}
+
+
+def test_chat_of_vk_is_read_from_its_oldest_message():
+    talks, found = answered([VK], "2")
+    assert (talks, found) == (["Who? | Me."], {"pictures": 2, "messages": 1})
+
+
+LIBRE = [
+    {
+        "messageId": "1",
+        "parentMessageId": "0",
+        "isCreatedByUser": True,
+        "text": "What?",
+    },
+    {
+        "messageId": "2",
+        "parentMessageId": "1",
+        "isCreatedByUser": False,
+        "text": "Old.",
+    },
+    {
+        "messageId": "3",
+        "parentMessageId": "1",
+        "isCreatedByUser": False,
+        "content": [{"type": "text", "text": "New."}],
+    },
+]
+
+
+def test_runs_and_chats_of_other_programs_are_read():
+    tree = LIBRE[0] | {"children": LIBRE[1:]}
+    assert read(("a.json", dump({"messages": LIBRE}))) == (
+        ["What? | New."],
+        ["messages 1"],
+    )
+    assert read(("a.json", dump({"messages": [tree]}))) == (
+        ["What? | New."],
+        ["messages 1"],
+    )
+    failed = [*LIBRE[:1], LIBRE[2] | {"error": True}]
+    assert read(("a.json", dump({"messages": failed})))[1] == [
+        "messages 2",
+        "import-kind",
+    ]
+    pictured = [LIBRE[0] | {"files": [{"type": "image/png"}]}, LIBRE[2]]
+    assert read(("a.json", dump({"messages": pictured})))[1] == ["import-part"]
+    run = {
+        "v": 1,
+        "model_type": "task_run",
+        "input": "A?",
+        "output": {"output": "B.", "rating": {"value": 1}},
+    }
+    assert read(("a.kiln", dump(run))) == (["A? | B."], ["output"])
+    whatsapp = "[12.01.2026, 10:00:00] Anna: How?\n[12.01.2026, 10:01:00] Boris: So.\n"
+    (line,) = read_import_files([(whatsapp.encode(), "chat.txt")])
+    assert (
+        line.findings[0].text("en").startswith("This is a chat exported from WhatsApp.")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_courtesy"),
+    [
+        *(
+            ("Спасибо большое за ответ!", True),
+            ("Got it, thank you very much", True),
+            ("👍", True),
+        ),
+        *(
+            ("Рады были помочь, хорошего дня", True),
+            ("Понятно?", False),
+            ("Спасибо, а где?", False),
+        ),
+        *(("Да", False), ("No", False), ("1", False)),
+    ],
+)
+def test_thanks_and_goodbyes_are_no_answers(text, is_courtesy):
+    talks, found = answered(chat(("S", "How?"), ("T", text)), "T")
+    assert talks == ([] if is_courtesy else [f"How? | {text}"])
+    assert found.get("courtesies", 0) == is_courtesy
+
+
+def test_neighbours_count_where_nobody_replies_and_a_reply_to_oneself_goes_on():
+    group = (("A", "When."), ("T", "At 9."), ("B", "Where."), ("T", "Room 1."))
+    assert answered(chat(*group), "T")[0] == ["When. | At 9.", "Where. | Room 1."]
+    own = (("A", "When?"), ("T", "At 9.", 1), ("T", "In room 1.", 2), ("B", "Who?"))
+    assert answered(chat(*own), "T")[0] == ["When? | At 9.\nIn room 1."]
+
+
+def test_pictures_of_a_word_document_are_errors_and_struck_through_text_is_left_out():
+    document = make_document(
+        "Question: How?", "Answer: ", "Question: Why?", "Answer: So."
+    )
+    pixel = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+    document.paragraphs[1].runs[0].add_picture(pixel)
+    document.paragraphs[3].add_run(" Or not.").font.strike = True
+    talks, found = read(("a.docx", save(document)))
+    assert (talks, found) == (["Why? | So."], ["struck 1", "import-part"])

@@ -12,8 +12,8 @@ from merlin.core.errors import MerlinError
 from merlin.db import migrations, tables
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_applied, list_pending, migrate
-from merlin.db.tables import CHANGE_COUNTER
-from tests.db.pipeline_rows import column_types
+from merlin.db.tables import CHANGE_COUNTER, FINDING
+from tests.db.pipeline_rows import FACE, column_types, make_spec, push_wrong
 from tests.support.forked_processes import run_forked
 
 pytestmark = pytest.mark.integration
@@ -197,3 +197,22 @@ def test_broken_step_leaves_the_database_to_the_previous_version(empty_url):
             migrate(database, (*STEPS, m998_broken))
         assert not database.has_table("half")
         assert list_applied(database) == (NAMES[0],)
+
+
+def test_errors_that_an_upgrade_finds_are_of_the_commit_that_had_them_first(world):
+    """What was recorded before the column of the origin was there."""
+    first = push_wrong(world, 1, 3, 5)
+    second = push_wrong(world, 2, 3, 5)
+    other = make_spec("trial")
+    push_wrong(world, 3, 3, spec=other)
+    push_wrong(world, 4, 3, 7, spec=other)
+    alone = make_spec("alone")
+    push_wrong(world, 5, 9, spec=alone)
+    world.db.update(FINDING, FINDING.id > 0, brought_by="")
+    STEPS[NAMES.index("m013_errors_of_before")](world.db)
+    found = {
+        (view.dataset, view.commit): dict(view.earlier)
+        for view in world.log()
+        if view.earlier
+    }
+    assert found == {(FACE, second): {"examples/x.yaml": first}}

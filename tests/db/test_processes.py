@@ -1,5 +1,7 @@
 """Rows through which processes communicate: intents, requests, notices, heartbeats, counter."""
 
+import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -62,6 +64,26 @@ def test_intent_passes_its_states(intents, clock):
     assert intents.open("k", "upload").outside_id == "file-1"
     with pytest.raises(NotFound):
         intents.mark_done("gone", "file-1")
+
+
+@pytest.mark.parametrize(
+    ("host", "pid", "ago_s", "key"),
+    [
+        ("", "own", 30, "unhealthy-silent-for"),
+        ("", "own", -30, "unhealthy-sign-ahead"),
+        ("", 2**22 + 1, 30, "unhealthy-no-signal"),
+        ("another", "own", 30, "unhealthy-no-signal"),
+    ],
+)
+def test_silent_process_that_lives_here_is_not_told_to_be_started(
+    clock, host, pid, ago_s, key
+):
+    at = clock() - timedelta(seconds=ago_s)
+    pid = os.getpid() if pid == "own" else pid
+    beat = Heartbeat("daemon", host or socket.gethostname(), pid, at, at)
+    problem = health_problem([beat], clock())
+    assert problem.key == key
+    assert problem.arguments.get("seconds", 30) == 30
 
 
 @pytest.mark.parametrize(

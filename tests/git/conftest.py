@@ -6,12 +6,13 @@ import subprocess
 import pytest
 
 from merlin.git.repository import GitSource
+from tests.support.made_repositories import make_repository
 
 
 class Remote:
-    """An editor's repository with a work tree, or a bare one."""
+    """An editor's repository, made by these options of `git init`."""
 
-    def __init__(self, path, *, bare=False):
+    def __init__(self, path, *options):
         self.path = path
         self.env = {
             key: value
@@ -25,10 +26,7 @@ class Remote:
             "GIT_COMMITTER_NAME": "Вера",
             "GIT_COMMITTER_EMAIL": "vera@example.com",
         }
-        path.mkdir(parents=True)
-        self.git(
-            "init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else [])
-        )
+        make_repository(path, *options)
 
     def git(self, *arguments, feed=b""):
         completed = subprocess.run(
@@ -49,7 +47,8 @@ class Remote:
         self.git(
             "commit", "--quiet", "--allow-empty", "--file=-", feed=message.encode()
         )
-        return self.git("rev-parse", "HEAD")
+        (branch,) = (self.path / ".git/HEAD").read_text().split()[1:]
+        return (self.path / ".git" / branch).read_text().strip()
 
     def write(self, path, text):
         file = self.path / path
@@ -83,8 +82,7 @@ def source(make_source):
 
 @pytest.fixture
 def make_source(remote, tmp_path):
-    def make(url=None, **settings):
-        mirror = tmp_path / "state/mirror.git"
+    def make(url=None, mirror=tmp_path / "state/mirror.git", **settings):
         return GitSource(
             url or str(remote.path), "main", "datasets", mirror, **settings
         )
@@ -94,8 +92,8 @@ def make_source(remote, tmp_path):
 
 @pytest.fixture
 def make_remote(tmp_path):
-    def make(name, *, bare=False):
-        return Remote(tmp_path / name, bare=bare)
+    def make(name, *options):
+        return Remote(tmp_path / name, *options)
 
     return make
 

@@ -12,6 +12,7 @@ from io import BytesIO
 import pytest
 
 from merlin.core.errors import SourceError
+from merlin.git.mirror import HEAD_REF, read_head
 from merlin.git.repository import parse_blobs, split_parts
 from tests.support.small_disk import small_disk
 from tests.support.waiting import longest, wait_until
@@ -145,7 +146,7 @@ def test_head_of_the_repository_is_told_without_a_mirror(remote, source):
 
 
 def test_needed_commits_outlive_the_cleaning_and_others_are_deleted_once_a_day(
-    remote, source
+    remote, source, mirror
 ):
     old = remote.commit(a="1")
     source.fetch()
@@ -161,6 +162,8 @@ def test_needed_commits_outlive_the_cleaning_and_others_are_deleted_once_a_day(
     source.clean([], 0, NOW + timedelta(days=10))
     with pytest.raises(SourceError):
         source.commits_since(old, ())
+    assert not (mirror / HEAD_REF).exists(), "gc packs the refs"
+    assert read_head(source.run, mirror) == head
     assert source.commits_since(head, {head}) == []
 
 

@@ -15,6 +15,7 @@ LEFTOVERS = (
     "refs/merlin/head.lock",
     "objects/pack/tmp_pack_x",
     "gc.pid",
+    "fast_import_crash_4711",
 )
 
 

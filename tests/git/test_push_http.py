@@ -27,7 +27,7 @@ AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 def server(make_remote):
-    bare = make_remote("shared.git", bare=True)
+    bare = make_remote("shared.git", "--bare")
     bare.git("config", "http.receivepack", "true")
     with serve_git(bare.path.parent) as server:
         server.bare = bare

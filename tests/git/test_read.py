@@ -155,6 +155,21 @@ def test_text_that_is_not_utf_8_is_shown_with_a_replacement_character(remote, so
     assert commit.committed_at.year in (1970, 9999)
 
 
+def test_name_of_a_megabyte_is_cut_and_its_commit_read(remote, source):
+    person = b"%s <vera@example.com> 1700000000 +0000" % (b"x" * 1_000_000)
+    tree = remote.commit(a="1") and remote.git("rev-parse", "main^{tree}").encode()
+    text = b"y" * 1_000_000
+    raw = b"tree %s\nauthor %s\ncommitter %s\n\n%s\n" % (tree, person, person, text)
+    head = remote.git("hash-object", "-t", "commit", "-w", "--stdin", feed=raw)
+    remote.git("update-ref", "refs/heads/main", head)
+    source.fetch()
+    (commit,) = source.commits_since(head, ())
+    assert (commit.sha, commit.position, commit.message) == (head, 1, "")
+    assert commit.author_name.startswith("xxx")
+    writer = source.find_writers(head, ["neuro"])["neuro"]["a.yaml"]
+    assert writer.sha == head
+
+
 def test_blobs_are_returned_in_the_requested_order(remote, source):
     files = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
     head = remote.commit(**files)
@@ -165,6 +180,21 @@ def test_blobs_are_returned_in_the_requested_order(remote, source):
     assert read_texts(source, head) == {
         f"{name}.yaml": text for name, text in files.items()
     }
+
+
+def test_small_files_that_were_read_last_are_kept(remote, source, tmp_path):
+    sizes = {"a": 600_000, "b": 600_000, "c": 1, "d": 1_000_001}
+    head = remote.commit(**{name: name * size for name, size in sizes.items()})
+    source.fetch()
+    blobs = {each.path[0]: each.blob for each in source.entries(head, "neuro")}
+    for read in ("a", "b", "cd"):
+        assert len(list(source.read(blobs[name] for name in read))) == len(read)
+    (tmp_path / "state/mirror.git").rename(tmp_path / "away")
+    assert list(source.read([blobs["c"]])) == [(blobs["c"], b"c")]
+    assert list(source.read([blobs["b"]])) == [(blobs["b"], b"b" * 600_000)]
+    for gone in "ad":
+        with pytest.raises(SourceError):
+            list(source.read([blobs["c"], blobs[gone]]))
 
 
 def test_missing_object_is_an_error(remote, source):

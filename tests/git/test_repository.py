@@ -2,10 +2,11 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from merlin.core.clock import utc_now
 from merlin.core.errors import Refused, SourceError
 from merlin.dataset.changes import CONFLICT, Batch, ChangeRequest, Edit, make_changes
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
@@ -31,7 +32,7 @@ def make_edit(name, text, before=None):
 
 @pytest.fixture
 def bare(make_remote):
-    return make_remote("shared.git", bare=True)
+    return make_remote("shared.git", "--bare")
 
 
 @pytest.fixture
@@ -212,6 +213,7 @@ def test_refusal_of_the_repository_leaves_the_branch_uncreated(bare, settings):
         (lambda examples: (examples / "face").write_text("a file"), "face/fixation"),
         (lambda examples: (examples / "face.yaml/x").mkdir(parents=True), "face"),
         (lambda examples: (examples / "face.yaml").symlink_to("/etc/passwd"), "face"),
+        (lambda examples: (examples / "face").symlink_to("/etc"), "face/fixation"),
     ],
 )
 def test_anything_else_in_the_place_of_a_file_is_refused(
@@ -226,6 +228,29 @@ def test_anything_else_in_the_place_of_a_file_is_refused(
     with pytest.raises(Refused) as caught:
         commit_changes(settings, make_batch(make_edit(edited, "1\n")))
     assert caught.value.key == "change-in-the-way"
+
+
+def test_batch_whose_file_is_the_folder_of_another_is_refused(bare, settings):
+    batch = make_batch(make_edit("a", "1\n"), make_edit("a.yaml/b", "2\n"))
+    with pytest.raises(Refused) as caught:
+        commit_changes(settings, batch)
+    assert caught.value.key == "change-in-the-way"
+    assert caught.value.arguments["path"] == "datasets/neuro/examples/a.yaml"
+
+
+def test_commit_that_was_refused_leaves_the_mirror_after_a_week(
+    remote, make_source, intents
+):
+    remote.commit(a="1")
+    source = make_source()
+    settings = CommitContext(GitBranch(source), intents, lambda: AT)
+    with pytest.raises(SourceError):  # the branch is checked out
+        commit_changes(settings, make_batch(make_edit("b", "1\n")))
+    shas = source.run("for-each-ref", "--format=%(objectname)").decode().split()
+    (made,) = {*shas} - {remote.git("rev-parse", "main")}
+    source.clean([], 0, utc_now() + timedelta(days=9))
+    with pytest.raises(SourceError):
+        source.commits_since(made, ())
 
 
 def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):

@@ -57,6 +57,37 @@ def test_commits_are_oldest_first_after_the_newest_known_one(remote, source):
     assert source.commits_since(shas[4], [shas[4]]) == []
 
 
+def test_commits_after_the_newest_known_one_are_placed_after_it(remote, source):
+    known = [remote.commit("base", a="1"), remote.commit("newest", a="2")]
+    new = [remote.commit("one"), remote.commit("two")]
+    source.fetch()
+
+    def list_since(head, newest):
+        found = source.commits_since(head, known, newest)
+        return [(commit.sha, commit.position) for commit in found]
+
+    following = [*zip(new, (3, 4), strict=True)]
+    assert list_since(new[1], (known[1], 2)) == following
+    # In place of one that is not there, of another branch, and of the head, the known ones count.
+    assert list_since(new[1], ("1" * 40, 2)) == following
+    remote.git("checkout", "-q", "-b", "side", known[0])
+    remote.commit("on the side", b="1")
+    remote.git("merge", "-q", "--no-edit", "main")
+    remote.git("branch", "-q", "--force", "main", "side")
+    head = source.fetch()
+    assert [place for _, place in list_since(head, (new[1], 4))] == [2, 3]
+    assert list_since(known[1], (known[1], 2)) == []
+
+
+def test_many_commits_after_the_newest_known_one_are_placed_too(remote, source):
+    first = remote.commit("first")
+    commit = b"commit refs/heads/main\ncommitter V <v@example.com> %d +0000\ndata 0\n"
+    start = b"reset refs/heads/main\nfrom %s\n\n" % first.encode()
+    remote.git("fast-import", "--quiet", feed=start + commit * 150 % (*range(150),))
+    commits = source.commits_since(source.fetch(), {first}, (first, 1))
+    assert [each.position for each in commits] == [*range(2, 152)]
+
+
 def test_without_a_known_commit_only_the_head_is_returned(remote, source):
     remote.commit("one")
     head = remote.commit("two")

@@ -1,7 +1,5 @@
 """A person's private chat with a bot in another process: actions and the changed messages."""
 
-from merlin.db.database import open_database
-
 PROCESSED_UPDATES = (
     "SELECT COUNT(*) FROM telegram_update WHERE user_id = ? AND state <> 'waiting'"
 )
@@ -19,8 +17,7 @@ class Person:
         self._database = database
 
     def _count(self, query, *values):
-        with open_database(self._database, read_only=True) as database:
-            return database.sql(query, *values)[0][0]
+        return self._database.sql(query, *values)[0][0]
 
     def _count_processed(self):
         return self._count(PROCESSED_UPDATES, IDS[self.name])

@@ -23,6 +23,7 @@ from merlin.billing.purchases import Purchases
 from merlin.core.permissions import Authority
 from merlin.core.server import free_ports
 from merlin.dataset.files import FileIndex
+from merlin.db.database import open_database
 from merlin.providers.payments import Gateway
 from merlin.wiring.context import open_read_only, open_writing_context
 from tests.api.sign_in_data import finish_login, start_login
@@ -90,7 +91,7 @@ QUESTION = "Что значит слово номер {0}, понятие {1}?"
 class Installation:
     """A running installation: HTTP clients and chats with the bot by person."""
 
-    def __init__(self, lab, stand_ins):
+    def __init__(self, lab, stand_ins, database):
         self.lab = lab
         self.address = address = stand_ins.address
         self.telegram = telegram = stand_ins.telegram
@@ -102,8 +103,7 @@ class Installation:
         self.changes = {}
         self.requests = []
         self.people = {
-            name: Person(telegram, name, lab.config.database)
-            for name in PEOPLE.values()
+            name: Person(telegram, name, database) for name in PEOPLE.values()
         }
         self.browsers = {
             name: httpx.Client(
@@ -208,7 +208,9 @@ def run_stand_ins(folder, environment):
 def run_bot_and_api(lab, stand_ins, by):
     """Run bot and API beside a lab; yield the installation."""
     with ExitStack() as stack:
-        installation = Installation(lab, stand_ins)
+        url = lab.config.database
+        database = stack.enter_context(open_database(url, read_only=True))
+        installation = Installation(lab, stand_ins, database)
 
         def run(verb, **options):
             log = lab.folder / f"{verb}.log"
@@ -293,7 +295,6 @@ def make_pipeline(lab, provider):
         yaml.safe_dump(COURSE, allow_unicode=True), "utf-8"
     )
     repository.commit("Add the course")
-    repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.until_serving("trial-1")
     repository.example("trial", 20)
     repository.commit_example(

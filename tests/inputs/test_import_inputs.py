@@ -16,6 +16,11 @@ title: {en: Lamps}
 system: Answer briefly.
 recipe: {provider: openai, base_model: gpt-4.1-mini}
 """
+ODD_COLUMNS = (
+    "No columns question and answer were found in the first rows. These columns are there: №,"
+    " О чём спрашивают, Что отвечаем, Кто отвечал. By what stands below them, “О чём спрашивают”"
+    " asks and “Что отвечаем” answers: name both after --columns"
+)
 # File -> how many lines were read, are new, known already; the errors and warnings: the line, the
 # severity, the rule, the beginning of the English text.
 RIGHT = {
@@ -92,7 +97,7 @@ RIGHT = {
                 1,
                 "error",
                 "import-heading",
-                "No columns question and answer were found in the first",
+                "No columns question and answer were found in the",
             )
         ],
     ),
@@ -182,8 +187,55 @@ RIGHT = {
     ),
     "sharegpt-role-names.jsonl": (6, 6, 0, []),
     "telegram-result.json": (
-        *(1, 1, 0),
-        [(1, "warning", "import-left", "Left out: 1 message that neither asks")],
+        *(1, 0, 0),
+        [
+            (1, "warning", "import-left", "Left out: 1 message that neither asks"),
+            (
+                1,
+                "error",
+                "import-field",
+                "What “answers by” means isn't said: Curator (1)",
+            ),
+        ],
+    ),
+    "tg-bursts.json": (
+        *(3, 0, 0),
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “answers by” means isn't said: Школа (2), Аня (1)",
+            )
+        ],
+    ),
+    "tg-helper.json": (
+        *(6, 0, 0),
+        [
+            (1, "warning", "contradiction", ""),
+            (1, "warning", "contradiction", ""),
+            (
+                1,
+                "error",
+                "import-field",
+                "What “answers by” means isn't said: Куратор (3), Боря (2)",
+            ),
+        ],
+    ),
+    "vk.json": (
+        *(1, 0, 0),
+        [(1, "error", "import-field", "What “answers by” means isn't said: 2 (1)")],
+    ),
+    "librechat.json": (1, 1, 0, []),
+    "kiln-run.json": (
+        *(1, 0, 0),
+        [
+            (1, "warning", "import-left-keys", "Left out: id (1 record)"),
+            *(
+                (1, "error", "import-field", f"What “output.{name}” means isn't said")
+                for name in ("source.type", "rating.type", "rating.value")
+            ),
+        ],
     ),
     "tool-calls-odd.jsonl": (
         *(4, 1, 0),
@@ -195,6 +247,67 @@ RIGHT = {
     ),
     "trl-conversational.jsonl": (3, 2, 1, []),
     "yandex-tuning.jsonl": (1, 1, 0, []),
+    "docusaurus.md": (
+        *(2, 2, 0),
+        [(8, "warning", "import-left", "Left out: 1 paragraph outside")],
+    ),
+    "notion-toggles.md": (
+        *(2, 2, 0),
+        [(3, "warning", "import-left", "Left out: 1 paragraph outside")],
+    ),
+    "moodle-picture.xml": (
+        *(1, 0, 0),
+        [(3, "error", "import-part", "This isn't text: ![](…)")],
+    ),
+    "rasa-condition.yml": (
+        *(1, 1, 0),
+        [(1, "warning", "import-left", "Left out: 1 answer or rule under a condition")],
+    ),
+    "second-heading.csv": (
+        *(1, 1, 0),
+        [(3, "warning", "import-left", "Left out: 1 repeated heading")],
+    ),
+    "strike.xlsx": (
+        1,
+        1,
+        0,
+        [(2, "warning", "import-left", "Left out: 1 struck-through text")],
+    ),
+    "merged-question.xlsx": (2, 2, 0, []),
+    "number-formats.xlsx": (23, 22, 0, [(17, "error", "empty-content", "")]),
+    "faq-library-40-odd-columns.xlsx": (
+        *(1, 0, 0),
+        [
+            (
+                *(3, "error", "import-heading"),
+                ODD_COLUMNS,
+            )
+        ],
+    ),
+    "gbk.csv": (
+        *(1, 0, 0),
+        [
+            (
+                1,
+                "error",
+                "import-heading",
+                "No columns question and answer were found in the",
+            ),
+        ],
+    ),
+}
+# File -> what its examples say.
+SAID = {
+    "second-heading.csv": ["How? | So."],
+    "strike.xlsx": ["When? | On Tuesday"],
+    "merged-question.xlsx": [
+        "Как оплатить? | Шаг 1. Откройте кабинет.\nШаг 2. Нажмите «Оплатить».",
+        "Как войти? | По ссылке.",
+    ],
+    "docusaurus.md": ["How do I log in? | By the link.", "How do I pay? | By card."],
+    "notion-toggles.md": ["Как войти? | По ссылке.", "Как оплатить? | Картой."],
+    "librechat.json": ["What is a lamp? | A light."],
+    "rasa-condition.yml": ["When are you open? | 9 to 5."],
 }
 
 
@@ -212,3 +325,10 @@ def test_file_is_read_or_named_with_a_finding_for_each_fault(name):
     for finding, (*_, words) in zip(found, problems, strict=True):
         assert finding.text("en").startswith(words)
         assert all("{ $" not in finding.text(language) for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_examples_say_what_people_see(name):
+    lines = [*read_import_files([((FILES / name).read_bytes(), name)])]
+    talks = [[each.content for each in one.example.messages] for one in lines]
+    assert [" | ".join(talk) for talk in talks] == SAID[name]

@@ -38,7 +38,6 @@ def get_change(lab, change_id):
 def test_change_becomes_one_commit_after_kills(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab.with_dataset(tmp_path, provider.base_url)
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         change_id = submit_changes(lab)
 
         def is_committed(lab):

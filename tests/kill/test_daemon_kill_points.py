@@ -16,7 +16,8 @@ from tests.support.stand_ins import ProviderStandIn
 pytestmark = pytest.mark.integration
 
 # Kill points of edits are in test_change_kill_points.py, of statuses in test_status_kill_points.py,
-# of the bot and the engine in tests/bot/test_kill.py and tests/engine, of commands in tests/cli.
+# of the bot and the engine in tests/bot/test_kill.py and tests/engine, of commands in tests/cli,
+# of a build that is stored in pieces in tests/training/test_commits.py.
 OTHER_PREFIXES = (
     "change.",
     "update.",
@@ -32,8 +33,10 @@ OTHER_PREFIXES = (
     "pay.",
     "payment.",
     "refund.",
+    "renewal.",
     "remove.",
     "restore.",
+    "staged.",
     "status.",
 )
 POINTS = tuple(

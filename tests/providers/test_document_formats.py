@@ -1,5 +1,6 @@
 """Outlines of DOCX files, rows of workbooks, and XML files and archives of JSON as trees."""
 
+import datetime as dt
 import json
 from datetime import date, datetime
 from io import BytesIO
@@ -11,11 +12,17 @@ from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from openpyxl import Workbook
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.styles import Font
+from PIL import Image
 
+from merlin.providers.cell_format import show_cell
 from merlin.providers.document_child import UnreadableDocument
 from merlin.providers.document_docx import read_docx, read_outline
 from merlin.providers.document_tree import read_xml, read_zip
 from merlin.providers.document_xlsx import read_xlsx
+from tests.support.pictures import PNG
 from tests.support.refusals import catch
 from tests.support.sample_documents import make_docx, make_workbook
 
@@ -33,7 +40,7 @@ def save(document):
 
 
 def outline(content):
-    return json.loads(read_outline(content, 100_000)[0])
+    return json.loads(read_outline(content, 100_000)[0])["blocks"]
 
 
 def test_headings_have_levels_and_items_their_mark():
@@ -62,6 +69,17 @@ def test_row_of_a_table_is_one_block_with_its_cells():
     assert [text for _, _, text, _ in found] == ["before", "a | b", "c\nd | e"]
     assert [cells for *_, cells in found] == [[], ["a", "b"], ["c\nd", "e"]]
     assert read_docx(content, 1000)[0] == "before\n\na | b\nc d | e"
+
+
+def test_text_of_a_docx_says_that_pictures_and_notes_are_left_out():
+    document = docx.Document()
+    note = document.add_paragraph("before")
+    assert read_docx(save(document), 1000) == ("before", False)
+    note.add_run()._r.append(OxmlElement("w:endnoteReference"))
+    assert read_docx(save(document), 1000) == ("before", True)
+    document = docx.Document()
+    document.add_paragraph("before").add_run().add_picture(BytesIO(PNG))
+    assert read_docx(save(document), 1000) == ("before", True)
 
 
 def test_link_is_written_as_in_markdown():
@@ -150,7 +168,7 @@ def test_first_visible_sheet_with_a_heading_is_read():
         (datetime(2026, 11, 30, 12, 5), "2026-11-30 12:05:00"),  # noqa: DTZ001 - a cell has no zone
         (0.1 + 0.2, "0.3"),
         (7, "7"),
-        (True, "True"),
+        (True, "TRUE"),
         ("#N/A", "#N/A"),
         (" words ", "words"),
         ("+7 900", "'+7 900"),
@@ -190,4 +208,102 @@ def test_hidden_cells_are_counted_and_left_out_and_a_merged_one_is_in_each_row()
         "hidden-sheets": 0,
         "hidden-rows": 1,
         "hidden-columns": 1,
+        "struck": 0,
     }
+    assert found["merged"] == [[4, 0]]
+
+
+DAY = dt.datetime.fromisoformat("2026-09-01")
+MORNING = dt.datetime.fromisoformat("2026-09-01T09:30")
+SHOWN = [
+    (dt.time(9, 30), "h:mm:ss", "9:30:00"),
+    (dt.time(14, 5), "h:mm AM/PM", "2:05 PM"),
+    (dt.time(9, 5), 'h" h "mm" min"', "9 h 05 min"),
+    (dt.timedelta(hours=25, minutes=30), "[h]:mm", "25:30"),
+    (dt.timedelta(seconds=95), "[mm]:ss", "01:35"),
+    (MORNING, "dd.mm.yyyy hh:mm", "01.09.2026 09:30"),
+    (DAY, "d.m.yy", "1.9.26"),
+    (DAY, "yyyy-mm-dd", "2026-09-01"),
+    (1e15, "0.00", None),
+    (DAY, "mm-dd-yy", None),
+    (DAY, "d mmmm yyyy", None),
+    (DAY, "[$-F800]dd.mm.yyyy", None),
+    (7, "000", "007"),
+    (1500, '#,##0 "₽"', "1,500 ₽"),
+    (20, '"$"#,##0', "$20"),
+    (-1990.5, "_-* #,##0.00 [$₽-419]_-;-* #,##0.00 [$₽-419]_-", "-1,990.50 ₽"),
+    (-3, "0.0", "-3.0"),
+    (-5, "0;(0)", "(5)"),
+    (0, '0;-0;"none"', "none"),
+    (5, ";;;", ""),
+    (70000000000, "+0 (000) 000-00-00", "+7 (000) 000-00-00"),
+    (0.5, "# ?/?", "1/2"),
+    (1.25, "# ?/??", "1 1/4"),
+    (2, "# ?/?", "2"),
+    (1.005, "0.00", "1.01"),
+    (0.5, "0.0#", "0.5"),
+    (14, '[Red]0" days"', "14 days"),
+    (14, "0\\ d\\.", None),
+    (14, "0\\ \\d", "14 d"),
+    (0.125, "0.0%", "12.5%"),
+    (305, "General", None),
+    (305, "[>100]0;0.0", None),
+    (12345678, "#,##0,", None),
+    (12, "yyyy", None),
+]
+
+
+@pytest.mark.parametrize(("value", "code", "text"), SHOWN)
+def test_value_is_shown_as_its_format_says(value, code, text):
+    assert show_cell(value, code) == text
+
+
+def test_struck_through_text_of_cells_is_left_out():
+    book = Workbook()
+    struck = InlineFont(strike=True)
+    book.active.append(HEADING)
+    book.active["A2"] = CellRichText(
+        "On ",
+        TextBlock(struck, "Monday"),
+        " ",
+        TextBlock(InlineFont(b=True), "Tuesday"),
+    )
+    book.active["B2"] = "all"
+    book.active["B2"].font = Font(strike=True)
+    found = rows(save(book))
+    assert found["rows"][1:] == [["On Tuesday"]]
+    assert found["left"]["struck"] == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("a_x000D_\nb", "a\nb"),
+        ("_x0041_", "A"),
+        ("_x005F_x000D_", "_x000D_"),
+        ("a_x", "a_x"),
+        ("_xD83D__xDE00_", "😀"),
+    ],
+)
+def test_escapes_of_a_workbook_are_decoded(written, text):
+    content = make_workbook(HEADING, ["here", "b"])
+    output = BytesIO()
+    with ZipFile(BytesIO(content)) as before, ZipFile(output, "w") as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name).replace(b"here", written.encode()))
+    assert rows(output.getvalue())["rows"][1] == [text, "b"]
+
+
+def test_outline_leaves_out_what_is_struck_through_or_hidden_and_marks_pictures():
+    document = docx.Document()
+    paragraph = document.add_paragraph("On ")
+    paragraph.add_run("Monday ").font.strike = True
+    paragraph.add_run("now ").font.double_strike = True
+    paragraph.add_run("secret ").font.hidden = True
+    paragraph.add_run("Tuesday").font.strike = False
+    pixel = BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+    document.add_picture(pixel)
+    found = json.loads(read_outline(save(document), 10_000)[0])
+    assert [block[2] for block in found["blocks"]] == ["On Tuesday", "![](…)"]
+    assert found["left"] == {"struck": 2, "hidden-texts": 1}

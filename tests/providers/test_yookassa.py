@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle, repeat
 
@@ -16,7 +17,7 @@ from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.providers.base import ENDLESS_LIST
 from merlin.providers.payments import PaymentStatus
-from merlin.providers.yookassa import parse_payment
+from merlin.providers.yookassa import build_receipt, build_refund, parse_payment
 from tests.providers.yookassa_calls import (
     DESCRIPTION,
     RETURN_URL,
@@ -119,7 +120,7 @@ def test_refund_is_made_under_its_own_key_and_found(yookassa, gateway):
 
 
 def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
-    receipt = Receipt(vat_code=4)
+    receipt = Receipt(vat_code=4, tax_system_code=6)
     with open_gateway(yookassa.base_url, receipt=receipt) as gateway:
         contact = "+7 (900) 123-45-67"
         paid = asyncio.run(
@@ -150,6 +151,25 @@ def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
         DESCRIPTION,
     )
     assert returned["items"][0]["amount"]["value"] == "100.00"
+    assert sold["tax_system_code"] == returned["tax_system_code"] == 6
+
+
+@pytest.mark.parametrize(
+    ("receipt", "is_part", "error"),
+    [(Receipt(), True, "no_contact"), (Receipt(), False, ""), (None, True, "")],
+)
+def test_part_without_a_contact_for_its_receipt_is_not_sent(receipt, is_part, error):
+    request = make_refund_request("t" * 32, "paid", roubles(100), "x")
+    request = replace(request, is_part=is_part)
+    if error:
+        assert catch(PaymentError, build_refund, request, receipt).code == error
+    else:
+        assert "receipt" not in build_refund(request, receipt)
+
+
+def test_tax_system_that_is_not_set_is_not_sent():
+    receipt = build_receipt(Receipt(), "anna@example.com", "Плюс", roubles(1))
+    assert "tax_system_code" not in receipt
 
 
 def test_payment_list_is_read_to_its_end(yookassa, gateway):

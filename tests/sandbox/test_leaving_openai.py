@@ -38,7 +38,6 @@ def test_commands_of_the_page_lead_to_a_model_of_ones_own(
             tmp_path, trainer.base_url, providers=providers, models={MODEL: PRICE}
         )
         lab.repository.commit_dataset("algorithms")
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         monkeypatch.chdir(lab.repository.folder)
         monkeypatch.setenv("MERLIN_CONFIG", str(lab.path))
         for command in read_page("docs", language, "leaving-openai.md").commands:

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
+from telegram.error import BadRequest
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.demo.story import empty_progress
@@ -184,3 +185,91 @@ def test_way_of_a_commit_is_served_once_and_its_failure_is_shown():
         open_page(standin, "/control/pipeline", Cookie="merlin_language=en")
         assert languages == ["ru", "ru", "en"]
         assert "не отвечает" in open_page(standin, "/control/pipeline").text
+
+
+RENEWS = {"subscription_period": 2_592_000}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "more", "error"),
+    [
+        (10_001, "XTR", RENEWS, "STARS_INVOICE_INVALID"),
+        (25_001, "XTR", {}, "STARS_INVOICE_INVALID"),
+        (0, "XTR", RENEWS, "STARS_INVOICE_INVALID"),
+        (5, "XTR", {"subscription_period": 86_400}, "SUBSCRIPTION_PERIOD_INVALID"),
+        (5, "RUB", RENEWS, "CURRENCY_INVALID"),
+    ],
+)
+def test_link_that_telegram_would_refuse_is_refused(
+    call, amount, currency, more, error
+):
+    prices = [LabeledPrice("a", amount)]
+    with pytest.raises(BadRequest, match=f"(?i){error}"):
+        call(
+            lambda bot: bot.create_invoice_link(
+                "a", "b", "pack", currency=currency, prices=prices, **more
+            )
+        )
+
+
+def read_payment(update):
+    return update["message"]["successful_payment"]
+
+
+def test_link_is_paid_each_month_until_somebody_ends_it(telegram, call):
+    telegram.act(
+        lambda acting: acting.world.record(
+            "setting",
+            name="allowed_updates",
+            value=["message", "pre_checkout_query", "subscription"],
+        )
+    )
+    prices = [LabeledPrice("a", 10_000)]
+    link = call(
+        lambda bot: bot.create_invoice_link(
+            "a", "b", "pack", currency="XTR", prices=prices, **RENEWS
+        )
+    )
+    markup = InlineKeyboardMarkup([[InlineKeyboardButton("Платить", url=link)]])
+    call(lambda bot: bot.send_message(1001, "?", reply_markup=markup))
+    assert send_control(telegram, person="anna", press="Платить")[0] == 200
+    (asked,) = telegram.pending()
+    query = asked["pre_checkout_query"]["id"]
+    call(lambda bot: bot.answer_pre_checkout_query(query, ok=True))
+    first = read_payment(telegram.pending()[-1])
+    assert first["is_recurring"]
+    assert first["is_first_recurring"]
+    assert telegram.pass_month("boris") == []
+    with_act = {"person": "anna", "act": "pass_month"}
+    assert len(send_control(telegram, **with_act)[1]["update_ids"]) == 1
+    second = read_payment(telegram.pending()[-1])
+    assert "is_first_recurring" not in second
+    month = (
+        second["subscription_expiration_date"] - first["subscription_expiration_date"]
+    )
+    assert month == 2_592_000
+    telegram.pass_month("anna", has_stars=False)
+    assert telegram.pending()[-1]["subscription"]["state"] == "failed"
+    charge = first["telegram_payment_charge_id"]
+    for user_id, name in ((1001, second["telegram_payment_charge_id"]), (1002, charge)):
+        with pytest.raises(BadRequest, match=r"(?i)charge_id_invalid"):
+            call(
+                lambda bot, who=user_id, what=name: bot.edit_user_star_subscription(
+                    who, what, is_canceled=True
+                )
+            )
+    call(lambda bot: bot.edit_user_star_subscription(1001, charge, is_canceled=True))
+    assert telegram.pending()[-1]["subscription"]["state"] == "canceled"
+    assert telegram.pass_month("anna") == []
+    assert (
+        send_control(
+            telegram, person="anna", act="switch_renewal", **{"with": {"is_on": True}}
+        )[0]
+        == 400
+    )
+    call(lambda bot: bot.edit_user_star_subscription(1001, charge, is_canceled=False))
+    assert telegram.pass_month("anna") == []
+    telegram.switch_renewal("anna", is_on=True)
+    told = telegram.pending()[-1]["subscription"]
+    assert (told["state"], told["invoice_payload"]) == ("active", "pack")
+    assert told["user"]["id"] == 1001

@@ -25,8 +25,8 @@ def encode_key(key, password=None):
     )
 
 
-def create_certificate(key):
-    """Return a PEM certificate for 127.0.0.1, valid from yesterday to tomorrow."""
+def create_certificate(key, days=1):
+    """Return a PEM certificate for 127.0.0.1, valid since two days ago for `days` from now."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "merlin.example.com")])
     alternative_name = x509.SubjectAlternativeName(
         [x509.IPAddress(ip_address("127.0.0.1"))]
@@ -37,8 +37,8 @@ def create_certificate(key):
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(utc_now() - timedelta(days=1))
-        .not_valid_after(utc_now() + timedelta(days=1))
+        .not_valid_before(utc_now() - timedelta(days=2))
+        .not_valid_after(utc_now() + timedelta(days=days))
         .add_extension(alternative_name, critical=False)
         .sign(key, hashes.SHA256())
     )

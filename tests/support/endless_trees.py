@@ -1,5 +1,6 @@
 """A dataset of 1 kB of git objects that names more files than anyone can read."""
 
+import hashlib
 import subprocess
 
 # Ten trees, each with the one before a hundred times: 10^20 files.
@@ -29,12 +30,27 @@ def make_tree(folder, *lines):
     return f"040000 tree {run_git(folder, 'mktree', '-z', feed=feed)}"
 
 
+def _tree_id(lines):
+    """Return the id that git gives the tree of these sorted lines of `git mktree`."""
+    content = b""
+    for line in lines:
+        (mode, _, inner), name = (
+            line.partition("\t")[0].split(),
+            line.partition("\t")[2],
+        )
+        content += f"{mode.lstrip('0')} {name}\0".encode() + bytes.fromhex(inner)
+    return hashlib.sha1(b"tree %d\0" % len(content) + content).hexdigest()  # noqa: S324
+
+
 def make_endless(folder, leaf, name="%03d"):
     """Return a tree whose deepest entries are `leaf`, a line of `git mktree` without a name."""
+    feed = ""
     for _ in range(LEVELS):
-        leaf = make_tree(
-            folder, *(f"{leaf}\t{name % number}" for number in range(WIDTH))
-        )
+        lines = [f"{leaf}\t{name % number}" for number in range(WIDTH)]
+        feed += "".join(f"{line}\0" for line in lines) + "\0"
+        leaf = f"040000 tree {_tree_id(lines)}"
+    made = run_git(folder, "mktree", "-z", "--batch", feed=feed.encode()).split()
+    assert leaf.endswith(made[-1])
     return leaf
 
 

@@ -37,6 +37,7 @@ from merlin.wiring.context import (
 from merlin.wiring.daemon import services_of
 from tests.support.ending import end
 from tests.support.forked_processes import start
+from tests.support.made_repositories import make_repository, read_files, write_files
 from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.opened_databases import open_with_key
 from tests.support.waiting import Deadline
@@ -63,13 +64,20 @@ def provider_entry(base_url, name="stand-in"):
     return {**entry, "settle_s": 0}
 
 
+# What was in a folder, its first commit's subject and committer -> what git made of it.
+_FIRST_COMMITS = {}
+_PUSHES = "[receive]\n\tdenyCurrentBranch = updateInstead\n"
+
+
 class Repository:
-    """A git repository of datasets with a working copy."""
+    """A git repository of datasets with a working copy, which accepts pushes."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.git("init", "-q", "-b", "main")
+        config = self.folder / ".git/config"
+        if not config.exists():
+            make_repository(self.folder)
+            config.write_text(config.read_text() + _PUSHES)
 
     def git(self, *arguments):
         result = subprocess.run(
@@ -107,6 +115,21 @@ class Repository:
 
     def commit(self, subject="Add examples"):
         """Commit everything; return the commit's id."""
+        if (self.folder / ".git/refs/heads/main").exists():
+            return self._commit(subject)
+        # Many tests begin with the same files: git commits them once.
+        names = sorted(
+            item for item in os.environ.items() if item[0].startswith("GIT_")
+        )
+        key = str((subject, names, read_files(self.folder)))
+        if key in _FIRST_COMMITS:
+            write_files(self.folder / ".git", _FIRST_COMMITS[key])
+            return self.head()
+        commit = self._commit(subject)
+        _FIRST_COMMITS[key] = read_files(self.folder / ".git")
+        return commit
+
+    def _commit(self, subject):
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", subject)
         return self.head()
@@ -314,29 +337,34 @@ serving = pytest.mark.parametrize(
 
 
 def fetch_dataset(lab):
-    """Make a dataset in a lab's repository, which accepts pushes, and fetch it."""
+    """Make a dataset in a lab's repository, and fetch it."""
     lab.repository.commit_dataset()
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("fetch")
+
+
+# The daemon of a test has not seen the lab's first commit.
+unfetched = pytest.mark.parametrize(
+    "prepared", [commit_dataset], indirect=True, ids=["unfetched"]
+)
 
 
 def lab_maker(templates):
     """Return a function (prepare, folder, provider_url) -> lab, prepared once and then copied.
 
-    `templates` is the folder of the prepared labs. The first test prepares, not a fixture of its
-    module: commits need the test's git identity.
+    It also takes settings of the configuration. `templates` is the folder of the prepared labs. The
+    first test prepares, not a fixture of its module: commits need the test's git identity.
     """
     labs = {}
 
-    def make(prepare, folder, provider_url):
+    def make(prepare, folder, provider_url, **changes):
         if prepare not in labs:
-            labs[prepare] = Lab(templates / str(len(labs)), provider_url)
+            labs[prepare] = Lab(templates / str(len(labs)), provider_url, **changes)
             prepare(labs[prepare])
         shutil.copytree(labs[prepare].folder, folder, dirs_exist_ok=True)
         state = labs[prepare].config.state_dir
         copied_state = folder / state.relative_to(labs[prepare].folder)
         copy_database(state / "merlin.db", copied_state / "merlin.db")
-        return Lab(folder, provider_url)
+        return Lab(folder, provider_url, **changes)
 
     return make
 

@@ -8,6 +8,8 @@ are counted beside a long history: they are the same on any machine.
 import re
 import sqlite3
 from collections import Counter
+from contextlib import ExitStack, closing
+from functools import cache
 from itertools import count
 
 import pytest
@@ -100,35 +102,38 @@ class RecordedQueries:
         An index of what is open, with a WHERE of its own, may be read whole.
         """
         found = {}
-        for sql, values in dict(self.statements).items():
-            if scanned := self._scan(sql, values) & growing:
-                found[sql] = sorted(scanned)
+        with ExitStack() as stack:
+
+            @cache
+            def connect(file):
+                return stack.enter_context(closing(sqlite3.connect(file, uri=True)))
+
+            for sql, values in dict(self.statements).items():
+                if not sql.lstrip().startswith(_LOOKS):
+                    continue
+                scanned = _scan(connect(self._files[sql]), sql, values)
+                if scanned & growing:
+                    found[sql] = sorted(scanned & growing)
         return found
 
-    def _scan(self, sql, values):
-        if not sql.lstrip().startswith(_LOOKS):
-            return set()
-        names = {alias: table for table, alias in _ALIASED.findall(sql)}
-        given = dict(values) if ":" in sql else values
-        connection = sqlite3.connect(self._files[sql], uri=True)
-        try:
-            partial = {
-                name
-                for (name,) in connection.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
-                )
-            }
-            plan = [
-                row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", given)
-            ]
-        finally:
-            connection.close()
-        scans = (match.groups() for line in plan if (match := _SCANNED.match(line)))
-        return {
-            names.get(table or indexed, table or indexed)
-            for table, index, indexed in scans
-            if index not in partial
-        }
+
+def _scan(connection, sql, values):
+    """Return the tables that SQLite reads whole for a statement."""
+    names = {alias: table for table, alias in _ALIASED.findall(sql)}
+    given = dict(values) if ":" in sql else values
+    partial = {
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
+        )
+    }
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
+    scans = (match.groups() for line in plan if (match := _SCANNED.match(line)))
+    return {
+        names.get(table or indexed, table or indexed)
+        for table, index, indexed in scans
+        if index not in partial
+    }
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
             if "rich_message" in arguments.values:  # checked before the chat
                 given_rich_message(arguments, is_draft=name.endswith("Draft"))
             if arguments.text("chat_id"):
-                self._actions.check_chat(target_chat(world, arguments))
+                self._actions.check_chat(target_chat(world, arguments), name)
             closed = self.closed_topics.get(arguments.integer("message_thread_id"))
             if closed and name.startswith(("sendMessage", "sendRichMessage")):
                 raise bad_request(closed)

@@ -49,16 +49,18 @@ class AllActions(UserActions):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._blocked: set[int] = set()
-        # The supergroup that each migrated group became.
+        # The supergroup that each migrated group became, and the groups that take edits.
         self._moved: dict[int, int] = {}
+        self._editable: set[int] = set()
 
-    def check_chat(self, chat: Chat) -> None:
+    def check_chat(self, chat: Chat, method: str = "") -> None:
         """Raise BotApiError for a chat that the bot cannot write to."""
         if isinstance(chat, Person):
             if chat.person_id in self._blocked:
                 raise forbidden("bot was blocked by the user")
             return
-        if moved_to := self._moved.get(chat.group_id):
+        is_taken = chat.group_id in self._editable and method == "editMessageText"
+        if (moved_to := self._moved.get(chat.group_id)) and not is_taken:
             description = "Bad Request: group chat was upgraded to a supergroup chat"
             raise BotApiError(400, description, {"migrate_to_chat_id": moved_to})
         if chat.status(BOT_ID) == "kicked":
@@ -175,8 +177,11 @@ class AllActions(UserActions):
             )
         return update_id
 
-    def migrate(self, who: str | int) -> int:
-        """Turn the group of `who` into a supergroup: new id, service messages in both chats."""
+    def migrate(self, who: str | int, *, takes_edits: bool = False) -> int:
+        """Turn the group of `who` into a supergroup: new id, service messages in both chats.
+
+        Whether Telegram lets the messages of the old group be edited is documented nowhere.
+        """
         place = self.place(who)
         old = place.chat
         if not isinstance(old, Group) or old.kind != "group":
@@ -185,6 +190,7 @@ class AllActions(UserActions):
         new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
         post_service_message(self.world, old, user, migrate_to_chat_id=new.group_id)
         self._moved[old.group_id] = new.group_id
+        self._editable |= {old.group_id} if takes_edits else set()
         self.world.groups[old.group_id] = replace(old, name="")
         self.world.groups[new.group_id] = new
         return post_service_message(

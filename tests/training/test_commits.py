@@ -1,5 +1,6 @@
 """Commits in the database: recorded completely or not at all, dropped and recorded again."""
 
+import os
 import random
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
-from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
+from merlin.db.tables import BUILD, COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
 from merlin.training.commits import CommitOutcome
 from merlin.training.models import read_conversations
 from tests.db.pipeline_rows import (
@@ -41,13 +42,27 @@ from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 
 class KillingList(list):
+    rounds = 0
+
     def __iter__(self):
         yield from super().__iter__()
-        os.kill(os.getpid(), signal.SIGKILL)
+        self.rounds += 1
+        if self.rounds == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 world = PipelineRows(open_database(sys.argv[1]), utc_now)
 outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
 world.history.record(make_commit(1), KillingList([outcome]), AT)
+"""
+KILLED_BETWEEN_PIECES = """
+import sys
+from tests.db.pipeline_rows import AT, PipelineRows, make_commit, make_examples, make_spec
+from merlin.core.clock import utc_now
+from merlin.db.database import open_database
+
+world = PipelineRows(open_database(sys.argv[1]), utc_now)
+outcome = world.outcome(make_spec(), make_examples())
+world.history.record(make_commit(1), [outcome], AT, piece=5)
 """
 
 
@@ -264,6 +279,59 @@ def test_kill_while_recording_leaves_nothing_visible(url, clock):
         assert world.history.find_newest()[1] == 1
         assert [build.version for build in world.recent_builds()] == [f"{FACE}-1"]
         assert len(read_authors(world, world.recent_builds()[0].id)) == 12
+
+
+@pytest.mark.parametrize("changed", [(), (1, 11)])
+def test_kill_between_pieces_leaves_nothing_visible(url, clock, changed):
+    command = [sys.executable, "-c", KILLED_BETWEEN_PIECES, url]
+    killed = {**os.environ, "MERLIN_CRASH_AT": "staged.examples"}
+    done = subprocess.run(command, cwd=ROOT, check=False, env=killed)
+    assert done.returncode == 137
+    with open_database(url) as database:
+        world = PipelineRows(database, clock)
+        assert_nothing_is_visible(world)
+        assert len(database.rows(TAUGHT_EXAMPLE.select())) == 5
+        world.push(1, make_examples(changed=changed))
+        assert [build.version for build in world.recent_builds()] == [f"{FACE}-1"]
+        assert len(read_authors(world, world.recent_builds()[0].id)) == 12
+        counts = [len(database.rows(each.select())) for each in (TAUGHT_EXAMPLE, BUILD)]
+        assert counts == [12, 1], "nothing is left of the killed one"
+
+
+def test_build_in_pieces_is_as_one_that_is_stored_at_once(world, clock):
+    """First, with other, new and removed examples, and with another system text."""
+    steps = [
+        (make_examples(12), "Кратко."),
+        (make_examples(14, changed=(1, 2, 3, 4))[2:], "Кратко."),
+        (make_examples(13), "Подробно."),
+    ]
+    stored = []
+    for dataset, piece in (("pieces", 3), ("whole", 500)):
+        for number, (examples, system) in enumerate(steps, 1):
+            outcome = world.outcome(make_spec(dataset, system), examples)
+            commit = make_commit(number + piece, name=f"{number}{piece}")
+            world.history.record(commit, [outcome], clock(), piece)
+        builds = [build.id for build in reversed(world.recent_builds(dataset))]
+        numbers = {build_id: number for number, build_id in enumerate(builds)}
+        rows = world.db.rows(
+            TAUGHT_EXAMPLE.select().where(TAUGHT_EXAMPLE.dataset == dataset)
+        )
+        stored.append(
+            {
+                (
+                    row.example_id,
+                    numbers[row.first_build],
+                    numbers.get(row.end_build),
+                    row.blob,
+                    row.split,
+                    row.text_digest,
+                )
+                for row in rows
+            }
+        )
+        assert len(stored[-1]) == len(rows)
+        assert [len(read_authors(world, each)) for each in builds] == [12, 12, 13]
+    assert stored[0] == stored[1]
 
 
 def assert_nothing_is_visible(world):

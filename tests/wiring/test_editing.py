@@ -22,7 +22,6 @@ TEXT = "messages:\n  - user: Где новый выход?\n  - assistant: Пр�
 def lab(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab.with_dataset(tmp_path, provider.base_url)
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         yield lab
 
 

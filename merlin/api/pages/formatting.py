@@ -15,6 +15,7 @@ from merlin.api.schema import Pagination
 from merlin.app.jobs import JobView
 from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Format, plan_named, questions_text
+from merlin.billing.subscriptions import Subscription
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
@@ -139,9 +140,19 @@ def goods(context: PageContext, promise: Promise) -> str:
     title = promise.title_in(context.language)
     if promise.days is None:
         return context.say("goods", title=title)
-    return context.say(
-        "goods-for", title=title, days=context.say("days", count=promise.days)
-    )
+    days = context.say("days", count=promise.days)
+    key = "goods-renews" if promise.renews else "goods-for"
+    return context.say(key, title=title, days=days)
+
+
+def renewal(context: PageContext, subscription: Subscription | None) -> str:
+    """Return when a subscription renews, or until when its plan works; "" without one."""
+    if subscription is None:
+        return ""
+    wanted = subscription.wanted
+    state = f"to-{wanted.value}" if wanted else subscription.state.value
+    day = until(context, subscription.ends_at)
+    return context.say("renewal-state", state=state, day=day)
 
 
 def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
@@ -172,7 +183,16 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 
 _OF_CONTEXT: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, number, badge, order_badge, took),
-    *(state_text, score, goods, plan_title, dataset_title, amount_of, stored_amount),
+    *(
+        state_text,
+        score,
+        goods,
+        renewal,
+        plan_title,
+        dataset_title,
+        amount_of,
+        stored_amount,
+    ),
     may,
 )
 _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {

@@ -23,6 +23,7 @@ from merlin.api.pages.page import (
 from merlin.app.bot_settings import bot_link, terms_text
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, has_shop, read_current_plan, read_terms
+from merlin.app.subscriptions import list_running
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
@@ -127,6 +128,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
         "ends": current.until,
         "others": _list_other_plans(context, current),
         "packs": _packs(context, current.packs),
+        "renewals": list_running(services, actor.user_id),
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }

@@ -200,8 +200,10 @@ MAX_CHARACTERS = 200_000
 
 
 def require_text(context: BotContext) -> str:
-    """Return the text of a message. Raises Refused for a message without text and a long one."""
-    if not context.text.strip() or context.attachment is not None:
+    """Return the text of a message. Raises Refused for one that is more than text, or too long."""
+    if context.text.strip() and context.unread:
+        raise Refused("a part", "examples-unread", parts=context.unread_parts)
+    if not context.text.strip() or context.attachments:
         raise Refused("no words", "examples-send-text")
     if len(context.text) > MAX_CHARACTERS:
         raise Refused("too long", "examples-too-long", most=MAX_CHARACTERS)

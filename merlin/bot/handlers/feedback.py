@@ -22,6 +22,7 @@ from merlin.app.inbox import Dialog
 from merlin.app.lineage import AnswerOrigin
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
+from merlin.bot.blocks import Block, details
 from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.example_proof import turn_lines
 from merlin.bot.handlers.questions import (
@@ -132,11 +133,12 @@ def show_source(context: BotContext) -> View:
     origin = source.origin
     words = [context.translate("why-part", part=source.part.value)]
     title = origin.build if origin else written.model_id
-    details = [context.translate("why-model", model=title)]
+    sources: list[str] = []
+    facts = [context.translate("why-model", model=title)]
     if origin is None:
         words.append(context.translate("why-general"))
     else:
-        details.append(
+        facts.append(
             context.translate(
                 "why-origin",
                 commit=origin.commit[:_COMMIT_LENGTH] or "—",
@@ -148,9 +150,9 @@ def show_source(context: BotContext) -> View:
         )
         if lines := _example_lines(context, source, origin.dataset):
             key = "why-examples" if source.said_by else "why-nearest"
-            words.append(context.translate(key, examples="".join(lines)))
+            sources.append(context.translate(key, examples="".join(lines)))
     if context.authority.may(Permission.WATCH):
-        details.append(
+        facts.append(
             context.translate(
                 "why-tokens",
                 input=written.usage.input_tokens,
@@ -161,15 +163,28 @@ def show_source(context: BotContext) -> View:
             cost = money.format_price(
                 context.language, written.cost_micro, written.currency
             )
-            details.append(context.translate("why-cost", cost=cost))
+            facts.append(context.translate("why-cost", cost=cost))
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if thumbs:
         up = thumbs[Rating.UP]
         down = thumbs[Rating.DOWN]
-        details.append(context.translate("why-ratings", up=up, down=down))
-    folded = in_entity("expandable_blockquote", "\n".join(details))
-    page = join_pages(FormattedMessage("\n".join(words)), folded)
-    return View(page, is_new=True)
+        facts.append(context.translate("why-ratings", up=up, down=down))
+    return View(_source_page(context, words, sources, facts), is_new=True)
+
+
+def _source_page(
+    context: BotContext, words: list[str], sources: list[str], facts: list[str]
+) -> FormattedMessage:
+    folded = in_entity("expandable_blockquote", "\n".join(facts))
+    page = join_pages(FormattedMessage("\n".join(words + sources)), folded)
+    if context.is_plain:
+        return page
+    blocks: list[Block] = [{"type": "paragraph", "text": "\n".join(words)}]
+    if sources:
+        examples = context.translate("why-fold-examples")
+        blocks.append(details(examples, *sources, is_open=True))
+    blocks.append(details(context.translate("why-fold-model"), *facts))
+    return replace(page, blocks=tuple(blocks))
 
 
 def _example_lines(
@@ -238,7 +253,7 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     """Mark the current rating on the buttons of the message, if it has buttons."""
     if turn.written is None or not context.is_private:
         return
-    parts = render_turn(turn, turn.written, context.language)
+    parts = render_turn(turn, turn.written, context.language, is_plain=True)
     buttons = tuple(
         tuple(_mark_button(button, rating) for button in row)
         for row in parts[-1].buttons

@@ -5,8 +5,6 @@ which a button leads. The bot greets a group once when it is added, and follows 
 supergroup.
 """
 
-from dataclasses import replace
-
 from merlin.account.users import User, Users
 from merlin.app.groups import Group, Groups
 from merlin.bot import menu
@@ -84,9 +82,7 @@ async def filter_update(context: BotContext) -> bool:
         await context.store.do(store_move)
         return False
     await context.fetch_bot_user()
-    group = await context.store.read(lambda: _groups(context).get(context.chat_id))
-    if group is not None and group.moved_to:
-        follow_move(context, group.moved_to)
+    await context.follow_move()
     if context.stored.kind == "callback_query":
         return await _filter_button(context)
     addressee = find_addressee(message, context.bot.id, context.bot.username)
@@ -109,16 +105,9 @@ async def filter_update(context: BotContext) -> bool:
     return False
 
 
-def follow_move(context: BotContext, new_id: int) -> None:
-    """Let the context answer in the supergroup that its group became."""
-    # Telegram accepts no messages for the old chat; its message ids are invalid in the new one.
-    context.stored = replace(context.stored, chat_id=new_id)
-    context.chat_id = new_id
-    context.message_id = context.thread_id = 0
-
-
 def _is_addressed(context: BotContext, addressee: Addressee) -> bool:
-    if addressee.is_relayed or context.is_service:
+    chat = context.received.effective_chat
+    if addressee.is_relayed or context.is_service or (chat and chat.is_direct_messages):
         return False
     if context.command:
         return context.named_bot in {"", context.bot.username.lower()}
@@ -147,12 +136,21 @@ async def _filter_command(context: BotContext) -> bool:
 
 async def _set_question(context: BotContext, addressee: Addressee) -> bool:
     """Set the question of a message; a bare mention asks about the message replied to."""
-    is_bare = not addressee.text and context.attachment is None
-    context.attachment = context.with_replied().attachment
+    is_bare = not addressee.text and not context.has_file
+    if is_bare and not addressee.is_named:
+        # A sticker to an answer asks nothing.
+        await context.finish_silently(UpdateState.REFUSED, "not served: no words")
+        return False
+    # The words of the message replied to stay its quote.
+    context.attachments = context.with_replied().attachments
     if not is_bare:
         context.text = addressee.text
-    elif context.attachment is None and not context.quoted:
-        await context.show(lambda: how_to_ask(context))
+    elif not (context.has_file or context.quoted):
+        if context.unread:
+            text = context.translate("media-other")
+            await context.reply(text, UpdateState.REFUSED, "not served: not understood")
+        else:
+            await context.show(lambda: how_to_ask(context))
         return False
     else:
         context.text = context.quoted

@@ -10,6 +10,7 @@ from functools import partial
 
 from merlin.app import builds, models
 from merlin.app.models import ModelView, list_dataset_names, list_serving
+from merlin.app.reach import list_reaches
 from merlin.app.verdicts import list_removed_datasets
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -66,8 +67,11 @@ def show_dataset(context: BotContext) -> View:
         pinned="yes" if serving.pinned else "no",
     )
     is_removed = name in list_removed_datasets(context.services)
-    removed = context.translate("page-board-removed") if is_removed else ""
-    return menu.card(context, title, message, removed, rows=rows)
+    way = list_reaches(context.db, context.services.config)[name]
+    key = "page-board-removed" if is_removed else "reach"
+    return menu.card(
+        context, title, message, context.translate(key, way=way), rows=rows
+    )
 
 
 def _tell_origin(context: BotContext, target: ModelView, dataset: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from merlin.app import orders as acts, settlement
 from merlin.app.settlement import reason_key
 from merlin.app.shop import gives_something, place_order
+from merlin.app.subscriptions import find_running
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -65,12 +66,20 @@ async def _request_payment(
         purchase = await context.store.do(partial(find, context))
         sent_at = purchase.asked_at
         now = context.services.clock()
-        if sent_at and abs(now - sent_at) < REPEAT_WINDOW and not context.is_resumed:
+        is_again = sent_at is not None and abs(now - sent_at) < REPEAT_WINDOW
+        # A link replaces the message with its button, and is made again for it.
+        has_invoice = is_again and not purchase.order.promise.renews
+        if has_invoice and not context.is_resumed:
             show_view = partial(menu.alert, context.translate("pay-invoice-above"))
         else:
             request = stars_request(purchase, context.language)
-            await StarsGateway(context.bot_api).send_invoice(context.place, request)
-            show_view = partial(_confirm_invoice, context, purchase.purchase_id)
+            gateway = StarsGateway(context.bot_api)
+            if purchase.order.promise.renews:
+                link = await gateway.create_link(request)
+                show_view = partial(_show_link, context, purchase, link)
+            else:
+                await gateway.send_invoice(context.place, request)
+                show_view = partial(_confirm_invoice, context, purchase.purchase_id)
     except PaymentError:
         show_view = partial(menu.refusal, context, "pay-no-invoice")
     except MerlinError as error:
@@ -86,6 +95,18 @@ def _confirm_invoice(context: BotContext, purchase_id: str) -> View:
     """Store that the invoice was sent now, and say where it is."""
     Purchases(context.db).claim_call(purchase_id, context.services.clock(), timedelta())
     return menu.alert(context.translate("pay-invoice-below"))
+
+
+def _show_link(context: BotContext, purchase: Purchase, link: str) -> View:
+    """Store that the link was made now, and show it: an invoice in a message cannot renew."""
+    Purchases(context.db).claim_call(
+        purchase.purchase_id, context.services.clock(), timedelta()
+    )
+    price = purchase.order.amount.format(context.language)
+    label = context.translate("pay-button-subscribe", price=price)
+    text = context.translate("pay-subscribe", price=price)
+    title = purchase.order.promise.title_in(context.language)
+    return menu.card(context, title, text, rows=(Button(label, url=link), TO_PLAN))
 
 
 async def answer_checkout(context: BotContext) -> None:
@@ -117,11 +138,13 @@ def refusal_reason(context: BotContext) -> str:
         return "pay-refused-unknown"
     order = purchase.order
     price = (query.total_amount, query.currency) if query else None
+    running = find_running(context.services, context.user_id, order.promise.plan)
     reasons = {
         "pay-refused-unknown": order.gateway is not Gateway.STARS,
         "pay-refused-not-yours": purchase.user_id != context.user_id,
         "pay-refused-blocked": context.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
+        "billing-renews-already": order.promise.renews and running is not None,
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
         or not gives_something(context.services, order),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, read_current_plan
+from merlin.app.subscriptions import find_running
 from merlin.billing.quota import (
     UNLIMITED,
     Format,
@@ -25,6 +26,11 @@ from merlin.billing.terms import term_end
 from merlin.bot import menu
 from merlin.bot.context import BotContext, Use
 from merlin.bot.handlers.answering import pack_lines, render_left_lines
+from merlin.bot.handlers.renewals import (
+    renewal_buttons,
+    renewal_line,
+    renewal_lines,
+)
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
@@ -47,9 +53,15 @@ def offer_buttons(context: BotContext) -> list[Button]:
     buttons = []
     for plan in context.services.plans:
         if plan.xtr is not None:
-            label = f"{plan.title_in(context.language)} · {plan.xtr.format(context.language)}"
+            label = f"{plan.title_in(context.language)} · {stars_price(context, plan)}"
             buttons.append(Button(label, f"offer:{short_hash(plan.name)}"))
     return buttons
+
+
+def stars_price(context: BotContext, plan: Plan) -> str:
+    """Return what a plan costs in Stars: "200 ⭐", of one that renews "200 ⭐ a month"."""
+    price = plan.xtr.format(context.language) if plan.xtr else ""
+    return context.translate("pay-a-month", price=price) if plan.renews else price
 
 
 # The page of plans is /plans.
@@ -61,10 +73,12 @@ def show_plan(context: BotContext) -> View:
     parts = [
         *_render_current_lines(context, current),
         _render_other_plans(context, current),
+        "\n".join(renewal_lines(context)),
         context.translate("pay-choose") if offers else "",
     ]
     has_orders = bool(list_orders(*context.caller_without_roles, 1))
     rows: menu.Rows = (
+        *renewal_buttons(context),
         *offers,
         has_orders and ("page-my-orders", "orders"),
     )
@@ -164,7 +178,7 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
             }
             lines.append(text(language, key, **arguments))
         lines += plan_lines(context, plan)
-    if days is not None:
+    if days is not None and not plan.renews:
         lines.append(
             text(language, "pay-lasts-pack" if plan.is_pack else "pay-lasts", days=days)
         )
@@ -173,6 +187,9 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
 
 def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> str:
     """Return how a plan combines with the current one."""
+    running = find_running(context.services, context.user_id, plan.name)
+    if running is not None:
+        return renewal_line(context, running)
     ends = _plan_end(context, current, plan)
     if plan.is_pack:
         return ""
@@ -189,17 +206,21 @@ def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> 
 def _price_line(context: BotContext, plan: Plan) -> str:
     if plan.xtr is None:
         return ""
-    return context.translate("pay-price", price=plan.xtr.format(context.language))
+    price = stars_price(context, plan)
+    if plan.renews:
+        roubles = "yes" if plan.rub else "no"
+        return context.translate("pay-price-renews", price=price, roubles=roubles)
+    return context.translate("pay-price", price=price)
 
 
 def _buy_buttons(context: BotContext, plan: Plan) -> list[Button]:
     buttons = []
     services = context.services
     rub = plan.rub
-    if plan.xtr is not None:
-        label = context.translate(
-            "pay-button-buy", price=plan.xtr.format(context.language)
-        )
+    is_theirs = find_running(services, context.user_id, plan.name) is not None
+    if plan.xtr is not None and not is_theirs:
+        key = "pay-button-subscribe" if plan.renews else "pay-button-buy"
+        label = context.translate(key, price=plan.xtr.format(context.language))
         buttons.append(Button(label, f"buy:{short_hash(plan.name)}", style="success"))
     yookassa = services.config.payments.yookassa
     page = services.config.api.public_url.rstrip("/")

@@ -1,4 +1,4 @@
-"""A user's settings and data: /lang and time zone, /export, /delete_me, /paysupport.
+"""A user's settings (/lang: also time zone, plain messages), /export, /delete_me, /paysupport.
 
     /delete_me -> what would be deleted -> confirmation -> erased, and confirmed
 
@@ -24,6 +24,7 @@ from telegram.error import BadRequest
 from merlin.account.users import Users
 from merlin.app import accounts
 from merlin.app.outbox import OutgoingMessage
+from merlin.app.subscriptions import stop_renewals
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable
@@ -53,7 +54,7 @@ _CLIENT_LANGUAGE = "auto"
 
 @handlers.command("lang", use=Use.BY_LINK)
 def list_languages(context: BotContext) -> View:
-    """List the languages, with a button for the time zones."""
+    """List the languages, with buttons for the time zones and for plain messages."""
     chosen = context.user.language
     client = context.translate("lang-client")
     buttons = [
@@ -68,8 +69,15 @@ def list_languages(context: BotContext) -> View:
         client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None
     )
     now = _now(context, context.user.zone or context.services.config.timezone)
+    is_plain = context.user.is_plain
+    plain_choice = menu.choice_button(
+        context.translate("plain-choose"),
+        f"plain:{int(not is_plain)}",
+        is_chosen=is_plain,
+    )
+    zone_button = ("zone-choose", "zone")
     return menu.text_view(
-        context, "lang-ask", buttons, client_choice, ("zone-choose", "zone"), now=now
+        context, "lang-ask", buttons, client_choice, zone_button, plain_choice, now=now
     )
 
 
@@ -93,6 +101,16 @@ def choose_language(context: BotContext) -> View:
     return replace(
         list_languages(own_context), alert=own_context.translate("lang-saved")
     )
+
+
+@handlers.button("plain")
+def choose_plain(context: BotContext) -> View:
+    """Turn plain messages on or off, as the button says."""
+    is_plain = context.number() == 1
+    Users(context.db).set_plain(context.user_id, is_plain=is_plain)
+    chosen = replace(context, user=replace(context.user, is_plain=is_plain))
+    alert = context.translate("plain-on" if is_plain else "plain-off")
+    return replace(list_languages(chosen), alert=alert, is_loud=is_plain)
 
 
 @handlers.button("zone")
@@ -166,6 +184,13 @@ async def forget(context: BotContext) -> None:
         sure = ("my-data-delete-confirm-yes", "forget:2", "danger")
         await context.show(
             lambda: menu.text_view(context, "my-data-delete-confirm", sure, menu.CANCEL)
+        )
+    elif await context.store.do(
+        lambda: stop_renewals(context.services, context.user_id)
+    ):
+        again = ("my-data-delete-confirm-yes", "forget:2", "danger")
+        await context.show(
+            lambda: menu.text_view(context, "my-data-renewal", again, menu.CANCEL)
         )
     else:
         await context.answer_press()

@@ -13,7 +13,7 @@ from telegram.error import NetworkError
 
 from merlin.app.ask import Conversation, window_of
 from merlin.bot.context import BotContext
-from merlin.bot.updates import ReceivedAttachment
+from merlin.bot.message_parts import ReceivedAttachment
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.chat.prompt import (
     AttachedText,
@@ -69,6 +69,12 @@ def check_voice(size: int, duration: timedelta) -> None:
     check_size(size, MAX_VOICE_BYTES)
 
 
+def quote_above(context: BotContext, question: str) -> str:
+    """Return a question below the text of the message that it replies to."""
+    quoted = "\n".join(f"> {line}" for line in context.quoted.splitlines())
+    return "\n\n".join(filter(None, [quoted, question]))
+
+
 async def read_voices(context: BotContext) -> Prompt:
     """Return the transcript of voices as the question, or as material for the caption."""
     transcriber = context.services.transcriber
@@ -83,10 +89,14 @@ async def read_voices(context: BotContext) -> Prompt:
     transcript = "\n\n".join(filter(None, texts))
     if not transcript:
         raise Refused("nothing was said", "media-silence")
-    if not context.text:
+    if "" in texts:
+        silent = context.translate("media-silent")
+        note = "\n".join(filter(None, [note, silent]))
+    question = quote_above(context, context.text)
+    if not question:
         return Prompt(transcript, "voice", note=note)
     return Prompt(
-        context.text, "voice", documents=(AttachedText("voice", transcript),), note=note
+        question, "voice", documents=(AttachedText("voice", transcript),), note=note
     )
 
 
@@ -105,8 +115,13 @@ async def read_photos(context: BotContext) -> Prompt:
         if not mime:
             raise file_error("media-photo-unknown")
         images.append(Image(content, mime))
+    if len(photos) > MAX_IMAGES:
+        left_out = context.translate("media-first-photos", count=MAX_IMAGES)
+        note = "\n".join(filter(None, [note, left_out]))
     question = context.text or context.translate("media-ask-photo")
-    return Prompt(question, "photo", tuple(images), vision, note=note)
+    return Prompt(
+        quote_above(context, question), "photo", tuple(images), vision, note=note
+    )
 
 
 async def read_documents(context: BotContext) -> Prompt:
@@ -129,6 +144,7 @@ async def read_documents(context: BotContext) -> Prompt:
         filter(None, [note, context.translate("media-cut") if is_cut else ""])
     )
     question = context.text or context.translate("media-ask-document")
+    question = quote_above(context, question)
     return Prompt(question, "document", documents=tuple(attached), note=note)
 
 
@@ -257,7 +273,8 @@ def _with_document_model(
     if not prompt.documents and prompt.format != "document":
         return prompt
     if conversation.request.system:
-        return prompt if context.text else replace(prompt, text="")
+        asked = context.text or context.quoted
+        return prompt if asked else replace(prompt, text="")
     if conversation.request.chosen:
         return prompt
     assistant = context.services.config.assistant

@@ -5,12 +5,14 @@
 
 Every step can be resumed after a crash: a stored placeholder is reused, a stored answer is not
 requested again, and the final edit may be repeated. No answer is stored or shown before its
-placeholder is stored; if that fails, the request is cancelled. Without streaming there is no
-placeholder and the answer goes through the outbox. An answer can be stopped while it is generated,
-and requested again.
+placeholder is stored; if that fails, the request is cancelled. A draft is no message: with drafts,
+and without streaming, there is no placeholder and the answer goes through the outbox. So does the
+answer to a group that became a supergroup, whose placeholder stays in the old chat. An answer can
+be stopped while it is generated, and requested again.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -19,10 +21,12 @@ from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
 from merlin.bot.context import BotContext, Use, build_page_messages, find_target
-from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
+from merlin.bot.drafts import DraftIndicator
+from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt, quote_above
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
-from merlin.bot.services import EDITS
+from merlin.bot.services import DRAFTS, OFF
+from merlin.bot.transport import EditSkipped
 from merlin.chat.prompt import Prompt
 from merlin.chat.sessions import VOICE
 from merlin.chat.turns import (
@@ -33,30 +37,26 @@ from merlin.chat.turns import (
 )
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import FormattedMessage
+from merlin.core.json_fields import get_integer
 from merlin.core.killpoint import kill_point
 
 handlers = Handlers()
-QUOTED_LENGTH = 1000
 # How much of a user's name is sent to the model.
 NAME_LENGTH = 32
 
 
 async def read_text(context: BotContext) -> Prompt:
     """Return a text message as a prompt, with the message it replies to."""
-    if not context.quoted:
-        return Prompt(context.text)
-    quoted = "\n".join(
-        f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines()
-    )
-    return Prompt(f"{quoted}\n\n{context.text}")
+    return Prompt(quote_above(context, context.text))
 
 
 async def answer_message(context: BotContext) -> None:
     """Answer a message that is no command or part of a dialog. Raises ChatUnreachable."""
-    context = context.with_replied()
+    context = context.with_replied().with_short_quote()
+    context = replace(context, warning=context.warn_of_unread())
     if context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
-    elif context.text and (context.attachment is None or not context.is_private):
+    elif context.text:
         await answer_question(context)
     elif context.is_private and not context.is_service:
         # A text of invisible characters, or a sticker.
@@ -74,15 +74,30 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
     if turn is not None and turn.written is not None:
         await _send_answer(context, turn, turn.written)
         return
-    has_placeholder = turn is not None and turn.placeholder_id is not None
-    observer: answers.AnswerIndicator = answers.TypingIndicator(context)
-    if has_placeholder or context.services.config.chat.streaming == EDITS:
-        observer = answers.StreamingEditor(context, turn)
+    observer = _choose_indicator(context, turn)
     question = _make_question(context, partial(_read, context, source, observer))
-    async with observer:
-        answer = await ask.answer(context.services, question, observer)
-    context.bot_data.placeholders.pop(context.update_id, None)
-    await _send_answer(context, answer.turn, answer.written)
+    try:
+        async with observer:
+            answer = await ask.answer(context.services, question, observer)
+        context.bot_data.placeholders.pop(context.update_id, None)
+        await _send_answer(context, answer.turn, answer.written)
+    finally:
+        context.bot_data.sender.drafting.discard(context.chat_id)
+
+
+def _choose_indicator(
+    context: BotContext, turn: Turn | None
+) -> answers.AnswerIndicator:
+    """Return what shows the answer while it is made; an earlier attempt's placeholder is reused."""
+    streaming = context.services.config.chat.streaming
+    has_placeholder = turn is not None and turn.placeholder_id is not None
+    if context.moved_from or (streaming == OFF and not has_placeholder):
+        return answers.TypingIndicator(context)
+    takes_drafts = context.is_private and not context.user.is_plain
+    takes_drafts = takes_drafts and context.bot_api.accepts_drafts(context.chat_id)
+    if streaming == DRAFTS and takes_drafts and not has_placeholder:
+        return DraftIndicator(context)
+    return answers.StreamingEditor(context, turn)
 
 
 async def _read(
@@ -145,6 +160,7 @@ def _make_question(
         Format(context.format),
         context.message_id,
         name=" ".join(name.split())[:NAME_LENGTH],
+        warning=context.warning,
         read=read,
     )
 
@@ -158,7 +174,9 @@ async def _render_answer(
             lambda: _answer_pages(context, turn, stored_answer)
         )
     return await answers.render_off_loop(
-        lambda: answers.render_turn(turn, stored_answer, context.language),
+        lambda: answers.render_turn(
+            turn, stored_answer, context.language, is_plain=context.is_plain
+        ),
         len(stored_answer.answer),
     )
 
@@ -167,15 +185,23 @@ async def _send_answer(
     context: BotContext, turn: Turn, stored_answer: StoredAnswer
 ) -> None:
     """Send the answer's messages, the first into the placeholder, and finish the update."""
+    parts: Sequence[FormattedMessage]
     parts = await _render_answer(context, turn, stored_answer)
-    chat_id = context.chat_id
     placeholder_id = turn.placeholder_id
     sent = 0
-    if placeholder_id is not None and await context.bot_api.edit(
-        chat_id, placeholder_id, parts[0]
-    ):
+    if placeholder_id is None:
+        pass
+    elif await _is_moved(context):
+        # The placeholder is in the old chat, which may refuse edits.
+        note = FormattedMessage(context.translate("groups-moved"))
+        with suppress(EditSkipped):
+            await context.bot_api.try_edit(context.moved_from, placeholder_id, note)
+    else:
+        parts, sent = await context.bot_api.edit_first(
+            context.chat_id, placeholder_id, parts
+        )
+    if sent:
         kill_point("answer.sent")
-        sent = 1
 
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == sent and not context.is_resumed:
@@ -184,6 +210,13 @@ async def _send_answer(
         return context.outbox.list_of_update(context.update_id)
 
     await context.deliver(prepare, _on_sent(context, stored_answer))
+
+
+async def _is_moved(context: BotContext) -> bool:
+    """Return whether the group became a supergroup, where the context then answers."""
+    if not (context.is_private or context.moved_from):
+        await context.follow_move()
+    return context.moved_from != 0
 
 
 def _answer_pages(
@@ -196,7 +229,11 @@ def _answer_pages(
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return answers.render_turn(
-        turn, stored_answer, context.language, is_script=is_script
+        turn,
+        stored_answer,
+        context.language,
+        is_plain=context.is_plain,
+        is_script=is_script,
     )
 
 
@@ -234,6 +271,15 @@ def _is_orphan(context: BotContext) -> bool:
     return turn is not None and turn.placeholder_id not in (None, context.message_id)
 
 
+async def stop_draft(context: BotContext) -> None:
+    """Stop the answer whose draft has the pressed Stop button; only its person sees that."""
+    draft_id = get_integer(context.stored.content, "draft_id")
+    stop = context.bot_data.stops.get(draft_id)
+    if stop is not None and stop.user_id == context.user_id:
+        stop.press()
+    await context.finish_silently(UpdateState.ANSWERED, "stop")
+
+
 @handlers.button("again", use=Use.ASKS_MODEL | Use.IN_GROUPS)
 async def answer_again(context: BotContext) -> None:
     """Answer a question again; the old message stays in the chat, the new answer replaces it."""
@@ -248,8 +294,9 @@ async def answer_again(context: BotContext) -> None:
     if not context.is_resumed:
         await context.answer_press()
     question = turn.question
+    warning, _ = answers.split_note(turn.written.note) if turn.written else ("", "")
     repeat_context = replace(
-        context, text=question.text, message_id=question.message_id
+        context, text=question.text, message_id=question.message_id, warning=warning
     )
     await answer_question(repeat_context, repeat_prompt)
 

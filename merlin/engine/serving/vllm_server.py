@@ -11,7 +11,6 @@ import asyncio
 import re
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from merlin.core.server import free_ports
 from merlin.engine.architectures import find_architecture
 from merlin.engine.chat_template import write_adapted
 from merlin.engine.child_process import ProcessGroup, build_other_environment
+from merlin.engine.model_store import find_program
 from merlin.engine.serving.base import Unavailable, ended_error
 from merlin.openai_protocol.client import ProtocolClient, call_errors
 
@@ -162,8 +162,7 @@ class VllmServer:
     def _find_command(self) -> str:
         """Return the program. Raises Unavailable that says how to install it."""
         command = self._settings.vllm_command
-        beside = Path(sys.executable).parent / command
-        found = shutil.which(beside) or shutil.which(command)
+        found = find_program(command)
         if found is None:
             raise Unavailable(
                 f"{self._name} needs vLLM (engine.serving), and there is no program {command}:"
@@ -171,7 +170,7 @@ class VllmServer:
                 " vllm/bin/pip install vllm), and name its program in the configuration"
                 " (engine.answering.vllm_command: /path/to/vllm/bin/vllm)"
             )
-        return str(found)
+        return found
 
     def _build_command(
         self, command: str, port: int, options: Sequence[str]

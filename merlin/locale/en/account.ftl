@@ -8,6 +8,7 @@ account-did-role = { $user }: { $role }
 account-erase-sure = Delete everything stored about { $user } { $name } for good? A paid plan and extra questions are lost too.
 account-erase-not-sure = Nothing was deleted. To skip this question: --yes
 account-erase-waits = { $reason ->
+    [my-data-renewal] { $user }: the bot is turning off auto-renewal in Stars. Repeat the command in a minute
     [my-data-refund] { $user }: the bot is refunding Stars. Repeat the command in a minute
    *[other] { $user }: an answer is on its way. Repeat the command in a minute
 }

@@ -15,6 +15,7 @@ billing-refund-too-much = You can refund up to { $rest } of this payment.
 billing-refund-done = This payment has already been refunded in full.
 billing-refund-stars = Stars are refunded in full only.
 billing-refund-under-way = This refund is already in progress. We'll let you know.
+billing-refund-no-contact = A refund of a part needs a receipt, and this order has no email address or phone number to send it to. Nothing was refunded. Refund the whole amount, or make the refund in YooKassa, with a receipt.
 billing-refund-left = The buyer deleted all their data, so the Stars can't be refunded.
 billing-refund-reason = Enter a reason for the refund: it's saved with the order.
 billing-refund-long-reason = The reason is longer than { $most } characters. Shorten it.
@@ -44,6 +45,19 @@ notice-paid = Thank you! Paid: “{ $en }”, { $amount }. { $at ->
        *[other] The plan is yours until { $at }.
     } What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
+notice-subscribed = Thank you! Paid: “{ $en }”, { $amount }. The plan is yours and renews by itself on { $at }. Cancel any time: /plan
+notice-renewed = Renewed: “{ $en }”, { $amount }. It renews again on { $at }. Cancel any time: /plan
+notice-renewal-on = Auto-renewal of “{ $en }” is on: next on { $at }, { $amount }. Cancel any time: /plan
+notice-renewal-off = Auto-renewal of “{ $en }” is off. The plan works until { $at }, and you won't be charged again. Changed your mind? /plan
+notice-renewal-allowed = Telegram lets you turn auto-renewal of “{ $en }” on again: Settings, My Stars. Otherwise the plan works until { $at }.
+notice-renewal-failed = “{ $en }” couldn't be renewed: Telegram didn't get { $amount }. The plan works until { $at }. Top up your Stars in Telegram, or buy the plan again: /plan
+notice-renewal-refused = Telegram didn't change auto-renewal of “{ $en }”. You can do it in Telegram: Settings, My Stars. The plan works until { $at }. The admins know.
+notice-renewal-stays = Telegram didn't change the auto-renewal of order { $purchase }: { $reason }. If a payment comes that the buyer doesn't want, refund it.
+notice-renewal-gone = Telegram charged { $amount } for another month of “{ $en }” (order { $purchase }), but the configuration has no such plan. It gives nothing: refund it. Auto-renewal is being turned off.
+notice-renewal-nothing = Telegram charged { $amount } for another month of “{ $en }”, but this plan is gone. Auto-renewal is being turned off, and the admins know. To get the money back, write /paysupport
+notice-renewal-unread = Telegram reports something about an auto-renewal of user { $user } that we can't read: state “{ $state }”, order “{ $payload }”. Nothing was changed. Compare with the user's subscriptions in Telegram.
+billing-renews-already = This plan renews by itself already. You weren't charged. See when, or turn that off: /plan
+billing-renewal-over = This auto-renewal is over. Buy the plan again: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
 notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part. What's left: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
@@ -74,6 +88,7 @@ billing-checked = { $payments ->
     [one] { $payments } payment
    *[other] { $payments } payments
     } at YooKassa, differences: { $found }
+billing-renewals = Auto-renewals in Stars: on { $active }, off { $canceled }, failed { $failed }, allowed again { $allowed }
 billing-col-gateway-id = payment ID
 billing-col-ledger = in the ledger
 billing-col-theirs = at the payment service

@@ -41,6 +41,7 @@ notice-answer-refused = Provider { $provider } rejects our requests ({ $reason }
 notice-answer-declined = Provider { $provider } didn't take a question for the model { $model } ({ $reason }). Its key is right. What to do: see what config.yaml asks of this provider, or choose another model.
 notice-answer-failing = The model { $model } of provider { $provider } failed three questions in a row ({ $reason }). A backup model answers meanwhile. Once a minute we try this one again. What to do: check the provider, or go back to the previous model.
 notice-unconfirmed = Telegram didn't confirm a message to chat { $chat } twice. It may not have arrived.
+notice-blocks-refused = Telegram didn't take tables or formulas ({ $reason }). The message went out as plain text. What to do: update your own Bot API server, if you run one, and restart the bot. Otherwise report this to the person who looks after Merlin.
 notice-conflict = Telegram reports that another program uses this token. The bot waits and tries again. Stop the other program or turn its webhook off.
 notice-webhook-changed = Another program with this token changed the webhook, so messages no longer reach this bot. Stop that program, then restart the bot: it sets its address again.
 notice-untranslated = Event { $name }

@@ -80,6 +80,10 @@ finding-import-kind = { $kind ->
         [text] No question with its answer was found in this text. Start questions with “Question:” and answers with “Answer:”, each on a line of its own.
         [rasa-markdown] This is training data of an old Rasa (Markdown). { import-as-table }
         [telegram] No answer was found in this chat exported from Telegram: an example is a reply of one person to a message of another.
+        [vk] No answer was found in this chat of VK: an example is a reply of one person to a message of another.
+        [librechat] No answer was found in this conversation exported from LibreChat.
+        [kiln] No input with its output was found in this run of Kiln.
+        [whatsapp] This is a chat exported from WhatsApp. { import-as-table }
         [chatgpt] No answer was found in these conversations exported from ChatGPT.
         [dialogflow] No intent with phrases and a text answer was found in this agent exported from Dialogflow. { import-as-table }
         [label-studio] No text of an annotator was found in this export of Label Studio. Export the tasks with their annotations.
@@ -138,6 +142,38 @@ finding-import-left = Left out: { $kind ->
             [one] { $count } record with another value
            *[other] { $count } records with other values
         }
+        [headings] { $count ->
+            [one] { $count } repeated heading
+           *[other] { $count } repeated headings
+        }
+        [comments] { $count ->
+            [one] { $count } hidden comment
+           *[other] { $count } hidden comments
+        }
+        [struck] { $count ->
+            [one] { $count } struck-through text
+           *[other] { $count } struck-through texts
+        }
+        [hidden-texts] { $count ->
+            [one] { $count } hidden text
+           *[other] { $count } hidden texts
+        }
+        [conditional] { $count ->
+            [one] { $count } answer or rule under a condition
+           *[other] { $count } answers or rules under a condition
+        }
+        [disabled] { $count ->
+            [one] { $count } disabled or hidden question
+           *[other] { $count } disabled or hidden questions
+        }
+        [pictures] { $count ->
+            [one] { $count } answer to or by a picture, a sound or a file
+           *[other] { $count } answers to or by a picture, a sound or a file
+        }
+        [courtesies] { $count ->
+            [one] { $count } message of courtesy
+           *[other] { $count } messages of courtesy
+        }
         [hidden-sheets] { $count ->
             [one] { $count } hidden sheet
            *[other] { $count } hidden sheets
@@ -156,7 +192,10 @@ finding-import-left = Left out: { $kind ->
         }
     }.
 finding-import-encoding = The file isn't in UTF-8, and was read as { $encoding }. Look whether the letters are right.
-finding-import-heading = No columns question and answer were found in the first rows. These columns are there: { $found }. Say which are the question and the answer (--columns QUESTION ANSWER), or name them so, each once.
+finding-import-heading = No columns question and answer were found in the first rows. These columns are there: { $found }. { $question ->
+        [none] Say which are the question and the answer (--columns QUESTION ANSWER), or name them so, each once.
+       *[other] By what stands below them, “{ $question }” asks and “{ $answer }” answers: name both after --columns, or two others.
+    }
 finding-import-csv = Can't read the table from here: { $words }. Usually a quote isn't closed: a cell with a comma, a quote or a line break stands in quotes, and quotes in it are doubled.
 finding-import-unreadable = Can't read the file: { $reason ->
         [no-text] no visible sheet has rows, and no page has text.
@@ -207,7 +246,7 @@ import-no-dataset = { $near ->
         [none] There's no dataset { $dataset } in the latest commit.
        *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
     } An import adds to a dataset that is there. To create it from files, add --create. Or commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
-    title: { $dataset }
+    title: {"{"}ru: '{ $dataset }', en: '{ $dataset }'{"}"}
     system: Answer briefly.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
 new-dataset-taken = There is already a folder or a dataset “{ $dataset }”, perhaps in other letters. Choose another name, for example: { $proposed }

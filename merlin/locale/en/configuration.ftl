@@ -16,6 +16,7 @@ config-wrong-form = { $found } isn't valid; for example: { $example }
 config-no-zone = unknown time zone { $zone }; for example: Europe/Moscow
 config-encoder-needs = not installed: { $packages }; run .venv/bin/pip install { $packages }
 config-no-provider = { $provider } isn't one of providers
+config-no-plan = { $plan } isn't one of plans
 config-provider-twice = { $provider } is there twice; give each its own name
 config-not-https = { $url } is neither https nor on this machine; inside your own network set allow_plain_http: true
 config-open-database = the server isn't on this machine, so add sslmode=verify-full
@@ -31,6 +32,10 @@ config-no-shop = needs payments.yookassa, which takes roubles
 config-no-stars = needs a price in Stars: Telegram requires one for digital goods sold elsewhere (or name the plan in payments.not_digital)
 config-no-days = needs days (for how long it's bought) or pack (what's in it)
 config-no-price = a pack needs a price
+config-renews-pack = a pack can't renew: it's used up, not over
+config-renews-no-stars = only Stars renew: set price.stars
+config-renews-stars = Telegram takes { $limit } Stars at most for what renews
+config-renews-days = must be 30: Telegram renews every 30 days and no other number
 config-pack-limits = a pack can't have daily limits
 config-login-in-url = { $name ->
     [none] give the address without a name or password
@@ -47,4 +52,3 @@ config-no-home = no folder can be made in { $path }: name another one
 config-no-card = there is no { $device } on this machine; `cpu` works everywhere
 config-number-as-text = YAML reads { $found } as text; write { $written }
 config-no-folder = no such folder: { $path }
-config-no-git = { $path } can't be read as a git repository. What git says: git ls-remote { $path }

@@ -54,6 +54,16 @@ doctor-reader-limited = without the kernel's filter of system calls: a document 
 doctor-port-used = { $name } itself listens there
 listen-failed = can't listen at { $place }: { $reason }. Stop the program that holds it or set another { $setting }
 doctor-port = { $place } is free
+doctor-tls = valid until { $at }
+doctor-tls-ended = the certificate { $path } ended at { $at }. Renew it, and start the server again
+doctor-bases = { $names } can be used
+doctor-no-vllm = there's no program { $command }. Install vLLM into an environment of its own: python3 -m venv vllm, then vllm/bin/pip install vllm. Name vllm/bin/vllm in engine.answering.vllm_command
+doctor-vllm = { $command }
+doctor-mirror-none = not fetched yet: the daemon does it
+doctor-mirror = readable, { $count ->
+        [one] { $count } dataset
+       *[other] { $count } datasets
+    }
 doctor-config = no errors
 doctor-secrets = no one else may read them
 doctor-open-secrets = everyone on this machine may read secrets: chmod o= { $paths }

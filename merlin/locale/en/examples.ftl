@@ -17,6 +17,7 @@ examples-ask-answer = Now send the answer as it should be.
 examples-no-tags = Remove all tags
 examples-press-button = This message isn't part of the example. To change it, tap a button below.
 examples-send-text = Send text. Anything you wrote earlier is safe.
+examples-unread = I couldn't read part of it: { $parts }. Send the text without it. Anything you wrote earlier is safe.
 examples-too-long = That's too long for an example: up to { NUMBER($most) } characters. Anything you wrote earlier is safe.
 examples-preview-new = New example · { $dataset }
 examples-preview-edit = Edit example · { $dataset }

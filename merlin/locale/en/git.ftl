@@ -9,7 +9,9 @@ git-token-missing = The server of the datasets repository asks for a name and a 
 git-token-weak = The server of the datasets repository knows who asks, and doesn't allow it (403). Give the token or the account the right to read this repository.
 git-moved = The datasets repository has another address now: { $target }. Set it as repository.url. Merlin doesn't follow by itself, because the token would go there too.
 git-web-page = A web page answers at { $target }, not git: a sign-in page, or the address of something else. Check repository.url, and whether its token has expired.
-git-not-found = The server has no repository { $target }, or doesn't show it to you. Check repository.url, and whether its token may read this repository.
+git-not-found = There is no git repository at { $target }, or its server doesn't show it to you. Check repository.url, and whether the token or key may read this repository.
+git-sha256 = The datasets repository names its objects by SHA-256, and Merlin reads SHA-1 alone. Take its history along: git init --bare --object-format=sha1 NEW, then git -C OLD fast-export --all | git -C NEW fast-import. Set NEW as repository.url. Until then no new commit is read. The live model stays.
+git-format = The datasets repository has a format that git on this machine doesn't know: { $reason }. Install a newer git, or change the repository's format with the git that made it (for refs: git refs migrate --ref-format=files). Until then no new commit is read. The live model stays.
 git-no-host = The server of the datasets repository isn't found by its name: { $target }. Check repository.url and the network. Merlin will try again.
 git-certificate = The certificate of the server of the datasets repository isn't accepted: { $reason }. Check repository.url, the clock of this machine and its list of certificate authorities.
 git-key-refused = The server of the datasets repository refused Merlin's SSH key. Give its public half the right to read this repository, and to write if people edit in Merlin.

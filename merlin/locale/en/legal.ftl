@@ -43,8 +43,9 @@ terms-text =
     5. Anyone who disrupts the bot may lose access to it.
     6. How your data is stored: /privacy
     7. Paid plans and question packs are digital goods: in Telegram they are sold for Stars. What is included, for how long and at what price is shown before you pay. The purchase is available at once.
-    8. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer. Telegram support does not handle such questions. A refund also removes the purchase.
-    9. /plan, /privacy and /paysupport are commands of this bot in Telegram.
+    8. A plan that renews by itself says so before you pay. You can turn auto-renewal off on any day: /plan. The days you have paid for stay yours.
+    9. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer. Telegram support does not handle such questions. A refund also removes the purchase.
+    10. /plan, /privacy and /paysupport are commands of this bot in Telegram.
 paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I'll pass it to the admins, and they'll write to you.
 paysupport-bad = Please write it in words, in at most { $most ->
         [one] { NUMBER($most) } character

@@ -16,7 +16,8 @@ media-voice-too-long = The recording is too long: I listen for at most { $minute
 media-voice-off = Voice messages aren't turned on here. Write your question and I'll answer.
 media-photo-off = Photos aren't turned on here: this model can't see them. Describe your question in words.
 media-silence = I couldn't make out any words in this recording. Record it again closer to the microphone, or write your question.
-media-cut = [I couldn't read part of the document: it has pictures or is damaged there. The answer uses the rest.]
+media-cut = ⚠️ I couldn't read part of the document: there are pictures or notes, or it's damaged there. The answer uses the rest.
+media-silent = ⚠️ I couldn't make out any words in one of the recordings. The answer uses the rest.
 notice-sunset-transcription = Provider { $provider } shuts down the model { $model } on { $date }. Voice messages will stop working then. Set another one in chat.transcription of config.yaml.
 notice-sunset-vision = Provider { $provider } shuts down the model { $model } on { $date }. Questions with photos will get no answer then. Set another one in chat.vision of config.yaml.
 notice-sunset-assistant = Provider { $provider } shuts down the model { $model } on { $date }. Presets and people's own instructions will stop working then. Set another one in chat.assistant of config.yaml.
@@ -34,12 +35,36 @@ media-reading = { $kind ->
         [photo] 🖼 Looking…
        *[document] 📄 Reading the document…
     }
-media-beginning = [It didn't all fit: I read only the beginning. Send the rest separately.]
-media-left-out = [The album holds files of several kinds: I took only the { $kind ->
+media-beginning = ⚠️ It didn't all fit: I read only the beginning. Send the rest separately.
+media-left-out = ⚠️ You sent files of several kinds: I took only the { $kind ->
         [photo] photos
         [voice] recordings
        *[document] documents
-    }.]
+    }.
+media-first-photos = ⚠️ I looked only at the first { $count } photos. Send the others separately.
+media-unread = ⚠️ I couldn't read: { $parts }.
+media-part = { $kind ->
+        [animation] an animation
+        [contact] a contact
+        [depth] parts nested too deeply
+        [dice] a dice
+        [elsewhere] the message of another chat that you replied to
+        [file] a file
+        [game] a game
+        [gift] a gift
+        [giveaway] a giveaway
+        [invoice] an invoice
+        [location] a location
+        [paid] paid media
+        [quoted] the end of the message you replied to
+        [rest] the end of a long message
+        [second] a second file
+        [sticker] a sticker
+        [story] a story
+        [video] a video
+        [widget] a widget
+       *[unknown] something I don't know
+    }
 media-ask-photo = What is in the photo?
 media-next = [The course's model answers the next question. To ask more about the file, send it again with the question as its caption.]
 media-ask-document = Summarise this document.

@@ -61,6 +61,6 @@ add-no-build = { $dataset } has no build to test a model on{ $build ->
     }. Run: merlin builds --dataset { $dataset }
 add-old-build = { $dataset } is live with a newer build than { $build }. Leave out --build to test the adapter on the newest
 add-busy = { $dataset } is being trained, or its provider has as many jobs as it may. Run the command again when that ends: merlin jobs list
-add-gone = The copy of the adapter of job { $job } is gone. Run merlin models add again
+add-gone = The copy of the adapter of job { $job } is gone. Add it again: merlin models add DATASET FOLDER
 trained-elsewhere = trained elsewhere
 trained-elsewhere_from_build = trained elsewhere, from this build

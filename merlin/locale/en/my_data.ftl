@@ -18,6 +18,7 @@ my-data-deleted = { $count ->
 
     If you write again, we'll start fresh.
 }
+my-data-renewal = Auto-renewal in Stars is being turned off in Telegram first, so that you aren't charged again. Please try again in a minute.
 my-data-refund = Stars are being refunded to you. Please try again in a minute.
 my-data-answering = An answer to you is on its way. Please wait for it and try again.
 my-data-kind = { $kind ->

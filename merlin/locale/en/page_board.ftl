@@ -61,7 +61,10 @@ page-task-unanswered = { $count ->
        *[other] { $count } unanswered questions
     }
 page-count-waiting = , { $count } waiting
-page-board-removed = Removed from the repository. Its model still answers.
+page-board-removed = Removed from the repository. { $way ->
+        [none] People can't ask its model.
+       *[other] Its model still answers.
+    }
 page-board-more = { $count } more
 page-board-commits = { $count ->
         [one] { $count } commit

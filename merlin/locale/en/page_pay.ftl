@@ -28,6 +28,29 @@ page-lasts-pack-days = lasts { $days }
 page-goods = “{ $title }”
 page-goods-for = “{ $title }”, { $days }
 
+page-goods-renews = “{ $title }”, every { $days }, renews by itself
+page-plan-renews = In Stars it renews every 30 days, cancel any time in the bot.{ $roubles ->
+        [yes] {" "}Paid in roubles, it lasts 30 days and doesn't renew.
+       *[no] {""}
+    }
+page-pay-once = This pays for 30 days. It doesn't renew by itself.
+page-renewal = Auto-renewal
+page-renewal-state = { $state ->
+        [active] on, next charge on { $day }
+        [canceled] off, the plan works until { $day }
+        [failed] Telegram didn't get the Stars, the plan works until { $day }
+        [to-canceled] being turned off in Telegram, the plan works until { $day }
+        [to-allowed] Telegram is being asked to allow it again, the plan works until { $day }
+       *[allowed] can be turned on again in Telegram, the plan works until { $day }
+    }
+page-renewal-mine = Auto-renewal of “{ $title }”: { $state }. To change it, send the bot /plan.
+page-renewal-off = Turn off auto-renewal
+page-renewal-off-hint = The buyer keeps the days they've paid for, isn't charged again and is told. Money already paid isn't refunded.
+page-renewal-off-yes = Yes, turn it off
+page-renewal-on = Allow auto-renewal again
+page-renewal-on-hint = The buyer is told, and can turn auto-renewal on again in Telegram.
+page-renewal-on-yes = Yes, allow it
+
 page-checkout = Checkout: { $title }
 page-receipt-to = Where to send the receipt
 page-receipt-hint = An email address or phone number. Only for the receipt. No marketing.

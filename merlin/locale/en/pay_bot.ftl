@@ -26,6 +26,7 @@ pay-brings-days = The plan for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }. What's included: /plan
+pay-brings-month = The plan for 30 days, renewed by itself until you turn that off. What's included: /plan
 pay-brings-pack-days = Extra questions: { $what }. Use them within { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
@@ -57,6 +58,24 @@ pay-lasts-pack = • Use within { $days ->
 pay-from = You already have this plan. The new days start on { $at }, when the current ones end.
 pay-bigger-plan-first = While “{ $title }” lasts, questions come from it: it's bigger.
 pay-price = Price: { $price }
+pay-a-month = { $price } a month
+pay-price-renews = Price: { $price }, renews by itself, cancel any time here: /plan.{ $roubles ->
+        [yes] {" "}Paid in roubles, it lasts 30 days and doesn't renew.
+       *[no] {""}
+    }
+pay-button-subscribe = Subscribe for { $price }
+pay-subscribe = { pay-a-month }. Tap the button: Telegram shows the amount and asks you to confirm. The plan then renews by itself every 30 days. You can turn that off on any day in /plan and keep the days you've paid for.
+pay-renewal = { $state ->
+        [active] “{ $title }” renews by itself: { pay-a-month }, next on { $at }. Cancel any time here.
+        [canceled] Auto-renewal of “{ $title }” is off. The plan works until { $at }, and you won't be charged again.
+        [failed] “{ $title }” couldn't be renewed: Telegram didn't get the Stars. The plan works until { $at }.
+        [to-canceled] I'm turning auto-renewal of “{ $title }” off in Telegram. The plan works until { $at }.
+        [to-allowed] I'm asking Telegram to allow auto-renewal of “{ $title }” again. The plan works until { $at }.
+       *[allowed] You can turn auto-renewal of “{ $title }” on again in Telegram: Settings, My Stars. Otherwise the plan works until { $at }.
+    }
+pay-button-renewal = Auto-renewal of “{ $title }”
+pay-button-renewal-off = Turn off auto-renewal
+pay-button-renewal-on = Turn on again
 pay-button-buy = Buy for { $price }
 pay-button-roubles = Pay on our site: { $price }
 pay-button-order = Pay for “{ $title }” · { $price }

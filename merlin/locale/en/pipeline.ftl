@@ -103,6 +103,14 @@ rollback-none = { $dataset } has no earlier live model.
 serves-nothing = { $dataset } has no live model
 
 notice-serving = { $title }: { $version } is live ({ $proof }).{ $losses }
+reach = { $way ->
+        [default] It answers people: it's the default.
+        [course] It answers people in its course.
+        [preset] It answers people who chose a preset.
+       *[none] { reach-none }
+    }
+reach-none = People can't ask it yet: its dataset isn't an active course. Commit a course.yaml with active: true beside its dataset.yaml, or name the dataset under datasets.default in config.yaml.
+live-unreached = {" "}{ $reach }{ $losses }
 live-worse = { $against } did better on { $count ->
         [one] { $count } test question
        *[other] { $count } test questions
@@ -181,7 +189,7 @@ status-checked = { $build } isn't trained, as was asked
 status-training = { $build } is being trained
 status-gated = { $build } is trained, but didn't go live
 status-pinned = { $build } is trained, but the pin holds it
-status-serving = { $build } answers people
+status-serving = { $build } is live
 status-superseded = a newer commit replaced it
 status-failed = the training of { $build } failed
 status-unchanged = nothing to train

@@ -94,6 +94,8 @@ why-part = { $part ->
         [refused] The model didn't know the answer, so there's no source.
        *[model] The model wrote this answer itself.
     }
+why-fold-examples = Examples
+why-fold-model = Model
 why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.

@@ -16,6 +16,7 @@ config-wrong-form = { $found } не подходит; например: { $examp
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
 config-encoder-needs = не установлено: { $packages }; выполните .venv/bin/pip install { $packages }
 config-no-provider = { $provider } нет среди providers
+config-no-plan = { $plan } нет среди plans
 config-provider-twice = { $provider } указан дважды; дайте каждому своё имя
 config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
@@ -31,6 +32,10 @@ config-no-shop = нужно payments.yookassa: через ЮKassa платят �
 config-no-stars = нужна цена в звёздах: по условиям Telegram цифровой товар продают и за звёзды (или укажите тариф в payments.not_digital)
 config-no-days = нужен срок, на который тариф покупают (days), или состав пакета (pack)
 config-no-price = у пакета должна быть цена
+config-renews-pack = пакет не продлевается: его расходуют, срока у него нет
+config-renews-no-stars = продлеваются только звёзды: укажите price.stars
+config-renews-stars = за то, что продлевается, Telegram берёт не больше { $limit } звёзд
+config-renews-days = должно быть 30: Telegram продлевает раз в 30 дней и никак иначе
 config-pack-limits = у пакета не бывает лимитов на день
 config-login-in-url = { $name ->
     [none] укажите адрес без имени и пароля
@@ -47,4 +52,3 @@ config-no-home = в { $path } нельзя создать папку: укажи
 config-no-card = на этой машине нет { $device }; `cpu` работает везде
 config-number-as-text = YAML читает { $found } как текст; запишите { $written }
 config-no-folder = нет папки { $path }
-config-no-git = { $path } не читается как репозиторий git. Что говорит git: git ls-remote { $path }

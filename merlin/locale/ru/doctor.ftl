@@ -55,6 +55,17 @@ doctor-reader-limited = без фильтра системных вызовов:
 doctor-port-used = там слушает сам { $name }
 listen-failed = адрес { $place } не занять: { $reason }. Остановите программу, которая его занимает, или задайте другой { $setting }
 doctor-port = { $place } свободен
+doctor-tls = действует до { $at }
+doctor-tls-ended = срок сертификата { $path } закончился { $at }. Обновите его и запустите сервер снова
+doctor-bases = можно использовать: { $names }
+doctor-no-vllm = нет программы { $command }. Установите vLLM в отдельное окружение: python3 -m venv vllm, затем vllm/bin/pip install vllm. Укажите vllm/bin/vllm в engine.answering.vllm_command
+doctor-vllm = { $command }
+doctor-mirror-none = ещё не загружена: это делает демон
+doctor-mirror = читается, { $count ->
+        [one] { $count } набор
+        [few] { $count } набора
+       *[many] { $count } наборов
+    }
 doctor-config = ошибок нет
 doctor-secrets = другим они не видны
 doctor-open-secrets = секреты может прочитать любой на этой машине: chmod o= { $paths }

@@ -67,6 +67,6 @@ add-no-build = У набора { $dataset } нет сборки{ $build ->
     }, на которой проверить модель. Выполните: merlin builds --dataset { $dataset }
 add-old-build = У набора { $dataset } отвечает сборка новее, чем { $build }. Уберите --build, чтобы проверить адаптер на новейшей
 add-busy = Набор { $dataset } сейчас обучается, или у провайдера уже столько обучений, сколько можно. Повторите команду, когда они закончатся: merlin jobs list
-add-gone = Копия адаптера обучения { $job } пропала. Выполните merlin models add ещё раз
+add-gone = Копия адаптера обучения { $job } пропала. Добавьте его снова: merlin models add НАБОР ПАПКА
 trained-elsewhere = обучена в другом месте
 trained-elsewhere_from_build = обучена в другом месте, на этой сборке

@@ -143,8 +143,8 @@ page-no-build = Сборки нет
 page-no-job = Обучения нет
 page-no-model = Модели нет
 page-model-of = Модель { $model }
-page-step-serves = Отвечает людям
-page-step-serves-not = Людям не отвечает
+page-step-serves = Текущая модель
+page-step-serves-not = Не текущая
 
 page-people-count = { $count ->
         [one] Боту написал { $count } человек.
@@ -171,7 +171,7 @@ page-scope-of-teacher = Курс преподавателя
 page-role-hint = Прежняя роль закончится; у преподавателя может быть несколько курсов. Человек получит уведомление.
 page-yes-role = Да, выдать роль
 page-block = Закрыть доступ
-page-block-sure = Закрыть доступ: { $person }? Бот перестанет отвечать, разговоры сохранятся.
+page-block-sure = Закрыть доступ: { $person }? Бот перестанет отвечать, автопродление за звёзды отключится, разговоры сохранятся.
 page-yes-block = Да, закрыть
 page-unblock = Открыть доступ
 page-unblock-sure = Открыть доступ? Бот снова будет отвечать этому человеку.

@@ -70,7 +70,10 @@ page-task-unanswered = { $count ->
        *[other] { $count } вопросов без ответа
     }
 page-count-waiting = , ждёт вас: { $count }
-page-board-removed = Набор удалён из репозитория, но его модель ещё отвечает.
+page-board-removed = Набор удалён из репозитория. { $way ->
+        [none] Спросить его модель людям негде.
+       *[other] Его модель ещё отвечает.
+    }
 page-board-more = ещё { $count }
 page-board-commits = { $count ->
         [one] { $count } коммит

@@ -28,6 +28,29 @@ page-lasts-pack-days = действует { $days }
 page-goods = «{ $title }»
 page-goods-for = «{ $title }», { $days }
 
+page-goods-renews = «{ $title }», каждые { $days }, продлевается сам
+page-plan-renews = За звёзды тариф продлевается сам каждые 30 дней, отключить это можно в боте в любой момент.{ $roubles ->
+        [yes] {" "}За рубли он покупается на 30 дней и сам не продлевается.
+       *[no] {""}
+    }
+page-pay-once = Это оплата за 30 дней. Сам тариф не продлевается.
+page-renewal = Автопродление
+page-renewal-state = { $state ->
+        [active] включено, следующее списание { $day }
+        [canceled] отключено, тариф работает до { $day }
+        [failed] Telegram не получил звёзды, тариф работает до { $day }
+        [to-canceled] отключается в Telegram, тариф работает до { $day }
+        [to-allowed] Telegram просят снова разрешить его, тариф работает до { $day }
+       *[allowed] можно снова включить в Telegram, тариф работает до { $day }
+    }
+page-renewal-mine = Автопродление «{ $title }»: { $state }. Чтобы изменить это, напишите боту /plan.
+page-renewal-off = Отключить автопродление
+page-renewal-off-hint = Оплаченные дни останутся у покупателя, больше ничего не спишется, и бот ему об этом скажет. Уже оплаченное не возвращается.
+page-renewal-off-yes = Да, отключить
+page-renewal-on = Снова разрешить автопродление
+page-renewal-on-hint = Бот скажет об этом покупателю, и тот сможет снова включить автопродление в Telegram.
+page-renewal-on-yes = Да, разрешить
+
 page-checkout = Оформление заказа: { $title }
 page-receipt-to = Куда прислать чек
 page-receipt-hint = Почта или телефон. Только для чека, без рекламы.

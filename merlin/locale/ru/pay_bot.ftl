@@ -31,6 +31,7 @@ pay-brings-days = Тариф на { $days ->
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }. Что входит: /plan
+pay-brings-month = Тариф на 30 дней; продлевается сам, пока вы это не отключите. Что в него входит: /plan
 pay-brings-pack-days = Сверх вашего тарифа: { $what }. Использовать их можно { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
@@ -65,6 +66,24 @@ pay-lasts-pack = • Использовать можно { $days ->
 pay-from = Этот тариф у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
 pay-bigger-plan-first = Пока действует «{ $title }», вопросы тратятся из него: он больше.
 pay-price = Цена: { $price }
+pay-a-month = { $price } в месяц
+pay-price-renews = Цена: { $price }. Тариф продлевается сам, отключить это можно здесь в любой момент: /plan.{ $roubles ->
+        [yes] {" "}За рубли тариф покупается на 30 дней и сам не продлевается.
+       *[no] {""}
+    }
+pay-button-subscribe = Подписаться за { $price }
+pay-subscribe = { pay-a-month }. Нажмите на кнопку: Telegram покажет сумму и попросит подтвердить. Дальше тариф продлевается сам, каждые 30 дней. Отключить автопродление можно в любой день: /plan. Оплаченные дни останутся у вас.
+pay-renewal = { $state ->
+        [active] «{ $title }» продлевается сам: { pay-a-month }, следующее списание { $at }. Отключить можно здесь в любой момент.
+        [canceled] Автопродление «{ $title }» отключено. Тариф работает до { $at }, больше ничего не спишется.
+        [failed] «{ $title }» продлить не удалось: Telegram не получил звёзды. Тариф работает до { $at }.
+        [to-canceled] Отключаю автопродление «{ $title }» в Telegram. Тариф работает до { $at }.
+        [to-allowed] Прошу Telegram снова разрешить автопродление «{ $title }». Тариф работает до { $at }.
+       *[allowed] Автопродление «{ $title }» можно снова включить в Telegram: «Настройки», «Мои звёзды». Иначе тариф работает до { $at }.
+    }
+pay-button-renewal = Автопродление «{ $title }»
+pay-button-renewal-off = Отключить автопродление
+pay-button-renewal-on = Включить снова
 pay-button-buy = Купить за { $price }
 pay-button-roubles = Оплатить на сайте: { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }

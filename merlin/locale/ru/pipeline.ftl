@@ -109,6 +109,14 @@ rollback-none = У набора { $dataset } раньше не отвечала 
 serves-nothing = У набора { $dataset } пока нет текущей модели
 
 notice-serving = { $title }: теперь отвечает { $version } ({ $proof }).{ $losses }
+reach = { $way ->
+        [default] Отвечает людям: это модель по умолчанию.
+        [course] Отвечает людям в своём курсе.
+        [preset] Отвечает людям, которые выбрали пресет.
+       *[none] { reach-none }
+    }
+reach-none = Людям её пока негде спросить: её набор — не активный курс. Добавьте рядом с его dataset.yaml файл course.yaml с active: true и сделайте коммит или укажите набор в datasets.default в config.yaml.
+live-unreached = {" "}{ $reach }{ $losses }
 live-worse = На { $count ->
         [one] { $count } тестовый вопрос
         [few] { $count } тестовых вопроса
@@ -202,7 +210,7 @@ status-checked = { $build } не обучается: так попросили
 status-training = { $build } обучается
 status-gated = { $build } обучена, но не стала текущей
 status-pinned = { $build } обучена, но ждёт открепления
-status-serving = { $build } отвечает людям
+status-serving = { $build } — текущая модель
 status-superseded = его заменил более новый коммит
 status-failed = { $build }: обучение не удалось
 status-unchanged = обучать нечего

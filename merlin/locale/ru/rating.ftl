@@ -99,6 +99,8 @@ why-part = { $part ->
         [refused] Ответа модель не знала, поэтому источника нет.
        *[model] Этот ответ модель написала сама.
     }
+why-fold-examples = Примеры
+why-fold-model = Модель
 why-tokens = Токенов: вопрос { $input }, ответ { $output }.
 why-cost = Стоимость: { $cost }.
 why-ratings = Оценки этой модели: 👍 { $up }, 👎 { $down }.

@@ -45,7 +45,9 @@ _PAGE_EVENTS = frozenset({"message", "edit", "action", "answer", "setting", "dra
 PipelineReader = Callable[[str], Mapping[str, object]]
 
 
-ACTS = frozenset({"start", "paste", "pay", "stop_generation"})
+ACTS = frozenset(
+    {"start", "paste", "pay", "stop_generation", "pass_month", "switch_renewal"}
+)
 
 
 class ControlSide:

@@ -2,7 +2,7 @@
 
 A payment in Stars is an incoming
 StarTransaction; its refund is an outgoing one of the same id. An invoice is a message or lies
-behind a link; before a payment the bot gets a pre-checkout query.
+behind a link; before a payment the bot gets a pre-checkout query, before a renewal it gets none.
 """
 
 import secrets
@@ -40,8 +40,14 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     return True
 
 
-def pay(world: World, person: Person, invoice: Mapping[str, Any]) -> int:
-    """Pay the bot in Stars; return the update_id. `invoice` has `total_amount` and `payload`."""
+def pay(
+    world: World, person: Person, invoice: Mapping[str, Any], first: str = ""
+) -> int:
+    """Pay the bot in Stars; return the update_id.
+
+    `invoice` has `total_amount`, `payload`, and `period` if it renews; `first` is the first payment
+    of what is renewed.
+    """
     charge_id = f"stx{secrets.token_urlsafe(24)}"
     payment: dict[str, Any] = {
         "currency": "XTR",
@@ -50,9 +56,53 @@ def pay(world: World, person: Person, invoice: Mapping[str, Any]) -> int:
         "telegram_payment_charge_id": charge_id,
         "provider_payment_charge_id": f"{person.person_id}_{charge_id[-6:]}",
     }
+    if invoice.get("period"):
+        payment |= _extend(world, person, invoice, first or charge_id)
+        payment |= {} if first else {"is_first_recurring": True}
     _record_transaction(world, person, payment, is_in=True)
     message = world.post(person, person.as_user(), successful_payment=payment)
     return world.add_update("message", message)
+
+
+def _extend(
+    world: World, person: Person, invoice: Mapping[str, Any], first: str
+) -> dict[str, Any]:
+    """Begin or extend a subscription; return what its payment says of it."""
+    before = world.subscriptions.get(first, {"until": int(time.time())})
+    until = before["until"] + invoice["period"]
+    subscription = {**invoice, "until": until, "person_id": person.person_id}
+    world.record("subscription", first=first, subscription=subscription)
+    return {"is_recurring": True, "subscription_expiration_date": until}
+
+
+def change_subscription(world: World, first: str, **changed: bool) -> None:
+    """Cancel a subscription, or take that back; the bot is told if it asked for such updates."""
+    before = world.subscriptions[first]
+    subscription = {**before, **changed}
+    world.record("subscription", first=first, subscription=subscription)
+    is_canceled = subscription.get("is_canceled", False)
+    if is_canceled is not before.get("is_canceled", False):
+        state = "canceled" if is_canceled else "active"
+        tell_subscription(world, subscription, state)
+
+
+def tell_subscription(world: World, subscription: Mapping[str, Any], state: str) -> int:
+    """Send the bot the update `subscription`; return its update_id."""
+    user = world.people[subscription["person_id"]].as_user()
+    body = {"user": user, "invoice_payload": subscription["payload"], "state": state}
+    return world.add_update("subscription", body)
+
+
+async def edit_user_star_subscription(world: World, arguments: Arguments) -> bool:
+    """Answer editUserStarSubscription: False only lets the person turn it on again."""
+    first = arguments.text("telegram_payment_charge_id")
+    person_id = world.subscriptions.get(first, {}).get("person_id")
+    if person_id is None or person_id != arguments.integer("user_id"):
+        raise bad_request("CHARGE_ID_INVALID")
+    is_canceled = arguments.flag("is_canceled")
+    canceled = {"is_canceled": True} if is_canceled else {}
+    change_subscription(world, first, is_locked=is_canceled, **canceled)
+    return True
 
 
 def _record_transaction(
@@ -111,7 +161,29 @@ async def refund_star_payment(world: World, arguments: Arguments) -> bool:
 
 
 # Fields of an invoice stored with its pre-checkout query.
-CHECKOUT_FIELDS = ("chat_id", "message_id")
+CHECKOUT_FIELDS = ("chat_id", "message_id", "period")
+# How the link of an invoice begins.
+LINK = "https://t.me/$"
+PERIOD_S = 2_592_000
+_MAX_STARS = {0: 25_000, PERIOD_S: 10_000}
+
+
+async def create_invoice_link(world: World, arguments: Arguments) -> str:
+    """Answer createInvoiceLink: in Stars (XTR) only; what renews does so every thirty days."""
+    period = arguments.integer("subscription_period")
+    prices = arguments.parse("prices")
+    if arguments.text("currency") != "XTR" or len(prices) != 1:
+        raise bad_request("CURRENCY_INVALID")
+    if period not in _MAX_STARS:
+        raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
+    amount = int(prices[0]["amount"])
+    if not 0 < amount <= _MAX_STARS[period]:
+        raise bad_request("STARS_INVOICE_INVALID")
+    slug = secrets.token_urlsafe(16)
+    payload = arguments.text("payload")
+    invoice = {"total_amount": amount, "payload": payload, "period": period}
+    world.record("invoice", slug=slug, invoice=invoice)
+    return f"{LINK}{slug}"
 
 
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
@@ -160,6 +232,7 @@ def _complete_payment(world: World, query_id: str, person_id: int) -> None:
     invoice = {
         "total_amount": query["total_amount"],
         "payload": query["invoice_payload"],
+        "period": checkout.get("period", 0),
     }
     pay(world, world.people[person_id], invoice)
     logged = world.messages.get(checkout.get("chat_id", 0), {}).get(

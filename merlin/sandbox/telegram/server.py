@@ -157,6 +157,8 @@ METHODS: Mapping[str, Method] = {
     "sendInvoice": queries.send_invoice,
     "answerPreCheckoutQuery": queries.answer_pre_checkout_query,
     "refundStarPayment": queries.refund_star_payment,
+    "createInvoiceLink": queries.create_invoice_link,
+    "editUserStarSubscription": queries.edit_user_star_subscription,
 }
 
 

@@ -27,7 +27,14 @@ from merlin.sandbox.telegram.messages import (
     store_upload,
     thread_fields,
 )
-from merlin.sandbox.telegram.queries import CHECKOUT_FIELDS, invoice_of
+from merlin.sandbox.telegram.queries import (
+    CHECKOUT_FIELDS,
+    LINK,
+    change_subscription,
+    invoice_of,
+    pay,
+    tell_subscription,
+)
 from merlin.sandbox.telegram.rich_messages import check_rich_message
 from merlin.sandbox.telegram.world import (
     MEMBER_STATUSES,
@@ -240,12 +247,42 @@ class UserActions:
         self.world.record("checkout", query_id=query["id"], about=values)
         return self.world.add_update("pre_checkout_query", query)
 
+    def pass_month(self, who: str | int, *, has_stars: bool = True) -> list[int]:
+        """Let a month pass for a person's subscriptions: each is paid, fails, or is over."""
+        person = self.person(who)
+        update_ids = []
+        for first, subscription in list(self.world.subscriptions.items()):
+            is_over = subscription.get("is_canceled", False)
+            if subscription["person_id"] != person.person_id or is_over:
+                continue
+            if has_stars:
+                update_ids.append(pay(self.world, person, subscription, first))
+            else:
+                told = tell_subscription(self.world, subscription, "failed")
+                update_ids.append(told)
+        return update_ids
+
+    def switch_renewal(self, who: str | int, *, is_on: bool) -> int:
+        """Cancel the newest subscription in the settings, or turn it on. Raises Refused."""
+        person_id = self.person(who).person_id
+        theirs = self.world.subscriptions.items()
+        ((first, newest),) = [
+            each for each in theirs if each[1]["person_id"] == person_id
+        ][-1:]
+        if is_on and newest.get("is_locked"):
+            raise Refused("the bot has ended this subscription")
+        change_subscription(self.world, first, is_canceled=not is_on)
+        return self.world.last_update_id
+
     def press(self, who: str | int, wanted: str, message_id: int = 0) -> int:
         """Press the button with this data or label, in one message or in the newest that has it."""
         place = self.place(who)
         logged, button = self._find_button(place, wanted, message_id)
         if button.get("pay"):
             return self.start_checkout(place.person, invoice_of(self.world, logged))
+        slug = button.get("url", "").removeprefix(LINK)
+        if slug in self.world.invoices:
+            return self.start_checkout(place.person, self.world.invoices[slug])
         if "callback_data" not in button:
             raise Refused("this key calls nothing at the bot")
         return self.call_back(place, logged, button["callback_data"])

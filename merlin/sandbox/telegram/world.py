@@ -224,7 +224,10 @@ class World:
     settings: dict[str, Any] = field(default_factory=dict)
     # StarTransaction objects, oldest first.
     transactions: list[dict[str, Any]] = field(default_factory=list)
-    # The invoice of each pre-checkout query: its `chat_id` and `message_id`.
+    # Invoices behind links by the link's end; subscriptions by their first payment.
+    invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Of the invoice of each pre-checkout query: `chat_id` and `message_id`, or `period`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     # The newest draft of each chat and topic.
     drafts: dict[tuple[int, int], MessageDraft] = field(default_factory=dict)
@@ -308,6 +311,12 @@ class World:
 
     def _apply_transaction(self, transaction: dict[str, Any]) -> None:
         self.transactions.append(transaction)
+
+    def _apply_invoice(self, slug: str, invoice: dict[str, Any]) -> None:
+        self.invoices[slug] = invoice
+
+    def _apply_subscription(self, first: str, subscription: dict[str, Any]) -> None:
+        self.subscriptions[first] = subscription
 
     def _apply_checkout(self, query_id: str, about: dict[str, Any]) -> None:
         self.checkouts[query_id] = about

@@ -38,6 +38,7 @@ from merlin.app.evaluation import EvaluationView
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
+from merlin.app.reach import list_reaches
 from merlin.app.status import list_datasets
 from merlin.app.users import find_display_names
 from merlin.config import is_our_engine
@@ -372,6 +373,9 @@ async def show_models(
         "dataset": dataset,
         "titles": titles,
         "serving": serving,
+        "reaches": await context.services.read(
+            lambda ctx: list_reaches(ctx.db, ctx.config)
+        ),
         "rated": await context.read(models.count_rated, context.actor, listed),
         "earlier": earlier,
         "evaluation_href": evaluation_href,

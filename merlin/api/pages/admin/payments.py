@@ -20,7 +20,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import MAX_ID, Hex, Part
-from merlin.app import payments, users
+from merlin.app import payments, subscriptions, users
 from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.settlement import reason_key
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
@@ -30,6 +30,7 @@ from merlin.billing.refunds import (
     parse_refund,
     refund_id_of,
 )
+from merlin.billing.subscriptions import Subscription, SubscriptionState
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount
@@ -124,6 +125,35 @@ async def refund(
     return refunds_page
 
 
+def turn_of(subscription: Subscription) -> str:
+    """Return what an admin may do to a renewal, "on" or "off"; "" while Telegram is being told."""
+    if subscription.wanted is not None or not subscription.user_id:
+        return ""
+    return "on" if subscription.state is SubscriptionState.CANCELED else "off"
+
+
+class RenewalForm(BaseModel):
+    """The form that turns a renewal off, or allows it again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    turn: Literal["on", "off"]
+
+
+@router.post("/admin/billing/{purchase_id}/renewal")
+async def change_renewal(
+    context: RefundContext, purchase_id: Hex, form: Annotated[RenewalForm, Form()]
+) -> Response:
+    """Turn the renewal of an order off, or allow it again; the bot tells Telegram."""
+    act = subscriptions.change_renewal
+    is_on = form.turn == "on"
+    try:
+        await context.services.write(act, context.actor, purchase_id, is_on=is_on)
+    except Refused as error:
+        return await _page(context, purchase_id, wrong=refusal_text(context, error))
+    return seen_other(f"/admin/billing/{purchase_id}#renewal")
+
+
 async def _page(
     context: PageContext,
     purchase_id: str,
@@ -136,8 +166,10 @@ async def _page(
     details = await context.read(payments.show_payment, context.actor, purchase_id)
     people = {person_reference(details.purchase.user_id)}
     people |= {refund.by for refund in details.refunds}
+    subscription = details.subscription
     view = {
         "payment": details,
+        "turn": "" if subscription is None else turn_of(subscription),
         "names": await context.services.read(users.find_display_names, sorted(people)),
         "why_canceled": text(context.language, reason_key(details.purchase.reason)),
         "is_by_buyer": details.purchase.reason == CANCELED_BY_BUYER,

@@ -190,14 +190,14 @@ async def _render(
 
 def describe_plan(plan: ImportPlan | None) -> dict[str, object]:
     """Return what the template shows of a plan, None for none yet."""
-    names = (
-        str(each.arguments.get("names", "")) for each in (plan.findings if plan else ())
-    )
+    found = [each.arguments for each in (plan.findings if plan else ())]
+    columns = next((each for each in found if each.get("names")), {})
     edits = plan.proposed_edits[:_SHOWN] if plan else ()
     return {
         "plan": plan,
         "rows": [parse_example(edit.text) for edit in edits],
         "parts": PARTS,
-        "columns": next(filter(None, names), "").splitlines(),
+        "columns": str(columns.get("names", "")).splitlines(),
+        "proposed": columns,
         "megabytes": MEGABYTES,
     }
