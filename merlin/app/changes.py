@@ -62,6 +62,7 @@ class DatasetFiles:
 
     `materials` belong to its course. `version` is equal only for equal
     files and changes.
+    `language` is that of texts that name none.
     `is_behind`: a commit exists that has not been read yet.
     """
 
@@ -70,6 +71,7 @@ class DatasetFiles:
     materials: list[Material]
     version: tuple[str, ...] = ()
     is_behind: bool = False
+    language: str = "en"
 
     def file(self, path: str) -> FileText | None:
         """Return one file, None if there is none."""
@@ -78,6 +80,8 @@ class DatasetFiles:
 
 # Makes the edits from the current files; may be called several times.
 Make = Callable[[DatasetFiles], CourseEdits]
+# Reads the files of a dataset that an edit is about, with the permission that the edit needs.
+Read = Callable[[Context, Actor, str], DatasetFiles]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,19 +173,20 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
         changes = _changes(ctx)
         files = index.list_files(dataset)
         pending = changes.list_pending(dataset)
-        if not files:
+        current = apply_pending_changes(dataset, files, pending)
+        behind = is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH))
+        if not (current or behind):
             raise missing_dataset(dataset, index.read_trees())
         return DatasetFiles(
             dataset=dataset,
-            files=apply_pending_changes(dataset, files, pending),
+            files=current,
             materials=Catalogue(ctx.db).materials(dataset),
             version=(
                 *(file.blob for file in files),
                 *(each.change_id for each in pending),
             ),
-            is_behind=is_behind(
-                files, changes.list_committed(dataset, ctx.clock() - _FRESH)
-            ),
+            is_behind=behind,
+            language=ctx.config.language,
         )
 
 
@@ -205,12 +210,13 @@ async def submit(
     once: str = "",
     editor: Editor | None = None,
     allow: str = "",
+    read: Read = read_files,
 ) -> ChangeView:
     """Check an edit and request its commit; a repeated call with the same `once` returns the first.
 
-    `editor` is as in `save`, `allow` the reason for which examples may have the personal data that
-    is found in them. Raises NotFound, EditNotGood, what `make` raises, and Refused if the same
-    files keep changing.
+    `editor` is as in `save`, `read` reads the files, `allow` is the reason for which examples may
+    have the personal data that is found in them. Raises NotFound, EditNotGood, what `make` raises,
+    and Refused if the same files keep changing.
     """
     # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = (
@@ -219,11 +225,13 @@ async def submit(
         else ""
     )
     for _ in range(_TRIES):
-        files = await _read_newest_files(ctx, actor, dataset)
         known = (
             await ctx.read(lambda ctx: _changes(ctx).list_of_batch(batch))
             if batch
             else []
+        )
+        files = await _read_newest_files(
+            ctx, actor, dataset, read_files if known else read
         )
         if not known:
             proposed = await asyncio.to_thread(make, files)
@@ -234,7 +242,7 @@ async def submit(
             if not seen.is_good:
                 raise EditNotGood(seen)
             known = await ctx.write(
-                _save_unless_changed, actor, files, proposed, batch, editor
+                _save_unless_changed, actor, files, proposed, batch, editor, read
             )
         if known:
             texts = {file.blob: file.text for file in files.files}
@@ -258,10 +266,12 @@ def _allow_personal(proposed: CourseEdits, seen: Preview, reason: str) -> Course
     return replace(proposed, edits=tuple(edits))
 
 
-async def _read_newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
+async def _read_newest_files(
+    ctx: Context, actor: Actor, dataset: str, read: Read
+) -> DatasetFiles:
     """Return the files once the newest commit has been read. Raises Refused on timeout."""
     until = asyncio.get_running_loop().time() + ctx.commit_wait_s
-    while (files := await ctx.read(read_files, actor, dataset)).is_behind:
+    while (files := await ctx.read(read, actor, dataset)).is_behind:
         if asyncio.get_running_loop().time() > until:
             raise Refused("a commit is not seen yet", "api-problem-unseen-commit")
         await asyncio.sleep(_POLL_S)
@@ -275,15 +285,25 @@ def _save_unless_changed(
     proposed: CourseEdits,
     batch: str,
     editor: Editor | None,
+    read: Read,
 ) -> list[Change]:
     """Return the stored changes; none if the files changed in between."""
     if batch:  # the same form sent to two processes: the later one finds the changes of the first
         lock_user(ctx.db, actor.user_id, ctx.clock)
-    if read_files(ctx, actor, files.dataset).version != files.version:
+        if known := _changes(ctx).list_of_batch(batch):
+            return known
+    if read(ctx, actor, files.dataset).version != files.version:
         return []
-    edits = proposed.edits
-    subject = proposed.subject
-    return save(ctx, actor, files.dataset, edits, subject, editor=editor, batch=batch)
+    return save(
+        ctx,
+        actor,
+        files.dataset,
+        proposed.edits,
+        proposed.subject,
+        editor=editor,
+        batch=batch,
+        is_permitted=True,
+    )
 
 
 def save(
@@ -295,13 +315,16 @@ def save(
     *,
     editor: Editor | None = None,
     batch: str = "",
+    is_permitted: bool = False,
 ) -> list[Change]:
     """Request the commit of checked edits; return its changes.
 
-    `editor` is the author of the commit, None: the actor; `batch` as in `make_changes`. Raises
+    `editor` is the author of the commit, None: the actor; `batch` as in `make_changes`;
+    `is_permitted`: what read the files has asked for the permission. Raises
     NotFound, and Refused for edits that no dataset can contain.
     """
-    require_editing(ctx, actor, dataset)
+    if not is_permitted:
+        require_editing(ctx, actor, dataset)
     changes = make_changes(
         dataset, edits, change_request(ctx, actor, editor), subject, batch
     )
@@ -454,7 +477,7 @@ def _views(
     watched = [
         each
         for each in firsts
-        if each.commit and actor.may(Permission.WATCH, each.dataset)
+        if each.commit and may_edit_examples(ctx, actor, each.dataset)
     ]
     is_theirs = VERDICT.commit_sha.in_([each.commit for each in watched])
     is_theirs &= VERDICT.dataset.in_([each.dataset for each in watched])

@@ -10,7 +10,11 @@ from typing import Any
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import may_edit_examples, require_editing
+from merlin.app.permissions import (
+    list_unread_datasets,
+    may_edit_examples,
+    require_editing,
+)
 from merlin.core.errors import DatasetError, Refused
 from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import choose_translation
@@ -37,7 +41,7 @@ from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import check_files
-from merlin.dataset.spec import Localised
+from merlin.dataset.spec import Localised, read_dataset
 from merlin.db.search_index import Kind, Scope, SearchIndex
 
 # Long enough for the daemon to see a commit.
@@ -165,9 +169,14 @@ class ListedExample:
 def get_heading(ctx: Context, actor: Actor, name: str) -> DatasetHeading:
     """Return a dataset whose examples the actor may edit. Raises NotFound."""
     require_editing(ctx, actor, name)
-    title = FileIndex(ctx.db).find_title(name)
+    index = FileIndex(ctx.db)
+    title = index.find_title(name)
     if title is None:
-        raise missing_dataset(name)
+        made = list_unread_datasets(ctx, name)
+        if not made:
+            raise missing_dataset(name)
+        spec, _ = read_dataset(name, (made[0].text or "").encode())
+        title = spec.title if spec else index.read_title(name)
     return DatasetHeading(name=name, title=title, course=ctx.read_courses().find(name))
 
 

@@ -55,7 +55,7 @@ def read_details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
     """
     course = get_led_course(ctx, actor, course_id)
     files = changes.read_files(ctx, actor, course.slug)
-    course_files = CourseFiles(files.files)
+    course_files = CourseFiles(files.files, files.language)
     card = course_files.card()
     return TaughtDetails(
         id=course.course_id,
@@ -82,7 +82,7 @@ def edit_card(
     values: Mapping[str, Any], revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
     """Return the edits of course.yaml, apart from its materials; None removes a key."""
-    course_files = CourseFiles(files.files)
+    course_files = CourseFiles(files.files, files.language)
     course_edits = course_files.change_fields(values)
     new_text = course_edits.edits[0].text
     require_revision(revision, course_files.revision, new_text, course_files.text)
@@ -91,14 +91,14 @@ def edit_card(
 
 def add_material(draft: MaterialDraft, files: DatasetFiles) -> CourseEdits:
     """Return the edits that add a material."""
-    return CourseFiles(files.files).add_material(draft)
+    return CourseFiles(files.files, files.language).add_material(draft)
 
 
 def edit_material(
     material_id: int, draft: MaterialDraft, revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
     """Return the edits that change a material."""
-    course_files = CourseFiles(files.files)
+    course_files = CourseFiles(files.files, files.language)
     material = course_files.material(files.materials, material_id)
     require_revision(revision, material.revision, draft.text or None, material.text)
     return course_files.change_material(material.place, draft)
@@ -106,7 +106,7 @@ def edit_material(
 
 def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEdits:
     """Return the edits that move a material within course.yaml."""
-    course_files = CourseFiles(files.files)
+    course_files = CourseFiles(files.files, files.language)
     material = course_files.material(files.materials, material_id)
     title = course_files.value["materials"][material.place]["title"]
     text = material.text or ""
@@ -119,7 +119,7 @@ def remove_material(
     material_id: int, revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
     """Return the edits that remove a material, and its text if no other material refers to it."""
-    course_files = CourseFiles(files.files)
+    course_files = CourseFiles(files.files, files.language)
     material = course_files.material(files.materials, material_id)
     require_revision(revision, material.revision, None, material.text)
     return course_files.remove_material(material.place)

@@ -6,7 +6,7 @@ files that editors write.
 
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from json import dumps
@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from merlin.app import changes, examples
+from merlin.app import changes, examples, new_datasets
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles
 from merlin.cli import language
@@ -28,7 +28,15 @@ from merlin.cli.edit_session import (
     print_commit,
     print_findings,
 )
-from merlin.cli.import_fields import ask_fields, read_choices
+from merlin.cli.import_fields import (
+    Columns,
+    Leave,
+    Maps,
+    Only,
+    SkipBad,
+    read_choices,
+    require_answers,
+)
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -40,8 +48,14 @@ from merlin.cli.options import (
 from merlin.cli.output import print_json, print_message
 from merlin.config import schema
 from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.course.editing import CourseEdits
 from merlin.dataset.chat_formats import to_record
-from merlin.dataset.import_lines import MAX_IMPORT_BYTES, read_import_files
+from merlin.dataset.import_fields import FieldChoices
+from merlin.dataset.import_lines import (
+    MAX_IMPORT_BYTES,
+    ImportedLine,
+    read_import_files,
+)
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.spec import schema_text
 
@@ -76,36 +90,11 @@ _DRY_RUN = Annotated[
         "--dry-run", help="Only show what would be written, by tag and language."
     ),
 ]
-_COLUMNS = Annotated[
-    tuple[str, str],
+_CREATE = Annotated[
+    bool,
     typer.Option(
-        "--columns", metavar="QUESTION ANSWER", help="Names of a table's columns."
+        "--create", help="Make the dataset, with a course of this name, in the commit."
     ),
-]
-_MAP = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="PART=FIELD",
-        help="The field that is the question, answer, rejected, context, system, tags, note.",
-    ),
-]
-_ONLY = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only",
-        metavar="FIELD=VALUE",
-        help="Take only records with this value of a field; several values add up.",
-    ),
-]
-_LEAVE = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--leave", metavar="FIELD", help="A field that means nothing for an example."
-    ),
-]
-_SKIP_BAD = Annotated[
-    bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
 
 app = typer.Typer()
@@ -118,11 +107,12 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     source: _SOURCE = "",
     dataset: _DATASET,
     dry_run: _DRY_RUN = False,
-    columns: _COLUMNS = ("", ""),
-    maps: _MAP = None,
-    only: _ONLY = None,
-    leave: _LEAVE = None,
-    skip_bad: _SKIP_BAD = False,
+    columns: Columns = ("", ""),
+    maps: Maps = None,
+    only: Only = None,
+    leave: Leave = None,
+    skip_bad: SkipBad = False,
+    create: _CREATE = False,
     yes: _YES = False,
     keep: _KEEP = None,
     config: ConfigPath = DEFAULT,
@@ -130,7 +120,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Import examples from files, in one commit or none, or from an account at a provider."""
-    _require_source(files or (), source, keep)
+    _require_source(files or (), source, keep, create=create)
     choices = read_choices(columns, maps or (), only or (), leave or ())
     settings = configuration(config)
     if not files:
@@ -141,28 +131,20 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
             json=json,
         )
         return
-    with edit_session(settings) as session, closing(_read_files(files)) as contents:
-        existing = _read_dataset(session, dataset)
+    with edit_session(settings) as session, closing(read_contents(files)) as contents:
         lines = read_import_files(contents, choices)
-        plan = examples.plan(session.ctx, existing, lines, choices)
+        planned = _plan_new if create else _plan
+        plan, edits = planned(session, dataset, lines, choices)
         print_findings([*plan.findings, *plan.preview.around])
-        edits = plan.good_edits
         view = _to_json(plan) | preview_record(plan.preview)
-        if plan.questions:
+        try:
+            require_answers(plan, skip_bad=skip_bad)
+        except Refused:
             if json:
                 print_json(view)
-            raise ask_fields(plan.questions)
-        if plan.rejected and not (skip_bad and (edits or plan.duplicates)):
-            if json:
-                print_json(view)
-            raise Refused(
-                "findings",
-                "import-has-errors",
-                rejected=plan.rejected,
-                lines=plan.lines,
-            )
-        if edits and not dry_run:
-            change_id = session.commit(dataset, edits, plan.subject)
+            raise
+        if plan.good_edits and not dry_run:
+            change_id = session.commit(dataset, edits.edits, edits.subject)
             view |= session.finish(change_id, is_waiting=not no_wait)
     if json:
         print_json(view)
@@ -173,6 +155,31 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     if plan.rejected:
         print_message("import-left-out", count=plan.rejected)
     print_commit(view)
+
+
+def _plan(
+    session: EditSession,
+    dataset: str,
+    lines: Iterable[ImportedLine],
+    choices: FieldChoices,
+) -> tuple[ImportPlan, CourseEdits]:
+    """Return the plan for a dataset, and its edits. Raises NotFound, Refused."""
+    plan = examples.plan(session.ctx, _read_dataset(session, dataset), lines, choices)
+    return plan, CourseEdits(tuple(plan.good_edits), plan.subject)
+
+
+def _plan_new(
+    session: EditSession,
+    name: str,
+    lines: Iterable[ImportedLine],
+    choices: FieldChoices,
+) -> tuple[ImportPlan, CourseEdits]:
+    """Return the plan for a new dataset, and the edits that make it. Raises Refused."""
+    ctx = session.ctx
+    new_datasets.read_unused(ctx, session.actor, name)
+    new = new_datasets.describe(ctx, session.actor, name, name, ctx.config.language)
+    plan = new_datasets.plan(ctx, new, lines, choices)
+    return plan, new_datasets.make_edits(new, plan)
 
 
 def _read_dataset(session: EditSession, dataset: str) -> DatasetFiles:
@@ -198,10 +205,14 @@ def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
     return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)
 
 
-def _require_source(paths: Sequence[Path], source: str, keep: Path | None) -> None:
+def _require_source(
+    paths: Sequence[Path], source: str, keep: Path | None, *, create: bool
+) -> None:
     """Raise ConfigError unless it is files that are there, or an account, alone to be kept."""
     if bool(source) == bool(paths):
         raise ConfigError("files, or --from with none", "import-what")
+    if create and source:
+        raise ConfigError("--create without files", "import-create-what")
     if keep and not source:
         raise ConfigError("--keep without --from", "import-keep-what")
     for path in paths:
@@ -211,7 +222,7 @@ def _require_source(paths: Sequence[Path], source: str, keep: Path | None) -> No
             raise make_unreadable_file_error(path, error) from error
 
 
-def _read_files(paths: Sequence[Path]) -> Generator[tuple[bytes, str]]:
+def read_contents(paths: Sequence[Path]) -> Generator[tuple[bytes, str]]:
     """Yield content and name of each file, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:

@@ -1,11 +1,47 @@
-"""`--map`, `--only`, `--leave` of `merlin import`: what the fields of a file mean."""
+"""`--map`, `--only`, `--leave` of `merlin import` and `init`: what the fields of a file mean."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+import typer
 
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.table_cells import PARTS
 from merlin.dataset.import_fields import FieldChoices, FieldQuestion
+from merlin.dataset.import_plan import ImportPlan
+
+Columns = Annotated[
+    tuple[str, str],
+    typer.Option(
+        "--columns", metavar="QUESTION ANSWER", help="Names of a table's columns."
+    ),
+]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="PART=FIELD",
+        help="The field that is the question, answer, rejected, context, system, tags, note.",
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="FIELD=VALUE",
+        help="Take only records with this value of a field; several values add up.",
+    ),
+]
+Leave = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--leave", metavar="FIELD", help="A field that means nothing for an example."
+    ),
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
+]
 
 
 def read_choices(
@@ -54,6 +90,22 @@ def ask_fields(questions: Sequence[FieldQuestion]) -> Refused:
         count=len({question.name for question in questions}),
         options=" ".join(options),
     )
+
+
+def require_answers(plan: ImportPlan, *, skip_bad: bool) -> None:
+    """Raise Refused for fields that mean nothing yet, and for lines with errors.
+
+    With `skip_bad` these are left out, if anything is left to take.
+    """
+    if plan.questions:
+        raise ask_fields(plan.questions)
+    if plan.rejected and not (skip_bad and (plan.good_edits or plan.duplicates)):
+        raise Refused(
+            "findings",
+            "import-has-errors",
+            rejected=plan.rejected,
+            lines=plan.lines,
+        )
 
 
 def _propose(question: FieldQuestion) -> Iterator[str]:

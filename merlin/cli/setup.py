@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from string import Template
 from typing import Annotated
@@ -14,11 +17,21 @@ import typer
 import yaml
 
 from merlin.cli import language
+from merlin.cli.import_fields import (
+    Columns,
+    Leave,
+    Maps,
+    Only,
+    SkipBad,
+    read_choices,
+    require_answers,
+)
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
 from merlin.core.durable_files import remove_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
+from merlin.dataset.import_fields import FieldChoices
 
 app = typer.Typer()
 config_app = typer.Typer(
@@ -59,16 +72,61 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path(
         "merlin-datasets"
     ),
-    dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="The dataset's name. Default: first, with --from the folder."
+        ),
+    ] = None,
+    *,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Its examples and its course: from this file.",
+        ),
+    ] = None,
+    columns: Columns = ("", ""),
+    maps: Maps = None,
+    only: Only = None,
+    leave: Leave = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Create a git repository of datasets with a first commit, and a configuration."""
     from merlin.core.names import is_valid_name, suggest_name
+    from merlin.dataset.example_file import parse_example
 
+    if dataset is None:
+        dataset = folder.resolve().name if source else "first"
     if not is_valid_name(dataset):
         names = {"dataset": dataset, "proposed": suggest_name(dataset)}
         raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **names)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
+    choices = read_choices(columns, maps or (), only or (), leave or ())
+    files = (
+        _take_file(dataset, source, choices, skip_bad=skip_bad)
+        if source
+        else _write_examples()
+    )
+    _commit_first(folder, dataset, files)
+    questions = [
+        example.question
+        for path, content in files.items()
+        if path.startswith("examples/") and (example := parse_example(content))
+    ]
+    print_message(
+        "init-done",
+        dataset=dataset,
+        folder=str(folder),
+        count=len(questions),
+        question=shlex.quote(questions[0]),
+    )
+
+
+def _commit_first(folder: Path, dataset: str, files: Mapping[str, str]) -> None:
+    """Make the folder with a first commit, or leave nothing behind. Raises Refused."""
     arguments = {"folder": str(folder)}
     is_new = not folder.exists()
     is_empty = False
@@ -76,7 +134,7 @@ def init(
         is_empty = is_new or not any(folder.iterdir())
         if not is_empty:
             raise Refused(f"{folder} is not empty", "init-not-empty", **arguments)
-        _write_files(folder, dataset)
+        _write_files(folder, dataset, files)
         _git(folder, "init", "-q", "-b", "main")
         # Accept pushes to the checked-out branch and update its files.
         _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
@@ -102,29 +160,58 @@ def init(
         raise Refused(
             f"{folder}: {error}", "init-no-folder", reason=reason, **arguments
         ) from error
-    print_message("init-done", dataset=dataset, **arguments)
 
 
-def _write_files(folder: Path, dataset: str) -> None:
-    """Write the template's files in the language of the commands."""
+def _take_file(
+    dataset: str, source: Path, choices: FieldChoices, *, skip_bad: bool
+) -> dict[str, str]:
+    """Return the files of a dataset whose examples are those of a file, and of its course.
+
+    Raises Refused as `merlin import`.
+    """
+    from merlin.app.new_datasets import NewDataset, make_edits
+    from merlin.cli.edit_session import print_findings
+    from merlin.cli.import_export import read_contents
+    from merlin.dataset.import_lines import read_import_files
+    from merlin.dataset.import_plan import plan_import
+
+    new = NewDataset(dataset, dataset, language())
+    with closing(read_contents([source])) as contents:
+        lines = read_import_files(contents, choices)
+        plan = plan_import(dataset, new.files, lines, choices=choices)
+    print_findings(plan.findings)
+    require_answers(plan, skip_bad=skip_bad)
+    if not plan.good_edits:
+        raise Refused("no examples", "import-nothing-new")
+    return {edit.path: edit.text or "" for edit in make_edits(new, plan).edits}
+
+
+def _write_examples() -> dict[str, str]:
+    """Return the files of a dataset that tells of itself."""
+    files = {"dataset.yaml": _fill_template("dataset.yaml")}
+    for answer, questions in yaml.safe_load(
+        _read_template(f"examples.{language()}.yaml")
+    ):
+        for name, question in questions.items():
+            content = _fill_template("example.yaml", question=question, answer=answer)
+            files[f"examples/{name}.yaml"] = content
+    return files
+
+
+def _write_files(folder: Path, dataset: str, of_dataset: Mapping[str, str]) -> None:
+    """Write the template's files in the language of the commands, and those of the dataset."""
     from merlin.dataset.spec import NAMES, schema_text
 
     dataset_folder = folder / "datasets" / dataset
     schemas = folder / "schemas"
     files = {
-        dataset_folder / "dataset.yaml": _fill_template("dataset.yaml"),
+        **{dataset_folder / path: content for path, content in of_dataset.items()},
         folder / "README.md": text(language(), "init-readme") + "\n",
         folder / ".gitignore": _IGNORED,
         folder / ".pre-commit-config.yaml": _fill_template("pre-commit-config.yaml"),
         folder / "config.yaml": _sample_config(),
         **{schemas / f"{name}.schema.json": schema_text(name) for name in NAMES},
     }
-    for answer, questions in yaml.safe_load(
-        _read_template(f"examples.{language()}.yaml")
-    ):
-        for name, question in questions.items():
-            content = _fill_template("example.yaml", question=question, answer=answer)
-            files[dataset_folder / "examples" / f"{name}.yaml"] = content
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")

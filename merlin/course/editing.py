@@ -26,7 +26,13 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
-from merlin.dataset.spec import MaterialKind, MaterialSpec, course_spec, validate_file
+from merlin.dataset.spec import (
+    MaterialKind,
+    MaterialSpec,
+    by_language,
+    course_spec,
+    validate_file,
+)
 from merlin.dataset.yaml_io import read_yaml
 
 COURSE_FIELDS = ("semester", "name", "description", "active", "teachers")
@@ -85,14 +91,18 @@ class CourseEdits:
 
 
 class CourseFiles:
-    """The files of a course. Raises Refused if course.yaml is missing or broken."""
+    """The files of a course; a text without a language is one of `language`.
 
-    def __init__(self, files: Sequence[FileText]) -> None:
+    Raises Refused if course.yaml is missing or broken.
+    """
+
+    def __init__(self, files: Sequence[FileText], language: str = "en") -> None:
         self._files = {file.path: file for file in files}
         file = self._files.get(COURSE_FILE)
         self.text = (file.text if file else None) or ""
         self.blob = file.blob if file else None
-        self.value = parse_course(self.text)
+        self._language = language
+        self.value = parse_course(self.text, language)
         self.spec = course_spec(self.value)
 
     @property
@@ -201,7 +211,7 @@ class CourseFiles:
         texts: Sequence[Edit],
         subject: commit_message.Subject,
     ) -> CourseEdits:
-        text = edit_course(self.text, requested)
+        text = edit_course(self.text, requested, self._language)
         edits = list(texts)
         if text != self.text:
             edits.insert(0, Edit(COURSE_FILE, self.blob, text))
@@ -287,8 +297,11 @@ _ORDER = (
 Course = Mapping[str, Any]
 
 
-def parse_course(text: str | None) -> dict[str, Any]:
-    """Return the content of a course.yaml. Raises Refused if invalid: fix it in git."""
+def parse_course(text: str | None, language: str = "en") -> dict[str, Any]:
+    """Return the content of a course.yaml, its plain texts as those of a language.
+
+    Raises Refused if it is invalid: fix it in git.
+    """
     node = read_yaml((text or "").encode("utf-8", "surrogatepass"))
     value, findings = (
         ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
@@ -301,16 +314,20 @@ def parse_course(text: str | None) -> dict[str, Any]:
         arguments = {"line": findings[0].line, "reason": first}
         raise Refused("course.yaml is broken", "course-broken", **arguments)
     course: dict[str, Any] = value
+    for holder in (course, *course.get("materials", ())):
+        for key in ("name", "description", "title"):
+            if key in holder:
+                holder[key] = by_language(holder[key], [language])
     return course
 
 
-def edit_course(text: str, course: Course) -> str:
-    """Return the course.yaml with this content.
+def edit_course(text: str, course: Course, language: str = "en") -> str:
+    """Return the course.yaml with this content; `language` is that of its plain texts.
 
     A changed file is written anew, without comments. Raises Refused if `text` is
     broken.
     """
-    before = parse_course(text)
+    before = parse_course(text, language)
     if _digest(before) == _digest(course):
         return text
     written = write_course(course)

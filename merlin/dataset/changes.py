@@ -324,6 +324,20 @@ class Changes(Repository):
         )
         return self._list((CHANGE.dataset == dataset) & is_new)
 
+    def list_new_datasets(self, since: datetime, dataset: str = "") -> list[Change]:
+        """Return the changes that make datasets, open ones and those committed at or after `since`.
+
+        Of one dataset, or ("") of all.
+        """
+        is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (
+            CHANGE.updated_at >= iso(since)
+        )
+        is_made = CHANGE.path.endswith(f"/{DATASET_FILE}") & (SQL(IS_OPEN) | is_new)
+        if dataset:
+            is_made &= CHANGE.dataset == dataset
+        is_made &= CHANGE.kind == ChangeKind.ADD.value
+        return [each for each in self._list(is_made) if each.inside == DATASET_FILE]
+
     def list_batches(
         self, by: str | None, limit: int, before: str = ""
     ) -> list[list[Change]]:

@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from merlin.core.errors import reading_stored
 from merlin.core.formatted_text import is_blank
+from merlin.core.i18n import LANGUAGES
 from merlin.core.names import find_nearest, is_valid_name, suggest_name
+from merlin.core.small_talk import KINDS as SMALL_TALK
 from merlin.core.yaml_error import json_type
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
@@ -316,7 +318,7 @@ Hyperparameter = str | int | float | bool | Mapping[str, str]
 
 # The usual name of our own engine among the providers, and its own base model: the check of a
 # folder has no configuration that says more.
-_ENGINE = "engine"
+ENGINE = "engine"
 RECALL = "recall"
 # The training methods of a recipe, as the provider protocol names them.
 SUPERVISED = "supervised"
@@ -343,12 +345,12 @@ class Recipe:
     @property
     def takes_tools(self) -> bool:
         """Return whether its trainer learns calls of functions: that of our own engine does not."""
-        return self.provider != _ENGINE and self.base_model != RECALL
+        return self.provider != ENGINE and self.base_model != RECALL
 
     @property
     def is_own_language_model(self) -> bool:
         """Return whether it trains a language model of our own engine."""
-        return self.provider == _ENGINE and self.base_model != RECALL
+        return self.provider == ENGINE and self.base_model != RECALL
 
     def as_json(self) -> dict[str, object]:
         """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""
@@ -474,7 +476,10 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
         gate=_read_gate(value.get("gate", NOT_WORSE)),
-        small_talk=value.get("small_talk", {}),
+        small_talk={
+            kind: by_language(each)
+            for kind, each in value.get("small_talk", {}).items()
+        },
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
         allow=value.get("check", {}).get("allow", {}),
@@ -511,10 +516,18 @@ def course_spec(value: Mapping[str, Any]) -> CourseSpec:
     )
 
 
-def _localise(value: Mapping[str, str]) -> Localised:
+def by_language(
+    value: str | Localised, languages: Sequence[str] = LANGUAGES
+) -> Localised:
+    """Return a text by language; a plain one is that of each of these languages."""
+    return dict.fromkeys(languages, value) if isinstance(value, str) else value
+
+
+def _localise(value: str | Localised) -> Localised:
     # A missing language falls back to the other one.
-    russian = value.get("ru", "")
-    english = value.get("en", "")
+    texts = by_language(value)
+    russian = texts.get("ru", "")
+    english = texts.get("en", "")
     return {"ru": russian or english, "en": english or russian}
 
 
@@ -559,14 +572,14 @@ def read_course(
     return (None if value is None or errors else course_spec(value)), findings
 
 
+# The keys of texts that people see, by language or not.
+_TEXTS = frozenset({*LANGUAGES, "title", "name", "description", *SMALL_TALK})
+
+
 def _find_blank_texts(node: Node) -> Iterator[Finding]:
     """Yield a finding for each title or description of which nothing can be seen."""
     for key, child in _keys(node).items():
-        if (
-            key in ("ru", "en")
-            and isinstance(child.value, str)
-            and is_blank(child.value)
-        ):
+        if key in _TEXTS and isinstance(child.value, str) and is_blank(child.value):
             yield _finding(child, "blank-text")
     for child in node.value if isinstance(node.value, list) else _keys(node).values():
         yield from _find_blank_texts(child)

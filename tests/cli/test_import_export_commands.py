@@ -8,6 +8,7 @@ import signal
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from merlin.cli import main
@@ -303,6 +304,30 @@ def test_author_of_a_person_without_a_name_in_git_is_the_login(
         monkeypatch.delenv(f"GIT_{name}")
     run_json(*exit_of(lab))
     assert lab.repository.git("log", "-1", "--format=%an") == getpass.getuser()
+
+
+def test_new_dataset_is_made_with_its_course_in_the_same_commit(lab, run_json, run):
+    config = yaml.safe_load(lab.path.read_text("utf-8"))
+    engine = {**config["providers"][0], "name": "engine"}
+    config["providers"].append(engine)
+    lab.path.write_text(yaml.safe_dump(config), "utf-8")
+    given = lines(lab, chat("Где выход?", "Прямо."))
+    made = [given, "--dataset", "школа", "--create"]
+    assert run_json("import", *made, "--dry-run")["commit"] is None
+    before = int(count(lab))
+    document = run_json("import", *made)
+    assert document["paths"] == [
+        "dataset.yaml",
+        "course.yaml",
+        "examples/где-выход.yaml",
+    ]
+    assert int(count(lab)) == before + 1
+    text = lab.repository.git("show", "HEAD:datasets/школа/course.yaml")
+    assert text == "semester: 1\nname: {ru: школа}"
+    code, said = run("import", given, "--dataset", "Школа", "--create")
+    assert (code, "школа-2" in said.err) == (1, True)
+    code, said = run("import", "--from", "engine", "--dataset", "b", "--create")
+    assert (code, "--create" in said.err) == (2, True)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

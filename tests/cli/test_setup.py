@@ -82,3 +82,44 @@ def test_without_git_nothing_is_created(tmp_path, capsys, monkeypatch):
     assert main(["init", str(tmp_path / "fresh")]) == 1
     assert "git isn't installed" in capsys.readouterr().err
     assert not [*tmp_path.iterdir()]
+
+
+FAQ = "question,answer,Checked\nWhen?,In July.,yes\nWhere?,Here.,no\n"
+
+
+def test_file_becomes_the_first_dataset_with_its_course(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    source = tmp_path / "faq.csv"
+    source.write_text(FAQ)
+    folder = tmp_path / "school"
+    asked = ["init", str(folder), "--from", str(source)]
+    assert main(asked) == 1
+    assert "--only Checked=yes" in capsys.readouterr().err
+    assert not folder.exists()
+    assert main([*asked, "--only", "Checked=yes"]) == 0
+    said = capsys.readouterr().err
+    assert "`school` with 1 example, committed" in said
+    assert "merlin ask 'When?'" in said
+    dataset = folder / "datasets/school"
+    files = [path for path in dataset.rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(dataset)) for path in files) == [
+        "course.yaml",
+        "dataset.yaml",
+        "examples/when.yaml",
+    ]
+    assert (dataset / "course.yaml").read_text() == "semester: 1\nname: {en: school}\n"
+    assert "title:\n  en: school\n" in (dataset / "dataset.yaml").read_text()
+    capsys.readouterr()
+    assert main(["check", str(dataset)]) == 0
+
+
+def test_file_without_examples_and_a_folder_that_is_no_name_create_nothing(
+    tmp_path, capsys
+):
+    source = tmp_path / "faq.csv"
+    source.write_text("question,answer\n")
+    assert main(["init", str(tmp_path / "school"), "--from", str(source)]) == 1
+    source.write_text(FAQ)
+    assert main(["init", str(tmp_path / "our school"), "--from", str(source)]) == 2
+    assert "For example: our-school" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [source]

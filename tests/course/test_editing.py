@@ -249,3 +249,21 @@ def test_broken_course_is_refused(text):
 def test_unchanged_values_leave_the_text_unchanged():
     text = "name: {ru: А}   # как есть\nsemester: 1"
     assert edit_course(text, parse_course(text)) == text
+
+
+def test_plain_texts_are_those_of_the_configurations_language():
+    text = """\
+semester: 1
+name: FAQ
+description: All about it.
+materials: [{lesson: 1, type: lab, title: First, file_url: "https://example.com/a"}]
+"""
+    file = FileText("trial", "course.yaml", "b", text)
+    course = CourseFiles([file], "ru")
+    assert course.card()["name"] == {"ru": "FAQ"}
+    assert course.card()["description"] == {"ru": "All about it."}
+    assert course.lessons([])[0].title.ru == "First"
+    with pytest.raises(Refused, match="nothing is changed"):
+        course.change_fields({"name": {"ru": "FAQ"}})
+    changed = course.change_fields({"semester": 2}).edits[0].text
+    assert "name: {ru: FAQ}" in changed

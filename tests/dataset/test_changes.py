@@ -1,6 +1,7 @@
 """Edits in the database (SQLite and PostgreSQL): encrypted, claimed once, reported once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -202,3 +203,27 @@ def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
         index.get("trial", "a")
     index.drop("trial")
     assert (index.list_datasets(), index.list_uncached(["1" * 40])) == ([], ["1" * 40])
+
+
+def test_new_datasets_are_those_whose_dataset_yaml_is_added_or_was_just_now(
+    rows, clock
+):
+    def put(dataset, path, before=None):
+        edits = [Edit(path, before, "x\n")]
+        changes = make_changes(
+            dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
+        )
+        rows.put(changes)
+
+    def names(since, dataset=""):
+        return [each.dataset for each in rows.list_new_datasets(since, dataset)]
+
+    put("made", "dataset.yaml")
+    rows.settle(rows.claim(), BatchResult("c" * 40))
+    put("waits", "dataset.yaml")
+    put("edited", "dataset.yaml", "1" * 40)
+    put("other", "examples/dataset.yaml")
+    now = clock()
+    assert names(now) == ["made", "waits"]
+    assert names(now, "waits") == ["waits"]
+    assert names(now + timedelta(seconds=1)) == ["waits"]

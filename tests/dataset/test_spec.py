@@ -12,6 +12,8 @@ from merlin.dataset.spec import (
     SplitRule,
     dump_spec,
     load_spec,
+    read_course,
+    read_dataset,
 )
 from tests.support.dataset_tree import (
     DATASET_YAML,
@@ -89,7 +91,7 @@ def test_missing_settings_have_their_defaults():
         ("gate: {floor: {right: 0}}", "too-small", 4, 23),
         ("gate: {floor: {right: 80}}", "too-big", 4, 23),
         ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
-        ("small_talk: {who: Бот}", "wrong-type", 4, 19),
+        ("small_talk: {who: [Бот]}", "wrong-type", 4, 19),
         ('small_talk: {who: {ru: " "}}', "blank-text", 4, 24),
     ],
 )
@@ -274,3 +276,39 @@ def test_only_language_models_of_the_engine_are_our_own(
     recipe = Recipe(provider, base_model)
     assert recipe.is_own_language_model is is_own
     assert recipe.takes_tools is takes_tools
+
+
+REST = """\
+system: A.
+recipe: {provider: engine, base_model: recall}
+small_talk: {bye: Bye}
+"""
+
+
+def test_plain_text_is_that_of_each_language():
+    spec, found = read_dataset("faq", f"title: faq\n{REST}".encode())
+    assert (spec.title, found) == ({"ru": "faq", "en": "faq"}, [])
+    assert spec.small_talk == {"bye": {"ru": "Bye", "en": "Bye"}}
+    card, found = read_course(b"semester: 1\nname: 2024\n", ())
+    assert (card.name["en"], found) == ("2024", [])
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("title: ' '", "blank-text"),
+        ("title: ''", "too-short"),
+        ("title: [a]", "wrong-type"),
+    ],
+)
+def test_plain_title_that_shows_nothing_is_an_error(line, rule):
+    spec, found = read_dataset("faq", f"{line}\n{REST}".encode())
+    assert (spec, [each.rule for each in found]) == (None, [rule])
+
+
+@pytest.mark.parametrize("key", ["name", "description"])
+def test_plain_text_of_a_course_that_shows_nothing_is_an_error(key):
+    text = {"name": "A", "description": "B", key: " "}
+    content = "".join(f"{name}: '{each}'\n" for name, each in text.items())
+    _, found = read_course(f"semester: 1\n{content}".encode(), ())
+    assert [each.rule for each in found] == ["blank-text"]

@@ -97,7 +97,7 @@ class Behaviour:
 
 
 BASE_MODEL = "stand-in-base"
-BASES = (BASE_MODEL, "gpt-4o-mini-2024-07-18")
+BASES = (BASE_MODEL, "gpt-4o-mini-2024-07-18", "recall")
 EPOCHS = 3
 # Separates a tuned model's id from a checkpoint's step.
 CHECKPOINT = ":ckpt-step-"

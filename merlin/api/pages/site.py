@@ -9,6 +9,7 @@ from merlin.api.pages.teach import (
     course as teach_course,
     examples,
     imports,
+    new_datasets,
     proposals,
     unanswered,
 )
@@ -19,6 +20,7 @@ STAFF = (
     teach_course,
     examples,
     imports,
+    new_datasets,
     changes,
     proposals,
     unanswered,

@@ -245,10 +245,15 @@ import-nothing-new = There's nothing to save: all examples of the file are known
 import-no-dataset = { $near ->
         [none] There's no dataset { $dataset } in the latest commit.
        *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
-    } An import adds to a dataset that is there. To create it, commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
+    } An import adds to a dataset that is there. To create it from files, add --create. Or commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
     title: {"{"}ru: '{ $dataset }', en: '{ $dataset }'{"}"}
     system: Answer briefly.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
+new-dataset-taken = There is already a folder or a dataset “{ $dataset }”, perhaps in other letters. Choose another name, for example: { $proposed }
+new-dataset-no-title = Write a title: people see it in the list of courses.
+new-dataset-no-engine = A new dataset is taught by Merlin's own engine, and config.yaml has no provider named engine. Add it under providers, or commit a dataset.yaml with another recipe.
+new-dataset-no-teacher = Choose a user name under Account first: course.yaml names you by it as the teacher of the new course.
+import-create-what = --create makes a dataset from files: name them.
 import-what = Name files to import, or an account to import from (--from PROVIDER), not both.
 import-progress = files
 import-sure = { $count ->

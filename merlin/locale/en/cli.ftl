@@ -24,10 +24,13 @@ init-not-empty = { $folder } isn't empty; name another folder
 init-no-folder = can't create { $folder }: { $reason }. Name another folder: merlin init FOLDER
 init-bad-name = “{ $dataset }” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”, and no device of Windows such as con or aux. For example: { $proposed }
 init-done =
-    Created { $folder }: config.yaml, and a dataset `{ $dataset }` with 10 examples, committed. Next, in that folder:
+    Created { $folder }: config.yaml, and a dataset `{ $dataset }` with { $count ->
+        [one] { $count } example
+       *[other] { $count } examples
+    }, committed. Next, in that folder:
     1. check the examples: merlin check
     2. train a model: merlin engine, and in another terminal merlin daemon. In about a minute it's live: merlin status
-    3. ask it: merlin ask 'What is this repository?'
+    3. ask it: merlin ask { $question }
     4. write your own examples in datasets/{ $dataset }/examples and commit them.
     For Telegram: put your bot's token into credentials/TELEGRAM_BOT_TOKEN, then run merlin run.
 init-subject = Start the dataset { $dataset }

@@ -237,6 +237,19 @@ page-allow-organisation = Save: the organisation's contact
 page-allow-organisation-reason = A contact of the organisation.
 page-allow-agreed = Save: the person agreed
 page-allow-agreed-reason = The person agreed.
+page-examples-coming = The examples are being read. They'll appear here in a moment.
+page-new-dataset = New dataset
+page-new-dataset-lead = A title and a file of questions and answers become a model that people can ask. You see the examples before anything is saved.
+page-new-dataset-title = Title
+page-new-dataset-name = Name in addresses and in git
+page-new-dataset-name-hint = Letters, digits, “.”, “_” and “-”. It can't be changed later.
+page-new-dataset-show = Go on
+page-new-dataset-save = { $count ->
+    [0] Create without examples
+    [one] Create with { $count } example
+   *[other] Create with { $count } examples
+}
+page-new-dataset-again = Choose another file
 page-import-file = Import a file
 page-import-lead = Questions and answers from a table, a document, a quiz or another program become examples. You see them before they are saved.
 page-import-choose = File

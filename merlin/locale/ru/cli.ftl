@@ -24,10 +24,15 @@ init-not-empty = Папка { $folder } не пуста; укажите друг
 init-no-folder = Папку { $folder } создать не удалось: { $reason }. Укажите другую: merlin init ПАПКА
 init-bad-name = «{ $dataset }» не подходит как ID набора: можно буквы, цифры, «.», «_» и «-», но не имена устройств Windows вроде con и aux. Например: { $proposed }
 init-done =
-    Создана папка { $folder }: config.yaml и набор `{ $dataset }` с 10 примерами, уже закоммиченный. Дальше в этой папке:
+    Создана папка { $folder }: config.yaml и набор `{ $dataset }` с { $count ->
+        [one] { $count } примером
+        [few] { $count } примерами
+        [many] { $count } примерами
+       *[other] { $count } примерами
+    }, уже закоммиченный. Дальше в этой папке:
     1. проверьте примеры: merlin check
     2. обучите модель: merlin engine, а в другом терминале merlin daemon. Примерно через минуту она текущая: merlin status
-    3. спросите её: merlin ask 'Что это за репозиторий?'
+    3. спросите её: merlin ask { $question }
     4. напишите свои примеры в datasets/{ $dataset }/examples и сделайте коммит.
     Для Telegram: положите токен бота в credentials/TELEGRAM_BOT_TOKEN и запустите merlin run.
 init-subject = Начало набора { $dataset }

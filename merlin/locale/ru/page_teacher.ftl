@@ -243,6 +243,20 @@ page-allow-organisation = Сохранить: это контакт органи
 page-allow-organisation-reason = Контакт организации.
 page-allow-agreed = Сохранить: человек согласен
 page-allow-agreed-reason = Человек согласен.
+page-examples-coming = Примеры читаются. Через мгновение они появятся здесь.
+page-new-dataset = Новый набор
+page-new-dataset-lead = Из названия и файла с вопросами и ответами получается модель, которую можно спрашивать. До сохранения вы увидите примеры.
+page-new-dataset-title = Название
+page-new-dataset-name = Имя в адресах и в git
+page-new-dataset-name-hint = Буквы, цифры, «.», «_» и «-». Потом его не изменить.
+page-new-dataset-show = Дальше
+page-new-dataset-save = { $count ->
+    [0] Создать без примеров
+    [one] Создать с { $count } примером
+    [few] Создать с { $count } примерами
+   *[other] Создать с { $count } примерами
+}
+page-new-dataset-again = Выбрать другой файл
 page-import-file = Загрузить файл
 page-import-lead = Вопросы и ответы из таблицы, документа, теста или другой программы станут примерами. Вы увидите их до сохранения.
 page-import-choose = Файл

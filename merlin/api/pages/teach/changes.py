@@ -20,11 +20,12 @@ from merlin.api.schema import Hex
 from merlin.app import changes
 from merlin.app.changes import ChangeView
 from merlin.app.health import is_daemon_alive
+from merlin.app.permissions import may_edit_examples
 from merlin.core.errors import NotFound
-from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
 from merlin.dataset.changes import ChangeState
+from merlin.training.commit_state import CommitState
 
 router = page_router()
 Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
@@ -116,6 +117,15 @@ class NotedChange:
         )
 
     @property
+    def state(self) -> CommitState:
+        """Return the word for it; that of its commit once lists show it, of the same age."""
+        return (
+            CommitState.WORKING
+            if self.change.state is ChangeState.COMMITTED and not self.is_indexed
+            else self.change.commit_state
+        )
+
+    @property
     def seen(self) -> str:
         """Return what the line shows: a browser fetches it only after it changes."""
         return f"{self.change.commit_state}.{self.is_indexed:d}.{self.is_late:d}"
@@ -135,7 +145,7 @@ async def _read_change(context: PageContext, change_id: str) -> NotedChange:
         change=change,
         is_indexed=await context.services.read(changes.is_indexed, change),
         is_late=not (change.is_over or await context.services.read(is_daemon_alive)),
-        is_watched=context.may(Permission.WATCH, change.dataset),
+        is_watched=await context.read(may_edit_examples, context.actor, change.dataset),
         course=await context.services.read(
             lambda ctx: ctx.read_courses().find(change.dataset)
         ),

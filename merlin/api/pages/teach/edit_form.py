@@ -20,7 +20,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import Name
 from merlin.app import changes, examples
-from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
+from merlin.app.changes import ChangeView, EditNotGood, Make, Read, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.near import NearExample
 from merlin.dataset.finding import Finding
@@ -83,15 +83,16 @@ async def submit_form(
     dataset: str,
     make: Make,
     form: F,
-    read_theirs: Callable[[StaleEdit], Awaitable[F]],
+    read_theirs: Callable[[StaleEdit], Awaitable[F]] | None,
     stale: str,
     allow: str | None = None,
+    read: Read = changes.read_files,
 ) -> tuple[ChangeView | FormResult, F]:
     """Submit the commit of a form; return also the form for the next attempt.
 
-    After a concurrent edit `read_theirs` returns the current version, which is shown with the text
-    `stale`. `allow` is the reason why personal data may be saved, None where it never may. Raises
-    NotFound if the file no longer exists.
+    After a concurrent edit `read_theirs` returns the current version (None: it is the same form),
+    which is shown with the text `stale`. `allow` is the reason why personal data may be saved, None
+    where it never may; `read` is as in `submit`. Raises NotFound if the file no longer exists.
     """
     # A form submitted again with other values creates another change.
     once = form.model_dump_json()
@@ -103,9 +104,10 @@ async def submit_form(
             make,
             once,
             allow=allow or "",
+            read=read,
         )
     except StaleEdit as error:
-        theirs = await read_theirs(error)
+        theirs = await read_theirs(error) if read_theirs else form
         clashes = find_clashes(context, form, theirs)
         # The person has now seen the current version.
         form = form.model_copy(update={"revision": error.revision})

@@ -301,15 +301,11 @@ class ExampleList:
 
     async def submit_several(self, form: SeveralForm) -> Response:
         """Submit the commit that edits the selected rows; return as `submit`."""
-
-        async def keep(_: StaleEdit) -> SeveralForm:
-            return form
-
         stale = "stale-several"
         result: ChangeView | FormResult
         try:
             result, _ = await submit_form(
-                self.context, self.dataset.name, form.make, form, keep, stale
+                self.context, self.dataset.name, form.make, form, None, stale
             )
         except NotFound:
             result = FormResult(self.context.say(stale))

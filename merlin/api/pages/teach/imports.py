@@ -8,7 +8,7 @@ import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import Form
 from pydantic import Field, TypeAdapter
@@ -26,7 +26,7 @@ from merlin.api.pages.teach.edit_form import (
     submit_form,
 )
 from merlin.app import changes, examples
-from merlin.app.changes import DatasetFiles, StaleEdit
+from merlin.app.changes import DatasetFiles
 from merlin.core.errors import Refused
 from merlin.core.table_cells import PARTS
 from merlin.core.web.assets import seen_other
@@ -38,7 +38,7 @@ from merlin.dataset.import_plan import ImportPlan
 
 router = page_router(route_class=UploadRoute)
 
-_MEGABYTES = 4  # of files; the page holds them in six at most
+MEGABYTES = 4  # of files; the page holds them in six at most
 # A field of a form has at most a megabyte.
 _PIECE_CHARACTERS = 500_000
 _SHOWN = 10
@@ -91,7 +91,7 @@ class ImportForm(EditForm):
 
     def read_lines(self) -> Iterator[ImportedLine]:
         """Yield the records of the files. Raises Refused for a form that was not sent whole."""
-        most = _MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
+        most = MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
         try:
             packed = urlsafe_b64decode("".join(self.kept))
             values = _KEPT.validate_json(zlib.decompressobj().decompress(packed, most))
@@ -115,21 +115,11 @@ async def import_file(
     form: Annotated[ImportForm, Form()],
 ) -> Response:
     """Return the first rows of a file as they will be, or submit the commit of its examples."""
-    sent = (await request.form()).getlist("file")
-    uploads = [each for each in sent if isinstance(each, UploadFile) and each.filename]
-    files = [(await each.read(), str(each.filename)) for each in uploads]
-    if sum(len(content) for content, _ in files) > _MEGABYTES * 1024 * 1024:
-        wrong = context.say("import-too-large", megabytes=_MEGABYTES)
-        return await _render(context, dataset, ImportForm(), FormResult(wrong))
-    if files:
-        form = ImportForm(once=form.once)
-        form.keep(files)
-    if not form.kept:
-        return await _render(
-            context, dataset, form, FormResult(context.say("import-no-file"))
-        )
-    if form.act == "show":
-        return await _render(context, dataset, form, FormResult())
+    form, wrong = await take_files(request, context, form)
+    if not (wrong or form.kept):
+        wrong = context.say("import-no-file")
+    if wrong or form.act == "show":
+        return await _render(context, dataset, form, FormResult(wrong))
 
     def make(current: DatasetFiles) -> CourseEdits:
         edits = examples.plan(
@@ -139,15 +129,31 @@ async def import_file(
             raise Refused("nothing new", "import-nothing-new")
         return CourseEdits(tuple(edits.good_edits), edits.subject)
 
-    async def keep(_: StaleEdit) -> ImportForm:
-        return form
-
     result, form = await submit_form(
-        context, dataset.name, make, form, keep, "stale-example"
+        context, dataset.name, make, form, None, "stale-example"
     )
     if isinstance(result, FormResult):
         return await _render(context, dataset, form, result)
     return seen_other(f"{base_of(dataset.name)}?changed={result.id}")
+
+
+F = TypeVar("F", bound=ImportForm)
+
+
+async def take_files(
+    request: Request, context: TeacherContext, form: F
+) -> tuple[F, str]:
+    """Return the form with the files that came with it, and what is wrong with them, else ""."""
+    sent = (await request.form()).getlist("file")
+    uploads = [each for each in sent if isinstance(each, UploadFile) and each.filename]
+    files = [(await each.read(), str(each.filename)) for each in uploads]
+    if not files:
+        return form, ""
+    form = form.model_copy(update=ImportForm(once=form.once).model_dump())
+    if sum(len(content) for content, _ in files) > MEGABYTES * 1024 * 1024:
+        return form, context.say("import-too-large", megabytes=MEGABYTES)
+    form.keep(files)
+    return form, ""
 
 
 async def _render(
@@ -170,21 +176,28 @@ async def _render(
             )
         except Refused as error:
             result = FormResult(refusal_text(context, error))
-    found = [each.arguments for each in (plan.findings if plan else ())]
-    columns = next((each for each in found if each.get("names")), {})
-    edits = plan.proposed_edits[:_SHOWN] if plan else ()
     view = {
         "dataset": dataset,
         "course": dataset.course,
         "form": form,
         "result": result,
+        **describe_plan(plan),
+    }
+    return render_page(
+        context, "teach_import.html", view, status=422 if result.wrong else 200
+    )
+
+
+def describe_plan(plan: ImportPlan | None) -> dict[str, object]:
+    """Return what the template shows of a plan, None for none yet."""
+    found = [each.arguments for each in (plan.findings if plan else ())]
+    columns = next((each for each in found if each.get("names")), {})
+    edits = plan.proposed_edits[:_SHOWN] if plan else ()
+    return {
         "plan": plan,
         "rows": [parse_example(edit.text) for edit in edits],
         "parts": PARTS,
         "columns": str(columns.get("names", "")).splitlines(),
         "proposed": columns,
-        "megabytes": _MEGABYTES,
+        "megabytes": MEGABYTES,
     }
-    return render_page(
-        context, "teach_import.html", view, status=422 if result.wrong else 200
-    )
