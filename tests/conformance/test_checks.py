@@ -102,6 +102,8 @@ def test_server_that_ignores_a_request_is_found(proxy, change, expected):
 
 def cut_stream(response, _request):
     def change(event):
+        if event == "data: [DONE]":
+            return None
         return event.replace('"finish_reason": "stop"', '"finish_reason": null')
 
     return response.map_events(change) if is_stream(response) else response

@@ -1,12 +1,16 @@
 """Two models of one dataset, compared by their stored answers."""
 
+from contextlib import suppress
+
 import pytest
 
 from merlin.app.actor import Actor
 from merlin.app.evaluation import read_evaluation
+from merlin.core.errors import NotFound
 from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.pipeline_lab import run_command
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 YES = "Да, всё именно так и есть."
@@ -96,7 +100,14 @@ def test_held_model_goes_live_after_its_losses_are_accepted(lab, provider):
     lab.repository.dataset(count=12, tests=0, gate="not_worse")
     provider.behave(fixed_answer=YES)
     lab.repository.commit()
-    lab.tick(rounds=4)
+
+    def is_held():
+        lab.tick()
+        with suppress(NotFound):
+            return evaluate(lab, "trial-3").model.held
+        return False
+
+    wait_until(is_held)
     model = evaluate(lab, "trial-3").model
     assert (model.held, model.reason, len(model.lost)) == (True, "gate-lost", 4)
     assert "didn't go live" in run_command("status", "--config", str(lab.path))[1]

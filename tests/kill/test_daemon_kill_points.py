@@ -27,6 +27,7 @@ OTHER_PREFIXES = (
     "engine.",
     "gate.",
     "distil.",
+    "draft.",
     "baseline.",
     "import.",
     "completion.",
