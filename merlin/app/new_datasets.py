@@ -4,7 +4,7 @@ Whoever may edit some course may make one: course.yaml names a teacher, so that 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -26,6 +26,7 @@ from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, NameAllocator
+from merlin.dataset.preview import edited_blob
 from merlin.dataset.spec import ENGINE, RECALL
 
 
@@ -112,9 +113,21 @@ def plan(
     lines: Iterable[ImportedLine] = (),
     choices: FieldChoices = NO_CHOICES,
 ) -> ImportPlan:
-    """Return the plan of its examples; slow, reads no rows. Raises Refused as `examples.plan`."""
+    """Return the plan of its examples; slow, reads no rows. Raises Refused as `examples.plan`.
+
+    It also says that they are too few to be trained.
+    """
     files = DatasetFiles(dataset=new.name, files=new.files, materials=[])
-    return examples.plan(ctx, files, lines, choices)
+    planned = examples.plan(ctx, files, lines, choices)
+    if not planned.good_edits:
+        return planned
+    added = [
+        FileText(new.name, edit.path, edited_blob(edit.text or ""), edit.text)
+        for edit in planned.good_edits
+    ]
+    checked = ctx.checker.check(new.name, [*new.files, *added])
+    short = [each for each in checked.findings if each.rule == "too-few-examples"]
+    return replace(planned, findings=(*planned.findings, *short))
 
 
 def make_edits(new: NewDataset, planned: ImportPlan) -> CourseEdits:

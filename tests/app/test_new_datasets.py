@@ -11,6 +11,7 @@ from merlin.app.new_datasets import NewDataset
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.dataset.changes import BatchResult, Changes, Edit
 from merlin.dataset.files import FileIndex
+from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.spec import read_course, read_dataset
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.writer import Store
@@ -84,6 +85,19 @@ def test_files_of_a_new_dataset_have_no_finding():
     assert (spec.split.test, spec.launch.quiet_s) == (0, 0)
     card, found = read_course(course.text.encode(), ())
     assert (card.name["ru"], card.teachers, found) == (NEW.title, ("boris",), [])
+
+
+@pytest.mark.parametrize(
+    ("count", "rules"), [(1, ["too-few-examples"]), (9, ["too-few-examples"]), (10, [])]
+)
+def test_examples_that_are_too_few_to_be_trained_are_told_before_the_commit(
+    ctx, count, rules
+):
+    rows = [f"Где выход {number}?,Прямо и {number}." for number in range(count)]
+    content = "\n".join(["question,answer", *rows]).encode()
+    planned = new_datasets.plan(ctx, NEW, read_import_files([(content, "a.csv")]))
+    assert [each.rule for each in planned.findings] == rules
+    assert len(planned.good_edits) == count
 
 
 def test_name_that_is_none_or_has_a_folder_is_refused_with_a_free_one(ctx):
