@@ -214,9 +214,10 @@ def count_queries(site, user_id, addresses):
             )
             for path, address in addresses.items()
         }
-        # Twice, as once a minute a page counts the unanswered questions and notes the visit too.
+        # Three times: once a minute a page counts the unanswered questions and notes the visit too,
+        # and after a change the processes read the catalogue anew.
         return {
-            path: min(len(site.recorded.record(act)) for _ in range(2))
+            path: min(len(site.recorded.record(act)) for _ in range(3))
             for path, act in opened.items()
         }
 

@@ -112,6 +112,9 @@ def test_child_that_does_not_stop_in_time_is_killed(lab, tmp_path):
 
         def suspend():
             os.kill(child.process.pid, signal.SIGSTOP)
+            # Before it has stopped, it is ended by SIGTERM.
+            is_stopped = os.WSTOPPED | os.WNOHANG
+            wait_until(lambda: os.waitid(os.P_PID, child.process.pid, is_stopped))
             return False
 
         assert parent.run(suspend) == 0
