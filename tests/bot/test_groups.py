@@ -285,12 +285,6 @@ def test_supergroup_gets_the_answer_of_a_bot_that_was_killed_in_the_group(
     (answer,) = telegram.answers("study")
     assert "«что такое лоб?»" in answer.text
 
-    def read_placeholder():
-        (placeholder,) = telegram.answers(str(STUDY.group_id))
-        return placeholder.text
-
-    telegram.wait_for(lambda: read_placeholder() == russian_text("groups-moved"))
-
 
 def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):
     join_group_chat(telegram, bot).say(f"{MENTION} что такое лоб?")
