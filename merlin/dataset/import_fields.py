@@ -172,7 +172,17 @@ def list_questions(
 
 
 def _is_harmless(name: str, values: Iterable[str]) -> bool:
+    if name in _KNOWN:
+        return True
     own = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2])
     words = _NAME_PARTS.findall(own.casefold())
-    has_name = name in _KNOWN or (bool(words) and _HARMLESS.fullmatch(words[-1]))
-    return bool(has_name) or all(map(_HARMLESS_VALUE.fullmatch, values))
+    if words and _HARMLESS.fullmatch(words[-1]):
+        # "Valid date: no" is a verdict, whatever its name ends with; an index may begin with 0.
+        return not any(_says_bad(value) for value in values)
+    return all(map(_HARMLESS_VALUE.fullmatch, values))
+
+
+def _says_bad(value: str) -> bool:
+    plain = plain_value(value)
+    is_number = plain.lstrip("-").isdecimal()
+    return _BAD.fullmatch(plain) is not None and not is_number

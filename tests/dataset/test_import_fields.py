@@ -60,6 +60,8 @@ def answers(found):
         ("score", 0.02),
         ("comment", "No, it is behind the second door on the left."),
         ("is_date_right", "no"),
+        ("valid_date", "no"),
+        ("page", "draft"),
         ("", "x"),
     ],
 )
@@ -74,6 +76,9 @@ def test_field_that_may_mean_something_is_asked_and_nothing_is_taken(field, valu
     ("field", "value"),
     [
         ("id", 7),
+        ("index", 0),
+        ("number", -1),
+        ("parallel_tool_calls", False),
         ("message_id", "a"),
         ("createdAt", "yesterday"),
         ("Дата", "вчера"),
