@@ -40,7 +40,6 @@ RULES = (
     *(f"merlin/engine/{name}.py" for name in ("adapter_weights", "architectures")),
     *(f"merlin/engine/{name}.py" for name in ("bases", "chat_template", "job_queue")),
     *(f"merlin/engine/{name}.py" for name in ("ollama", "proof", "training_file")),
-    "merlin/engine/uploads.py",
 )
 # Where the tests of a package stand, other than in a folder of its name: "" is merlin/ itself.
 FOLDERS = {"": "wiring"}

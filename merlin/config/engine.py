@@ -163,8 +163,7 @@ class EngineSettings:
     `key` is the bearer key of every /v1 call.
     `language` is that of "I do not know" and of what a trainer remarks; the protocol's own words
     are English. `models` are the bases by name. `tls` is its certificate, None: it speaks plain
-    HTTP. Files are uploaded whole up to `max_file_bytes`, larger ones in parts up to
-    `max_part_bytes`.
+    HTTP. An uploaded file has at most `max_file_bytes`.
     """
 
     folder: Path
@@ -178,4 +177,3 @@ class EngineSettings:
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     tls: TlsConfig | None = None
     max_file_bytes: int = 512 * 1024**2
-    max_part_bytes: int = 64 * 1024**2

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from merlin.config.engine import EngineSettings
-from merlin.core.durable_files import try_lock
+from merlin.core.durable_files import remove_durably, try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
@@ -16,7 +16,6 @@ from merlin.engine.bases import BackendRegistry, Bases, build_bases
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
-from merlin.engine.uploads import Uploads
 from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
@@ -41,8 +40,9 @@ class Engine:
         self.bases = build_bases(settings) if bases is None else bases
         database = Database(folder / "engine.db")
         self.repositories = Repositories(database, folder)
-        self.uploads = Uploads(database, folder / "uploads", self.repositories.files)
-        if count := self.repositories.clean_up() + self.uploads.clean_up():
+        # Earlier versions took files in parts, and kept them here.
+        remove_durably(folder / "uploads")
+        if count := self.repositories.clean_up():
             aside = {"count": count, "folder": str(folder / "aside")}
             log.warning(text(settings.language, "engine-set-aside", **aside))
         self.backends = BackendRegistry(self.bases, self.repositories.models)

@@ -209,7 +209,6 @@ def read_page(
 _OBJECTS = {
     "file": ("File object", "file_id"),
     "job": ("fine-tuning job", "fine_tuning_job_id"),
-    "upload": ("Upload object", "upload_id"),
 }
 
 

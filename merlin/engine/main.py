@@ -23,7 +23,7 @@ from merlin.core.durable_files import is_disk_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.engine import status
-from merlin.engine.api import inference, training, uploads
+from merlin.engine.api import inference, training
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
 from merlin.engine.model_store import list_warnings
@@ -33,7 +33,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
-_ROUTER_MODULES = training, uploads, inference, status
+_ROUTER_MODULES = training, inference, status
 SHUTDOWN_S = 10
 
 

@@ -82,7 +82,7 @@ class Files:
         )
 
     def path(self, file_id: str) -> Path:
-        """Return the path of a file; `file_id` is trusted: an id of ours or of an upload."""
+        """Return the path of a file; `file_id` is trusted: an id of ours."""
         return self._folder / file_id
 
     def list(self, purpose: str, page: Page) -> tuple[list[Row], bool]:

@@ -133,16 +133,6 @@ def file_object(**fields: object) -> Json:
     return {"object": "file", "status": "processed", **fields}
 
 
-def upload_object(**fields: object) -> Json:
-    """Return an upload in parts (Upload)."""
-    return {"object": "upload", **fields}
-
-
-def upload_part_object(**fields: object) -> Json:
-    """Return a part of an upload (UploadPart)."""
-    return {"object": "upload.part", **fields}
-
-
 def job_object(**fields: object) -> Json:
     """Return a fine-tuning job (FineTuningJob); fields that are not given are null or empty."""
     optional = ("error", "fine_tuned_model", "finished_at", "trained_tokens")

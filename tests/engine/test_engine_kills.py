@@ -90,27 +90,6 @@ def test_kills_at_kill_points_lose_and_repeat_nothing(engine):
     assert kept == {file.id, *job.result_files}
 
 
-@pytest.mark.parametrize(
-    "engine", [["engine.file_written"], ["engine.file_recorded"]], indirect=True
-)
-def test_completion_of_an_upload_that_is_killed_can_be_repeated(engine):
-    client = engine.start()
-    content = build_training_file()
-    uploads = client.openai.uploads
-    options = {"filename": "a.jsonl", "mime_type": "text/jsonl", "purpose": "fine-tune"}
-    upload = uploads.create(bytes=len(content), **options)
-    halves = [content[:100], content[100:]]
-    parts = [uploads.parts.create(upload.id, data=half).id for half in halves]
-    done = persist(
-        engine, lambda client: client.openai.uploads.complete(upload.id, part_ids=parts)
-    )
-    assert (done.status, engine.starts) == ("completed", 2)
-    assert engine.client.openai.files.content(done.file.id).read() == content
-    engine.stop()
-    files = [path.name for path in (engine.folder / "files").iterdir()]
-    assert (files, [*(engine.folder / "uploads").iterdir()]) == ([done.file.id], [])
-
-
 def test_job_that_is_killed_and_then_stopped_continues_to_the_same_model(engine):
     client = engine.start()
     job = client.launch(

@@ -15,8 +15,6 @@ from merlin.openai_protocol.responses import (
     list_object,
     list_page,
     model_object,
-    upload_object,
-    upload_part_object,
     usage_object,
 )
 
@@ -77,8 +75,6 @@ def test_failure_of_an_answer_is_an_event():
             | {"context": 9},
         ),
         (file_object(id="f"), {"object": "file", "status": "processed", "id": "f"}),
-        (upload_object(id="u"), {"object": "upload", "id": "u"}),
-        (upload_part_object(id="p"), {"object": "upload.part", "id": "p"}),
         (job_event_object(id="e"), {"object": "fine_tuning.job.event", "id": "e"}),
         (
             checkpoint_object(id="c"),

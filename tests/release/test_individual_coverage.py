@@ -11,14 +11,14 @@ SUBJECTS = [
     "merlin/api/rest/account.py",
     "merlin/bot/handlers/groups.py",
     "merlin/config/__init__.py",
-    "merlin/engine/api/uploads.py",
-    "merlin/engine/uploads.py",
+    "merlin/engine/api/training.py",
+    "merlin/engine/training.py",
 ]
 
 
 def test_tests_belong_to_the_file_with_the_longest_of_their_names():
     names = "api/test_account api/test_rest_account_keys bot/test_groups bot/test_groups_two"
-    names += " config/test_config engine/test_api_uploads engine/test_uploads"
+    names += " config/test_config engine/test_api_training engine/test_training"
     matched = match_tests(SUBJECTS, [f"tests/{name}.py" for name in names.split()])
     assert matched == {
         "merlin/api/rest/account.py": ["tests/api/test_rest_account_keys.py"],
@@ -27,8 +27,8 @@ def test_tests_belong_to_the_file_with_the_longest_of_their_names():
             "tests/bot/test_groups_two.py",
         ],
         "merlin/config/__init__.py": ["tests/config/test_config.py"],
-        "merlin/engine/api/uploads.py": ["tests/engine/test_api_uploads.py"],
-        "merlin/engine/uploads.py": ["tests/engine/test_uploads.py"],
+        "merlin/engine/api/training.py": ["tests/engine/test_api_training.py"],
+        "merlin/engine/training.py": ["tests/engine/test_training.py"],
     }
 
 
