@@ -181,7 +181,7 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(
     provider.behave(fixed_answer="Это дек.")
     check_page(
         client.post(address(site), data={"near": offered[0]}),
-        "Это готовый ответ, слово в слово из примера",
+        "Готовый ответ из примера, слово в слово",
         "Откуда: пример «Что такое дек?»",
     )
     with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as editor:

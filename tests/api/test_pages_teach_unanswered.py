@@ -243,7 +243,7 @@ def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
     )
     site.lab.tick("fetch")
     text = page_text(vera.get("/admin/models"))
-    assert "100 оценённых ответов ещё не учила ни одна модель" in text
+    assert "100 оценённых ответов могут учить следующую модель" in text
 
 
 def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site, vera):

@@ -185,7 +185,7 @@ def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
     site.index_courses(committer.files)
     undone = undo(browser, change_id).headers["location"]
     document = teacher.get(f"/api{undone}").json()
-    assert document["subject"].startswith("Отмена — ")
+    assert document["subject"].startswith("Отменено: ")
     for made in ("", "Коммит 0000000"):
         again = undo(browser, change_id)
         assert (again.status_code, again.headers["location"]) == (303, address)

@@ -36,7 +36,7 @@ SUBJECTS = [
         commit_message.material_subject("remove", "lab", 1),
         "Удаление материала: Лабораторная 1",
     ),
-    (commit_message.revert_subject("Правка"), "Отмена — Правка"),
+    (commit_message.revert_subject("Правка"), "Отменено: Правка"),
 ]
 
 

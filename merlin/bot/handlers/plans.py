@@ -65,7 +65,7 @@ def stars_price(context: BotContext, plan: Plan) -> str:
 
 
 # The page of plans is /plans.
-@handlers.command("plan", "plans", use=Use.BY_LINK)
+@handlers.command("plan", "plans", "limits", use=Use.BY_LINK)
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
     current = read_current_plan(*context.caller_without_roles)

@@ -31,7 +31,7 @@ subject-import = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples
   } in { $dataset }
-subject-undoing = Undone — { $subject }
+subject-undoing = Undone: { $subject }
 subject-course = Edit course card
 subject-material-add = New material: { $material }
 subject-material-edit = Edit material: { $material }

@@ -49,7 +49,7 @@ doctor-provider =
     }
 doctor-remote-disk = { $folder } is on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
 doctor-local-disk = on a disk of this machine
-doctor-reader-confined = a document that takes it over can only compute: the kernel refuses its process everything else
+doctor-reader-confined = reading documents is isolated: the kernel refuses its process everything else
 doctor-reader-limited = without the kernel's filter of system calls: a document that takes it over could delete files of Merlin and read its memory. Install libseccomp2 (Alpine: libseccomp), or allow seccomp in the container
 doctor-port-used = { $name } itself listens there
 listen-failed = can't listen at { $place }: { $reason }. Stop the program that holds it or set another { $setting }

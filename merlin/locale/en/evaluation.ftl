@@ -16,7 +16,6 @@ applied-answers = yes, by answers
 applied-unasked = unknown
 applied-undecided = unknown
 applied-told = { $how ->
-        [taught] The training is applied: the model consists of its taught answers.
         [scores] The training is applied: the engine compares the probabilities of taught answers at each load.
         [answers] The training is applied: a trained question gets another answer than from the base model.
         [unasked] It's unknown whether the training is applied: the base model can't be asked.

@@ -7,7 +7,7 @@ examples-count = { $count ->
     }
 examples-add = ➕ Add
 examples-page = 🖥 All examples: the page
-examples-change = 🖥 The edit: undo, resolve, try again
+examples-change = 🖥 Open the edit
 examples-find = 🔍 Search
 examples-list = 📄 List
 examples-queue = 💬 Corrections ({ $count })

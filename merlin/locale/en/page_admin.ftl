@@ -2,7 +2,7 @@
 page-nav-admin = Admin
 page-admin = Admin
 page-admin-sections = Admin sections
-page-section-home = Journey
+page-section-home = Commits
 page-section-jobs = Training
 page-section-models = Models
 page-users-all = Everyone
@@ -136,7 +136,7 @@ page-why = Why
 page-state = State
 
 page-and-more = and { $count } more
-page-split = Part
+page-split = Used for
 
 page-no-build = No build
 page-no-job = No training
@@ -180,4 +180,4 @@ page-audit-empty = No entries.
 
 
 page-percent = { $share }%
-page-rated-enough = { $count } rated answers aren't learnt yet: recipe.method kto trains on them with the next commit.
+page-rated-enough = { $count } rated answers can train the next model: set recipe.method to kto.

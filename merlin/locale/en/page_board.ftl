@@ -1,7 +1,7 @@
 # The board of commits, for teachers and admins.
-page-board = Commit journey
+page-board = Commits
 page-board-lead = From a written example to the model that answers people.
-page-course-board = Journey
+page-course-board = Commits
 page-lane-commit = Commit
 page-lane-checked = Checked
 page-lane-built = Built

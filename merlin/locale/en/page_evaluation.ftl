@@ -20,10 +20,10 @@ page-eval-accepted = Accepted by an editor: { $lost ->
         [one] { NUMBER($lost) } right answer was lost
        *[other] { NUMBER($lost) } right answers were lost
     }
-page-eval-passed = Passed: all right answers stayed right
+page-eval-passed = No worse than the previous model: { $right } of { $questions }
 page-eval-alone = { $right } of { $questions } right
 page-eval-rule = { $kind ->
-        [not_worse] The dataset's rule: no new model goes live if one right answer is now wrong, four are declined, or two declined ones are wrong. It may lose more where it gained some.
+        [not_worse] The dataset's rule: no new model goes live if one right answer is now wrong, four are declined, or two declined ones are wrong. Gains elsewhere allow more losses.
         [floor] The dataset's rule: a new model goes live only with enough right answers.
        *[none] The dataset has no rule for new models: each one goes live.
     }
@@ -33,7 +33,7 @@ page-eval-full = { $questions ->
         [one] { NUMBER($questions) } of { NUMBER($questions) } answers is right.
        *[other] All { NUMBER($questions) } answers are right.
     }
-page-eval-full-hint = A test like this no longer says anything: add harder questions.
+page-eval-full-hint = The test is too easy: add harder questions.
 page-eval-unanswered = Take some from the unanswered questions
 page-eval-few = Test questions: { $questions } of { $least }. Fewer prove nothing, and every new model goes live.
 page-eval-few-hint = Ask about what is taught in other words: “{ page-another-wording }” at an example. Or let a stronger model draft test questions, which an editor approves:
@@ -117,14 +117,14 @@ page-eval-asked = Asked: { $tests ->
         [one] { NUMBER($tests) } wording that isn't taught,{" "}
        *[other] { NUMBER($tests) } wordings that aren't taught,{" "}
     }{ $disguised ->
-        [one] { NUMBER($disguised) } taught question in a disguise
-       *[other] { NUMBER($disguised) } taught questions in a disguise
+        [one] { NUMBER($disguised) } taught question, reworded
+       *[other] { NUMBER($disguised) } taught questions, reworded
     }{ $unrelated ->
         [0] .
        *[other] {" "}and { NUMBER($unrelated) } of other subjects. It declined { NUMBER($declined) } of those, as it should.
     }
 page-eval-source = { $source ->
-        [disguised] taught, in a disguise
+        [disguised] taught, reworded
         [unrelated] of another subject
         [asked] asked lately by a person
         [removed] example removed

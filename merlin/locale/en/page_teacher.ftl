@@ -55,7 +55,7 @@ page-has-errors = Not saved: the check found errors. Fix them and check again.
 page-stale = Edit conflict: another edit changed this material while you were editing. Nothing was saved. Your text is in the form below.
 page-stale-hint = Saving replaces their version with yours.
 page-material-deleted = Another edit removed this material while you were editing. Nothing was saved. Your text is in the form below: save it as a new material.
-page-course-deleted = While you were editing, this course was removed from the repository. Nothing is saved. Your text is in the form below, to be copied.
+page-course-deleted = While you were editing, this course was removed from the repository. Nothing is saved. Copy your text from the form below.
 page-conflict = Your version and the current one
 page-conflict-none = The current version is the same as yours.
 page-theirs = Current version
@@ -172,7 +172,7 @@ page-contradiction-differ = Different questions
 page-contradiction-reason = These are different questions.
 page-filter-examples = Filter
 page-filter-drop = Remove filter
-page-facet-split = Part
+page-facet-split = Used for
 page-facet-all = All
 page-facet-train = Training
 page-facet-test = Testing
@@ -200,7 +200,7 @@ page-examples-found = Found: { $count ->
        *[other] { $count } examples
     }
 page-examples-found-part = The first of those found
-page-newest-first = changed first
+page-newest-first = recently changed
 page-more-examples = Show 50 more
 page-no-such-examples = No such examples
 page-all-examples = Show all examples

@@ -31,7 +31,7 @@ jobs-none = No training has started yet. What it waits for is in: merlin log. To
 trained-models-none = There are no trained models yet. How training is going: merlin status
 log-repeated = and { $count } more named above
 log-served-until = live until { $at }
-commit-state-superseded = part of a newer one
+commit-state-superseded = part of a later commit
 commit-state-failed = failed
 commit-state-unchanged = nothing to train
 commit-state-left_out = left out
@@ -47,7 +47,7 @@ verdict-left-out = { $count ->
     [one] { $count } example
    *[other] { $count } examples
   } left out: see { $place }
-verdict-earlier = an error of the earlier commit { $commit } is left
+verdict-earlier = still has errors from { $commit }
 verdict-pinned = the live model is pinned: newer ones wait until it is unpinned
 verdict-history = the branch's history was rewritten
 
@@ -218,7 +218,7 @@ test-plan = Taught: { NUMBER($taught) }. { $tests ->
            *[other] No second wordings are set aside, so the test asks { $disguised ->
                 [one] one taught question
                *[other] { NUMBER($disguised) } taught questions
-            } in a disguise.
+            }, reworded.
         }
         [one] The test asks one wording that isn't taught{ test-plan-disguised }
        *[other] The test asks { NUMBER($tests) } wordings that aren't taught{ test-plan-disguised }
@@ -226,6 +226,6 @@ test-plan = Taught: { NUMBER($taught) }. { $tests ->
 live-planned = {" "}{ $plan }{ $losses }
 test-plan-disguised = { $disguised ->
         [0] .
-        [one] {" "}and one taught question in a disguise.
-       *[other] {" "}and { NUMBER($disguised) } taught questions in a disguise.
+        [one] {" "}and one taught question, reworded.
+       *[other] {" "}and { NUMBER($disguised) } taught questions, reworded.
     }

@@ -18,7 +18,7 @@ fix-preview = This is what an editor will see, without your name:
 
     Send it? To change it, simply write the answer again.
 fix-masked = Personal details are hidden: { $kinds }. Check that nothing else is left.
-fix-is-question = It's a question, answer it
+fix-is-question = It isn't a correction, answer it
 fix-send = Send correction
 fix-sent = Thank you! An editor will look at it.
 
@@ -89,7 +89,7 @@ why-examples = Source: { $examples }
 why-example = { $example } (commit { $commit })
 why-nearest = No example has this answer word for word. The most similar questions in training: { $examples }
 why-part = { $part ->
-        [exact] This is a ready answer, word for word from an example. No language model wrote it.
+        [exact] A ready answer from an example, word for word.
         [composed] Composed from the sources named under the answer.
         [refused] The model didn't know the answer, so there's no source.
        *[model] The model wrote this answer itself.

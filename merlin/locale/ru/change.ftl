@@ -32,7 +32,7 @@ subject-import = { $count ->
     [few] { $count } новых примера
    *[many] { $count } новых примеров
   } в { $dataset }
-subject-undoing = Отмена — { $subject }
+subject-undoing = Отменено: { $subject }
 subject-course = Правка карточки курса
 subject-material-add = Новый материал: { $material }
 subject-material-edit = Правка материала: { $material }

@@ -50,7 +50,7 @@ doctor-provider =
     }
 doctor-remote-disk = { $folder } находится на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
 doctor-local-disk = на диске этой машины
-doctor-reader-confined = документ, захвативший его, может только вычислять: остальное ядро запрещает
+doctor-reader-confined = чтение документов изолировано: остальное ядро запрещает
 doctor-reader-limited = без фильтра системных вызовов: документ, захвативший его, мог бы удалить файлы Merlin и прочитать его память. Установите libseccomp2 (Alpine: libseccomp) или разрешите seccomp в контейнере
 doctor-port-used = там слушает сам { $name }
 listen-failed = адрес { $place } не занять: { $reason }. Остановите программу, которая его занимает, или задайте другой { $setting }

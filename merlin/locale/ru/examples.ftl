@@ -8,7 +8,7 @@ examples-count = { $count ->
     }
 examples-add = ➕ Добавить
 examples-page = 🖥 Все примеры: страница
-examples-change = 🖥 Правка: отменить, объединить, повторить
+examples-change = 🖥 Открыть правку
 examples-find = 🔍 Найти
 examples-list = 📄 Список
 examples-queue = 💬 Исправления ({ $count })

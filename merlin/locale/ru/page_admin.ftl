@@ -2,7 +2,7 @@
 page-nav-admin = Управление
 page-admin = Управление
 page-admin-sections = Разделы управления
-page-section-home = Путь
+page-section-home = Коммиты
 page-section-jobs = Обучение
 page-section-models = Модели
 page-users-all = Все люди
@@ -137,7 +137,7 @@ page-why = Почему
 page-state = Состояние
 
 page-and-more = и ещё { $count }
-page-split = Часть
+page-split = Для чего
 
 page-no-build = Сборки нет
 page-no-job = Обучения нет
@@ -183,7 +183,7 @@ page-audit-empty = Записей нет.
 
 page-percent = { $share } %
 page-rated-enough = { $count ->
-    [one] { $count } оценённый ответ ещё не учила ни одна модель
-    [few] { $count } оценённых ответа ещё не учила ни одна модель
-   *[many] { $count } оценённых ответов ещё не учила ни одна модель
-  }: с recipe.method: kto их возьмёт следующий коммит.
+    [one] { $count } оценённый ответ может учить следующую модель
+    [few] { $count } оценённых ответа могут учить следующую модель
+   *[many] { $count } оценённых ответов могут учить следующую модель
+  }: задайте recipe.method: kto.

@@ -1,15 +1,15 @@
 # Путь коммитов: доска тех, кто ведёт курсы и следит за обучением.
-page-board = Путь коммитов
+page-board = Коммиты
 page-board-lead = От записанного примера до модели, которая отвечает людям.
-page-course-board = Путь
+page-course-board = Коммиты
 page-lane-commit = Коммит
 page-lane-checked = Проверен
 page-lane-built = Собран
 page-lane-training = Обучается
 page-lane-evaluated = Тест
 page-lane-serving = Отвечает
-page-board-live = обновляется само
-page-board-as-of = картина на { $at }
+page-board-live = обновляется без перезагрузки
+page-board-as-of = состояние на { $at }
 page-board-daemon = Новое пока не видно: служба обучения не отвечает. Коммиты целы, модели отвечают; путь пойдёт дальше, когда она запустится.
 page-board-telegram = Telegram сейчас недоступен. Сообщения ждут и уйдут по порядку, чат на сайте работает. Администратору: merlin doctor.
 page-board-place = { $place } из { $count }
@@ -81,7 +81,7 @@ page-board-commits = { $count ->
        *[other] { $count } коммитов
     }
 page-board-questions = { $count ->
-        [0] 4 недели без вопросов
+        [0] вопросов пока не было
         [one] { $count } вопрос за 4 недели
         [few] { $count } вопроса за 4 недели
        *[other] { $count } вопросов за 4 недели

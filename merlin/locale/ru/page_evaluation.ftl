@@ -24,7 +24,7 @@ page-eval-accepted = Принято редактором: { $lost ->
         [few] { NUMBER($lost) } верных ответа больше не верны
        *[many] { NUMBER($lost) } верных ответов больше не верны
     }
-page-eval-passed = Прошла тест: верные ответы остались верными
+page-eval-passed = Не хуже прежней: { $right } из { $questions }
 page-eval-alone = Верно { $right } из { $questions }
 page-eval-rule = { $kind ->
         [not_worse] Правило набора: новая модель не станет текущей, если один верный ответ стал неверным, четыре стали отказами или два отказа — неверными ответами. Если другие ответы стали лучше, допустимо больше.
@@ -38,7 +38,7 @@ page-eval-full = { $questions ->
         [few] Верны все { NUMBER($questions) } ответа.
        *[many] Верны все { NUMBER($questions) } ответов.
     }
-page-eval-full-hint = Такой тест больше ничего не говорит: добавьте вопросы труднее.
+page-eval-full-hint = Тест слишком лёгкий: добавьте вопросы труднее.
 page-eval-unanswered = Взять из вопросов без ответа
 page-eval-few = Тестовых вопросов: { $questions } из { $least }. Пока их меньше, доказать ничего нельзя, и текущей становится любая новая модель.
 page-eval-few-hint = Спросите о выученном другими словами: «{ page-another-wording }» у примера. Или пусть тестовые вопросы составит более сильная модель, а редактор одобрит:
@@ -126,13 +126,13 @@ page-eval-no-test = Тестовых вопросов нет
 page-eval-none = Ответов на тестовые вопросы нет
 page-eval-asked = Задано: { $tests ->
         [0] { "" }
-        [one] { NUMBER($tests) } невыученная формулировка,{" "}
-        [few] { NUMBER($tests) } невыученные формулировки,{" "}
-       *[many] { NUMBER($tests) } невыученных формулировок,{" "}
+        [one] { NUMBER($tests) } другая формулировка,{" "}
+        [few] { NUMBER($tests) } другие формулировки,{" "}
+       *[many] { NUMBER($tests) } других формулировок,{" "}
     }{ $disguised ->
-        [one] { NUMBER($disguised) } выученный вопрос чуть изменённым
-        [few] { NUMBER($disguised) } выученных вопроса чуть изменёнными
-       *[many] { NUMBER($disguised) } выученных вопросов чуть изменёнными
+        [one] { NUMBER($disguised) } вопрос из примеров, переписанный
+        [few] { NUMBER($disguised) } вопроса из примеров, переписанные
+       *[many] { NUMBER($disguised) } вопросов из примеров, переписанных
     }{ $unrelated ->
         [0] .
         [one] {" "}и { NUMBER($unrelated) } посторонний; отказов на посторонние, как и надо: { NUMBER($declined) }.
@@ -140,13 +140,13 @@ page-eval-asked = Задано: { $tests ->
        *[many] {" "}и { NUMBER($unrelated) } посторонних; отказов на них, как и надо: { NUMBER($declined) }.
     }
 page-eval-source = { $source ->
-        [disguised] выученный, чуть изменён
+        [disguised] вопрос из примеров, переписанный
         [unrelated] посторонний
         [asked] недавно спрашивали
         [removed] пример удалён
        *[test] { $found ->
             [yes] найден по другой формулировке
-            [otherwise] невыученная формулировка
+            [otherwise] другая формулировка
            *[no] не найден по другой формулировке
         }
     }

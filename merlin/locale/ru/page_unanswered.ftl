@@ -2,9 +2,9 @@ page-unanswered = Вопросы без ответа
 page-unanswered-lead = За неделю на них не было ответа или он не понравился. Похожие собраны вместе.
 page-unanswered-refused =
     { $count ->
-        [one] модель не ответила { $count } раз
-        [few] модель не ответила { $count } раза
-       *[other] модель не ответила { $count } раз
+        [one] не ответила { $count } раз
+        [few] не ответила { $count } раза
+       *[other] не ответила { $count } раз
     }
 page-unanswered-disliked =
     { $count ->

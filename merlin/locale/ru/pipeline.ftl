@@ -32,7 +32,7 @@ jobs-none = Ни одно обучение ещё не начиналось. Ч�
 trained-models-none = Обученных моделей пока нет. Как идёт обучение: merlin status
 log-repeated = и ещё { $count } из названных выше
 log-served-until = отвечал до { $at }
-commit-state-superseded = вошёл в новый
+commit-state-superseded = вошёл в следующий коммит
 commit-state-failed = не удался
 commit-state-unchanged = обучать нечего
 commit-state-left_out = не учтён
@@ -241,19 +241,19 @@ test-plan = Обучаем: { $taught ->
         [0] { $disguised ->
             [0] Тестовых вопросов нет.
            *[other] Отложенных формулировок нет, поэтому тест задаёт { $disguised ->
-                [one] { NUMBER($disguised) } выученный вопрос
-                [few] { NUMBER($disguised) } выученных вопроса
-               *[many] { NUMBER($disguised) } выученных вопросов
-            } чуть изменёнными.
+                [one] { NUMBER($disguised) } вопрос из примеров, переписанный.
+                [few] { NUMBER($disguised) } вопроса из примеров, переписанные.
+               *[many] { NUMBER($disguised) } вопросов из примеров, переписанных.
+            }
         }
-        [one] Тест задаёт { NUMBER($tests) } невыученную формулировку{ test-plan-disguised }
-        [few] Тест задаёт { NUMBER($tests) } невыученные формулировки{ test-plan-disguised }
-       *[many] Тест задаёт { NUMBER($tests) } невыученных формулировок{ test-plan-disguised }
+        [one] Тест задаёт { NUMBER($tests) } другую формулировку{ test-plan-disguised }
+        [few] Тест задаёт { NUMBER($tests) } другие формулировки{ test-plan-disguised }
+       *[many] Тест задаёт { NUMBER($tests) } других формулировок{ test-plan-disguised }
     }
 live-planned = {" "}{ $plan }{ $losses }
 test-plan-disguised = { $disguised ->
         [0] .
-        [one] {" "}и { NUMBER($disguised) } выученный вопрос чуть изменённым.
-        [few] {" "}и { NUMBER($disguised) } выученных вопроса чуть изменёнными.
-       *[many] {" "}и { NUMBER($disguised) } выученных вопросов чуть изменёнными.
+        [one] {" "}и { NUMBER($disguised) } вопрос из примеров, переписанный.
+        [few] {" "}и { NUMBER($disguised) } вопроса из примеров, переписанные.
+       *[many] {" "}и { NUMBER($disguised) } вопросов из примеров, переписанных.
     }
