@@ -104,7 +104,10 @@ def find_near_corrections(
     for each in asked:
         question = each.draft.question
         answer = each.draft.answer
-        found = find_nearest(question, answer, examples, offered[each.proposal_id])
+        # Those that it changes ask this, and are no other question.
+        own = {example.path for example in corrected[each.proposal_id].same}
+        others = [example for example in examples if example.path not in own]
+        found = find_nearest(question, answer, others, offered[each.proposal_id])
         near[each.proposal_id] = _compare(answer, found)
     return near
 

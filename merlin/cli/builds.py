@@ -160,8 +160,9 @@ def log(
     for verdict in entries:
         message = text(language(), verdict.state.text_key)
         if verdict.state.is_of_later:
-            by = verdict.after.commit[:10]
-            message = text(language(), verdict.after.text_key, commit=by)
+            after = verdict.after
+            told = text(language(), after.text_key, **after.text_arguments)
+            message = f"{told} ({after.commit[:10]})"
         elif verdict.served_until:
             message = text(
                 language(), "log-served-until", at=format_cell(verdict.served_until)

@@ -3,16 +3,18 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from operator import attrgetter
 
 from peewee import JOIN, fn
 
+from merlin.core.clock import from_iso
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Severity
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import Database, Row
-from merlin.db.tables import CHANGE, FINDING, VERDICT
+from merlin.db.tables import CHANGE, COMMIT, FINDING, VERDICT
 
 # git revert's line in the message of its commit.
 _REVERTED = re.compile(r"This reverts commit ([0-9a-f]+)")
@@ -20,11 +22,17 @@ _REVERTED = re.compile(r"This reverts commit ([0-9a-f]+)")
 
 @dataclass(frozen=True, slots=True)
 class CameAfter:
-    """The later commits of the branch that undid, mended or replaced a commit; "" for none."""
+    """The later commits of the branch that undid, mended or replaced a commit; "" for none.
+
+    `subject`, `author` and `at` are those of `commit`.
+    """
 
     undone_by: str = ""
     mended_by: str = ""
     replaced_by: str = ""
+    subject: str = ""
+    author: str = ""
+    at: datetime | None = None
 
     @property
     def commit(self) -> str:
@@ -44,6 +52,11 @@ class CameAfter:
         )
         return f"commit-after-{what}"
 
+    @property
+    def text_arguments(self) -> dict[str, object]:
+        """Return the arguments of that text."""
+        return {"subject": self.subject, "author": self.author}
+
 
 def find_what_came_after(
     db: Database, verdicts: Sequence[Row], wrong: Mapping[int, Collection[str]]
@@ -61,12 +74,31 @@ def find_what_came_after(
     mended |= _find_accepted(db, [each for each in refused if not wrong.get(each)])
     undone, replaced = _find_edits_after(db, verdicts)
     undone = _find_reverts(db, verdicts) | undone
-    return {
+    after = {
         each: CameAfter(
             undone.get(each, ""), mended.get(each, ""), replaced.get(each, "")
         )
         for each in {*mended, *undone, *replaced}
     }
+    return _name_commits(db, after) if after else {}
+
+
+def _name_commits(db: Database, after: Mapping[int, CameAfter]) -> dict[int, CameAfter]:
+    query = COMMIT.select(
+        COMMIT.sha, COMMIT.subject, COMMIT.author_name, COMMIT.committed_at
+    )
+    rows = db.rows(
+        query.where(COMMIT.sha.in_({each.commit for each in after.values()}))
+    )
+    named = {
+        row.sha: {
+            "subject": row.subject,
+            "author": row.author_name,
+            "at": from_iso(row.committed_at),
+        }
+        for row in rows
+    }
+    return {key: replace(each, **named[each.commit]) for key, each in after.items()}
 
 
 _LATER = VERDICT.alias("later")

@@ -420,6 +420,24 @@ def test_correction_of_an_offered_question_takes_or_gives_its_answer(
     assert asked.split == "train"
 
 
+def test_correction_of_an_example_is_accepted_without_a_question_about_itself(
+    site, vera
+):
+    question = "Где лежат костюмы драмкружка?"
+    site.lab.repository.commit_example(
+        "trial", 61, question=question, answer="В подсобке."
+    )
+    site.lab.tick("fetch")
+    proposal = Proposals(site.db).add(BOT, Draft(question, "За сценой.", "trial", 1))
+    page = vera.get(PROPOSALS).text
+    card = page.partition(f'id="proposal-{proposal}"')[2].partition("</li>\n<li")[0]
+    assert "examples/q61.yaml" in card
+    assert "Это другой вопрос" not in card
+    vera.post(PROPOSALS, data={"approve": proposal})
+    site.lab.tick("changes", "fetch", "proposals")
+    assert parse_example(read_file(site, "q61")).answer == "За сценой."
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

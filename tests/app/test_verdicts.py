@@ -164,6 +164,13 @@ def test_edit_that_a_later_one_put_back_is_undone_until_it_is_made_again(world):
     assert after(world, second).commit == ""
     undo = commit_edit(world, 3, ("b", "a"))
     assert (after(world, second).undone_by, after(world, undo).commit) == (undo, "")
+    stored = find(world.ctx, FACE, undo)
+    told = after(world, second)
+    assert (told.subject, told.author, told.at) == (
+        stored.subject,
+        stored.author,
+        stored.committed_at,
+    )
     assert after(world, first).commit == "", "what it wrote is there again"
     commit_edit(world, 4, ("a", "b"))
     assert after(world, second).undone_by == ""

@@ -245,7 +245,7 @@ def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in
     assert boris.clicks == 2
     expect(story.locator("header .chip")).to_have_text("отменён")
     expect(story.get_by_role("link", name="Отменить правку")).to_have_count(0)
-    boris.click(re.compile("^Коммит "), within=story)
+    boris.click(re.compile("^отменён коммитом «Revert"), within=story)
     expect(story.get_by_role("heading", level=2)).to_have_text(f'Revert "{subject}"')
     assert boris.clicks == 3
     boris.page.goto(f"{site.address}/datasets/trial/commits")

@@ -80,7 +80,7 @@ def _tell_origin(context: BotContext, target: ModelView, dataset: str) -> Iterat
     if origin:
         yield context.translate("rollback-from", subject=origin.subject)
     if origin and origin.after.undone_by:
-        yield context.translate("rollback-undone", commit=origin.after.undone_by[:7])
+        yield context.translate("rollback-undone", **origin.after.text_arguments)
     live = models.list_serving(*context.caller).get(dataset)
     if live and live.build and target.build:
         changes = builds.compare(*context.caller, live.build, target.build)

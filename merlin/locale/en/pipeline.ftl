@@ -9,14 +9,14 @@ commit-state-replaced = changed since
 commit-state-mended = fixed
 commit-state-undone = undone
 rollback-from = It was trained from “{ $subject }”.
-rollback-undone = That commit was undone by { $commit }.
+rollback-undone = That commit was undone by “{ $subject }”, { $author }.
 rollback-returns = { $count ->
     [one] { $count } answer becomes what it was.
    *[other] { $count } answers become what they were.
   }
-commit-after-undone = undone by { $commit }
-commit-after-mended = fixed in { $commit }
-commit-after-replaced = changed again in { $commit }
+commit-after-undone = undone by “{ $subject }”, { $author }
+commit-after-mended = fixed by “{ $subject }”, { $author }
+commit-after-replaced = changed again by “{ $subject }”, { $author }
 commit-state-held = on hold
 commit-state-built = built
 commit-state-training = training

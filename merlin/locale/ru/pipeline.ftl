@@ -9,15 +9,15 @@ commit-state-replaced = изменён позже
 commit-state-mended = исправлен
 commit-state-undone = отменён
 rollback-from = Её обучил коммит «{ $subject }».
-rollback-undone = Этот коммит потом отменил { $commit }.
+rollback-undone = Этот коммит потом отменил «{ $subject }», { $author }.
 rollback-returns = { $count ->
     [one] Прежним станет { $count } ответ.
     [few] Прежними станут { $count } ответа.
    *[many] Прежними станут { $count } ответов.
   }
-commit-after-undone = отменён коммитом { $commit }
-commit-after-mended = исправлен в { $commit }
-commit-after-replaced = изменён ещё раз в { $commit }
+commit-after-undone = отменён коммитом «{ $subject }», { $author }
+commit-after-mended = исправлен коммитом «{ $subject }», { $author }
+commit-after-replaced = изменён ещё раз коммитом «{ $subject }», { $author }
 commit-state-held = отложен
 commit-state-built = собран
 commit-state-training = обучается
