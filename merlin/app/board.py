@@ -11,7 +11,7 @@ What waits for an editor (`list_tasks`) is counted beside it, and on every page 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from operator import attrgetter, or_
@@ -40,7 +40,12 @@ from merlin.dataset.evaluation_plan import EvaluationPlan, read_plan
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
 from merlin.dataset.proposals import ProposalState
-from merlin.dataset.verdicts import KNOWN_DATASETS, WAITING, VerdictStatus
+from merlin.dataset.verdicts import (
+    KNOWN_DATASETS,
+    ON_BRANCH,
+    WAITING,
+    VerdictStatus,
+)
 from merlin.db.database import Row
 from merlin.db.tables import BUILD, VERDICT
 from merlin.training.commit_state import CommitState
@@ -80,6 +85,7 @@ class Card(VerdictView):
     plan: EvaluationPlan | None = None
     gone: Collection[str] = ()
     reach: Reach | None = field(default=None, metadata=INTERNAL)
+    is_news: bool = field(default=False, metadata=INTERNAL)
 
     @property
     def stage(self) -> Stage:
@@ -105,6 +111,10 @@ class Card(VerdictView):
         return self.is_flawed or brought_only_errors or is_lost or self.state.needs_care
 
 
+# How long a model that went live keeps its card, and how many commits a dataset at rest shows.
+_NEWS = timedelta(hours=1)
+_RECENT = 3
+
 _STAGES: Mapping[VerdictStatus, Stage] = {
     VerdictStatus.REJECTED: Stage.CHECKED,
     VerdictStatus.LEFT_OUT: Stage.CHECKED,
@@ -119,7 +129,8 @@ _STAGES: Mapping[VerdictStatus, Stage] = {
 class BoardRow:
     """A dataset with its edits that await a commit and its commits, newest first.
 
-    `commits` is the total number of commits.
+    `commits` is the total number of commits. `recent` are the last ones of the only dataset shown,
+    if it is at rest.
     """
 
     name: str
@@ -130,6 +141,7 @@ class BoardRow:
     commits: int
     edits: Sequence[Change]
     cards: Sequence[Card]
+    recent: Sequence[VerdictView] = field(default=(), metadata=INTERNAL)
 
     @property
     def states(self) -> list[CommitState]:
@@ -163,7 +175,8 @@ class BoardRow:
     @property
     def is_at_rest(self) -> bool:
         """Return whether nothing moves or needs attention: it has a live model and no more."""
-        return self.stages == {Stage.SERVING} and not self.needs_care
+        is_news = any(card.is_news for card in self.cards)
+        return self.stages == {Stage.SERVING} and not (self.needs_care or is_news)
 
     def title_in(self, language: str) -> str:
         """Return its title for people."""
@@ -224,6 +237,10 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
             for name in names
             if name not in removed or edits[name] or cards[name]
         ]
+        if len(rows) == 1 and rows[0].is_at_rest:
+            is_its = (VERDICT.dataset == rows[0].name) & ON_BRANCH
+            recent = verdicts.list_of_condition(ctx, is_its, _RECENT)
+            rows = [replace(rows[0], recent=recent)]
         daemons = [beat for beat in beats if beat.process == "daemon"]
         is_live = any(daemon.is_alive(ctx.clock()) for daemon in daemons)
         beats_at = [daemon.at for daemon in daemons]
@@ -492,7 +509,10 @@ def _commit_cards(
         began = since.pop(job_id, None) if is_live else None
         # A commit without changes is shown for the errors that the check found.
         if began or not (is_live or card.is_idle):
-            yield replace(card, since=began, progress=progress.get(job_id))
+            is_news = began is not None and ctx.clock() - began < _NEWS
+            yield replace(
+                card, since=began, progress=progress.get(job_id), is_news=is_news
+            )
 
 
 def _add_trainings(ctx: Context, found: Sequence[VerdictView]) -> list[Card]:

@@ -275,14 +275,38 @@ def test_model_that_a_pin_keeps_waits_only_for_those_who_may_unpin(world):
     assert count_tasks(world, make_teacher("trial")) == {}
 
 
+def test_model_that_went_live_has_its_card_for_an_hour(world):
+    world.serve(1, make_examples())
+    world.clock.move(3599)
+    (row,) = read_board(world.ctx, OPERATOR).rows
+    assert (row.is_at_rest, row.recent) == (False, ())
+    world.clock.move(1)
+    (row,) = read_board(world.ctx, OPERATOR).rows
+    assert (row.is_at_rest, len(row.recent)) == (True, 1)
+
+
+def test_last_commits_of_datasets_at_rest_are_shown_where_there_is_one(world):
+    for position in range(1, 5):
+        world.serve(position, make_examples(11 + position))
+    world.serve(5, make_examples(), spec=make_spec("trial"))
+    world.clock.move(3600)
+    assert [row.recent for row in read_board(world.ctx, OPERATOR).rows] == [(), ()]
+    (row,) = read_board(world.ctx, OPERATOR, FACE).rows
+    expected = [world.verdict(position).commit for position in (4, 3, 2)]
+    assert [each.commit for each in row.recent] == expected
+
+
 def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(world):
     world.serve(1, make_examples(), findings=[make_finding()])
     (row,) = read_board(world.ctx, OPERATOR).rows
     (card,) = row.cards
     assert (card.state, card.left_out, card.needs_care) == ("serving", 1, True)
     assert (row.is_at_rest, count_tasks(world)) == (False, {(FACE, "commits"): 1})
-    world.push(2, make_examples())
-    assert read_board(world.ctx, OPERATOR).rows[0].is_at_rest
+    second = world.push(2, make_examples())
+    world.clock.move(3600)
+    (row,) = read_board(world.ctx, OPERATOR).rows
+    assert row.is_at_rest
+    assert [each.commit for each in row.recent] == [second, card.commit]
     assert count_tasks(world) == {}
 
 
