@@ -13,8 +13,10 @@ Studio's guides to tuning; "Import and export" of QnA Maker.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from merlin.core.example_keys import KEYS, RECORD, REVISION
 from merlin.core.table_cells import REQUIRED_COLUMNS, find_columns
 from merlin.core.yaml_error import json_type
 from merlin.dataset.example import split_tags
@@ -85,7 +87,10 @@ _NEEDS = {
 }
 # What an example has no place for: the name of the field, and its value; None: no field of its own.
 Unmapped = list[tuple[str, Any]]
-_PARTS = ("tags", "split", "source", "note", "rejected")
+_PARTS = tuple(key.name for key in KEYS if key.columns is not None)
+_NESTED = tuple(key.name for key in KEYS if key.columns is None and not key.is_required)
+# What a cell of a table has as JSON.
+_WRITTEN = {"messages", *_NESTED, *_HISTORY, RECORD}
 _TALK = re.compile(
     r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
 )
@@ -99,6 +104,7 @@ def convert_record(
     Adds the fields that are left out to `left`. Invalid values stay: the schema reports them.
     Raises Unreadable.
     """
+    record = _read_cells(record)
     _check_meaning(record)
     for name in choices.parts.values():
         if "." in name and (found := find_raw(record, " ".join(name.split(".")))):
@@ -109,10 +115,14 @@ def convert_record(
     shapes = () if has_chosen and keys.keys() >= {*REQUIRED_COLUMNS} else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
+    is_ours = isinstance(record.get("messages"), list) and REVISION in record
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
     parts = {part: record[keys[part]] for part in _PARTS if part in keys}
-    if shape:
+    if is_ours:
+        used |= {"messages", REVISION}
+        talks = [record["messages"]]
+    elif shape:
         used |= {
             path.partition(" ")[0]
             for path in (*shape.turns, shape.rejected, shape.system)
@@ -126,8 +136,11 @@ def convert_record(
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
     used.discard("")
+    nested = {name for name in _NESTED if isinstance(record.get(name), dict | list)}
+    used |= nested
+    parts |= {name: record[name] for name in nested}
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
-    if "rejected" in parts and _is_flag(parts["rejected"]):
+    if "rejected" in parts and not is_ours and _is_flag(parts["rejected"]):
         left.append((keys["rejected"], parts.pop("rejected")))
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
@@ -147,6 +160,19 @@ def convert_record(
                 if value not in (None, "", [])
             },
         }
+
+
+def _read_cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record with the JSON of its cells as values; the keys of a whole one are its own."""
+    read = dict(record)
+    for name in record.keys() & _WRITTEN:
+        if isinstance(text := record[name], str) and text.startswith(("[", "{")):
+            with suppress(ValueError):
+                read[name] = json.loads(text)
+    whole = read.get(RECORD)
+    if isinstance(whole, dict) and REVISION in whole:
+        read |= {**whole, RECORD: None}
+    return read
 
 
 def is_record(value: Mapping[str, Any]) -> bool:

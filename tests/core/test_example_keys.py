@@ -1,0 +1,27 @@
+"""The rows of an example's keys: what the schema, files and tables take from them."""
+
+import pytest
+
+from merlin.core.example_keys import KEYS, ExampleParts
+from merlin.core.messages import Message
+from merlin.dataset.spec import schema
+
+pytestmark = pytest.mark.unit
+
+
+def test_schema_has_each_key_with_its_kind_and_its_own_bounds():
+    rules = schema("example")
+    assert {key.name: key.is_required for key in KEYS} == {
+        name: name in rules["required"] for name in rules["properties"]
+    }
+    assert {key.kind for key in KEYS} <= {*rules["$defs"]}
+    assert rules["properties"]["note"] == {
+        "description": "A word to other editors; never trained.",
+        "$ref": "#/$defs/text",
+        "maxLength": 10000,
+    }
+
+
+def test_example_without_a_value_has_no_key():
+    parts = ExampleParts("a", "", "", (Message("user", "?"),))
+    assert [key.name for key in KEYS if getattr(parts, key.name)] == ["messages"]
