@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from tests.api.running_api import check_page
+from tests.api.running_api import ANNA, check_page
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -165,3 +165,26 @@ def test_meanings_that_the_page_did_not_offer_are_refused(site, vera):
     for name, value in (("meaning", "x"), ("meaning", '["a"]'), ("taken", "[1, 2]")):
         page = vera.post(PAGE, data=form | {name: value})
         assert page.status_code == 422
+
+
+def test_downloaded_examples_are_all_known_to_an_import(site, vera):
+    shown = vera.get("/datasets/trial/examples")
+    found = re.findall(r'href="/datasets/trial/export/(\w+)" download', shown.text)
+    assert found == ["xlsx", "csv", "jsonl"]
+    for form in found:
+        file = vera.get(f"/datasets/trial/export/{form}")
+        name = f"trial.{form}"
+        said = file.headers["content-disposition"]
+        assert said == f"attachment; filename*=UTF-8''{name}"
+        again = page_text(send(vera, file.content, name, "en"))
+        count = len(vera.get("/datasets/trial/export/jsonl").text.splitlines())
+        assert f"Nothing to save. Already known: {count}." in again
+
+
+def test_examples_are_downloaded_only_by_those_who_may_see_them(site):
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as client:
+        paths = ("examples", "export/csv")
+        answers = [client.get(f"/datasets/trial/{path}").status_code for path in paths]
+    assert len({*answers}) == 1
+    assert answers[0] in (403, 404)

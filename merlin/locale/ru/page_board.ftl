@@ -11,7 +11,7 @@ page-lane-serving = Отвечает
 page-board-live = обновляется само
 page-board-as-of = картина на { $at }
 page-board-daemon = Новое пока не видно: служба обучения не отвечает. Коммиты целы, модели отвечают; путь пойдёт дальше, когда она запустится.
-page-board-telegram = Telegram сейчас недоступен. Сообщения ждут и уйдут по порядку, чат на сайте работает. Администратору: merlin doctor.
+page-board-telegram = Telegram сейчас недоступен. Сообщения ждут и уйдут по порядку, чат на сайте работает. Если это надолго, администратору стоит проверить связь сервера с Telegram.
 page-board-place = { $place } из { $count }
 page-board-errors = { $count ->
         [one] { $count } ошибка
