@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from tests.api.running_api import ANNA, check_page
+from tests.api.running_api import check_page
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -179,12 +179,3 @@ def test_downloaded_examples_are_all_known_to_an_import(site, vera):
         again = page_text(send(vera, file.content, name, "en"))
         count = len(vera.get("/datasets/trial/export/jsonl").text.splitlines())
         assert f"Nothing to save. Already known: {count}." in again
-
-
-def test_examples_are_downloaded_only_by_those_who_may_see_them(site):
-    site.add_user(ANNA)
-    with site.browser_client(ANNA) as client:
-        paths = ("examples", "export/csv")
-        answers = [client.get(f"/datasets/trial/{path}").status_code for path in paths]
-    assert len({*answers}) == 1
-    assert answers[0] in (403, 404)
