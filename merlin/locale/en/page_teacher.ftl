@@ -278,7 +278,8 @@ page-import-part = { $part ->
     [split] The side of the test: train or test
     [source] The source
     [note] A note for editors
-   *[rejected] The worse answer
+    [rejected] The worse answer
+   *[other] { $part }
   }
 page-import-go-on = Show what becomes of it
 page-import-which = Which columns have the question and the answer?

@@ -289,7 +289,8 @@ page-import-part = { $part ->
     [split] Сторона проверки: train или test
     [source] Источник
     [note] Заметка для редакторов
-   *[rejected] Худший ответ
+    [rejected] Худший ответ
+   *[other] { $part }
   }
 page-import-go-on = Показать, что получится
 page-import-which = В каких столбцах вопрос и ответ?
