@@ -91,6 +91,7 @@ _PARTS = tuple(key.name for key in KEYS if key.columns is not None)
 _NESTED = tuple(key.name for key in KEYS if key.columns is None and not key.is_required)
 # What a cell of a table has as JSON.
 _WRITTEN = {"messages", *_NESTED, *_HISTORY, RECORD}
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _TALK = re.compile(
     r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
 )
@@ -105,6 +106,9 @@ def convert_record(
     Raises Unreadable.
     """
     record = _read_cells(record)
+    if REVISION in record and isinstance(record.get("messages"), list):
+        yield _read_exported(record, left)
+        return
     _check_meaning(record)
     for name in choices.parts.values():
         if "." in name and (found := find_raw(record, " ".join(name.split(".")))):
@@ -115,14 +119,10 @@ def convert_record(
     shapes = () if has_chosen and keys.keys() >= {*REQUIRED_COLUMNS} else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
-    is_ours = isinstance(record.get("messages"), list) and REVISION in record
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
     parts = {part: record[keys[part]] for part in _PARTS if part in keys}
-    if is_ours:
-        used |= {"messages", REVISION}
-        talks = [record["messages"]]
-    elif shape:
+    if shape:
         used |= {
             path.partition(" ")[0]
             for path in (*shape.turns, shape.rejected, shape.system)
@@ -136,18 +136,22 @@ def convert_record(
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
     used.discard("")
-    nested = {name for name in _NESTED if isinstance(record.get(name), dict | list)}
-    used |= nested
-    parts |= {name: record[name] for name in nested}
+    nested = {
+        name: record[name]
+        for name in _NESTED
+        if isinstance(record.get(name), dict | list)
+    }
+    used |= nested.keys()
+    parts |= nested
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
-    if "rejected" in parts and not is_ours and _is_flag(parts["rejected"]):
+    if "rejected" in parts and _is_flag(parts["rejected"]):
         left.append((keys["rejected"], parts.pop("rejected")))
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
     left += (
         (name, record[name])
         for name in names
-        if name not in used and record[name] not in (None, "", [], {})
+        if name not in used and record[name] not in _NOTHING
     )
     earlier = _read_history(record, left)
     first = [{"system": system}] if system else []
@@ -167,12 +171,20 @@ def _read_cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
     read = dict(record)
     for name in record.keys() & _WRITTEN:
         if isinstance(text := record[name], str) and text.startswith(("[", "{")):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 read[name] = json.loads(text)
     whole = read.get(RECORD)
     if isinstance(whole, dict) and REVISION in whole:
         read |= {**whole, RECORD: None}
     return read
+
+
+def _read_exported(record: Mapping[str, Any], left: Unmapped) -> dict[str, Any]:
+    """Return the keys of a record that an export has written, as they are."""
+    names = [key.name for key in KEYS if key.name in record]
+    others = record.keys() - {*names, REVISION}
+    left += ((name, record[name]) for name in others if record[name] not in _NOTHING)
+    return {name: record[name] for name in names}
 
 
 def is_record(value: Mapping[str, Any]) -> bool:

@@ -256,8 +256,10 @@ def edit_xlsx(content):
 )
 def test_what_was_edited_outside_is_all_that_is_new(form, edit):
     examples = [
-        replace(each, messages=(Message("user", f"Где {each.id}?"), each.messages[-1]))
-        for each in number(range(3))
+        replace(
+            each, id=name, messages=(Message("user", f"Где {name}?"), each.messages[-1])
+        )
+        for each, name in zip(number(range(3)), ("001", "1-2", "нет"), strict=True)
     ]
     files = [
         FileText("trial", "dataset.yaml", "f" * 40, SETTINGS),
@@ -276,7 +278,7 @@ def test_what_was_edited_outside_is_all_that_is_new(form, edit):
     assert (plan.duplicates, plan.questions) == (2, ())
     [edit] = plan.edits
     assert "Прямо и вверх." in edit.text
-    assert [dict(line.fields)["id"] for line in lines] == ["000", "001", "002"]
+    assert [dict(line.fields)["id"] for line in lines] == ["001", "1-2", "нет"]
 
 
 def test_row_that_was_added_outside_is_cleaned_as_any_other():
@@ -300,6 +302,24 @@ def test_whole_record_of_a_row_leaves_nothing_that_was_added_beside_it_unasked()
     csv.writer(changed).writerows(rows)
     [line] = read_import_files([(changed.getvalue().encode(), "a")])
     assert ("Проверено", "нет") in line.fields
+
+
+@pytest.mark.parametrize("value", [False, 0, "нет"])
+def test_field_that_was_added_to_an_exported_record_is_asked_about(value):
+    [record] = write_export(
+        [PLAIN.at("a", "", "b")], SYSTEM, "jsonl", "ru"
+    ).splitlines()
+    changed = json.dumps(json.loads(record) | {"kto_tag": value})
+    [line] = read_import_files([(changed.encode(), "a")])
+    assert dict(line.fields) == {"id": "a", "kto_tag": str(value).lower()}
+
+
+@pytest.mark.parametrize("column", ["history", "tools", "json", "messages", "allow"])
+def test_cell_nested_as_deep_as_no_parser_can_read_is_no_crash(column):
+    deep = "[" * 100_000
+    content = f"question,answer,{column}\nГде?,Тут.,{deep}\n"
+    [line] = read_import_files([(content.encode(), "a")])
+    assert line.example is None or dict(line.fields) == {column: deep}
 
 
 def test_record_of_another_program_has_its_html_taken_as_text():
