@@ -87,14 +87,10 @@ def write_key(key: ExampleKey, example: Example) -> list[str]:
     return [*_KINDS[key.kind].write(key.name, value)] if value else []
 
 
-def write_turns(
-    turns: Iterable[tuple[str, str]], tags: Sequence[str], split: str | None = None
-) -> str:
+def write_turns(turns: Iterable[tuple[str, str]], tags: Sequence[str]) -> str:
     """Return the file's text of a conversation; `turns` are pairs of role and content."""
     messages = tuple(Message(role, words) for role, words in turns)
-    return write_example(
-        Example("", "", "", messages, tags=tuple(tags), split=split or None)
-    )
+    return write_example(Example("", "", "", messages, tags=tuple(tags)))
 
 
 class _Kind(NamedTuple):
@@ -111,14 +107,6 @@ def _read_message(value: Mapping[str, Any]) -> Message:
         return Message(role, strip_line_ends(content))
     extra = {key: each for key, each in value.items() if key not in ("role", "content")}
     return Message(value["role"], strip_line_ends(value.get("content", "")), extra)
-
-
-def _read_answer(value: str | Mapping[str, Any]) -> Message:
-    return _read_message({"assistant": value} if isinstance(value, str) else value)
-
-
-def _dump_answer(message: Message) -> object:
-    return message.as_json() if message.extra else message.content
 
 
 def _conversation_yaml(key: str, messages: Iterable[Message]) -> Iterator[str]:
@@ -150,36 +138,40 @@ def _long_form_yaml(message: Message, content: str, indent: int) -> Iterator[str
         yield f"{before}{key}: {format_json(value)}"
 
 
-def _words_yaml(key: str, words: Iterable[str]) -> Iterator[str]:
-    yield f"{key}: [{', '.join(map(format_flow_text, words))}]"
-
-
-def _text_yaml(key: str, text: str) -> Iterator[str]:
-    yield f"{key}: {format_key_text(text, '|-', 2)}"
-
-
 def _reasons_yaml(key: str, reasons: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield f"{key}:"
     yield from (f"  {rule}: {format_key_text(why, '|-', 4)}" for rule, why in reasons)
 
 
-def _functions_yaml(key: str, functions: Iterable[object]) -> Iterator[str]:
-    yield f"{key}: {format_json(list(functions))}"
-
-
-_TEXT = _Kind(strip_line_ends, str, _text_yaml)
+_TEXT = _Kind(
+    strip_line_ends,
+    str,
+    lambda key, text: [f"{key}: {format_key_text(text, '|-', 2)}"],
+)
 _KINDS = {
     "conversation": _Kind(
         lambda messages: tuple(map(_read_message, messages)),
         lambda messages: [each.as_json() for each in messages],
         _conversation_yaml,
     ),
-    "answer": _Kind(_read_answer, _dump_answer, _answer_yaml),
-    "words": _Kind(tuple, list, _words_yaml),
+    "answer": _Kind(
+        lambda value: _read_message(
+            {"assistant": value} if isinstance(value, str) else value
+        ),
+        lambda message: message.as_json() if message.extra else message.content,
+        _answer_yaml,
+    ),
+    "words": _Kind(
+        tuple,
+        list,
+        lambda key, words: [f"{key}: [{', '.join(map(format_flow_text, words))}]"],
+    ),
     "side": _TEXT,
     "text": _TEXT,
     "reasons": _Kind(lambda reasons: tuple(reasons.items()), dict, _reasons_yaml),
-    "functions": _Kind(tuple, list, _functions_yaml),
+    "functions": _Kind(
+        tuple, list, lambda key, functions: [f"{key}: {format_json(list(functions))}"]
+    ),
 }
 
 

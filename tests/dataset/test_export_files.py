@@ -110,7 +110,8 @@ def number(values):
     ]
 
 
-def test_every_key_has_samples():
+def test_every_key_has_samples_for_all_forms():
+    assert FORMS == ("csv", "xlsx", "jsonl")
     assert [*SAMPLES] == [key.name for key in KEYS]
 
 
