@@ -23,7 +23,6 @@ from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import ChangeKind, Changes, Edit
-from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import (
     ExampleEntries,
     ExampleEntry,
@@ -34,13 +33,13 @@ from merlin.dataset.entries import (
 from merlin.dataset.example_file import parse_example, write_turns
 from merlin.dataset.example_repair import mend_keys, recover_turn
 from merlin.dataset.example_rewording import free_example_id, reword_example
+from merlin.dataset.export_files import ExportForm, write_export
 from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
-from merlin.dataset.preview import check_files
 from merlin.dataset.spec import Localised, read_dataset
 from merlin.db.search_index import Kind, Scope, SearchIndex
 
@@ -217,14 +216,16 @@ def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
     return ctx.facets.read(version, lambda: entries.facets(dataset))
 
 
-def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
-    """Return a dataset as of its newest commit, checked. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    index = FileIndex(ctx.db)
-    files = index.list_files(dataset)
-    if not files:
-        raise missing_dataset(dataset, index.read_trees())
-    return check_files(dataset, files, ctx.config.example_tokens)
+def export(
+    ctx: Context, files: DatasetFiles, form: ExportForm, language: str
+) -> tuple[bytes, int]:
+    """Return a file of a dataset's good examples, and how many others it has.
+
+    Slow, reads no rows. Raises Refused as `write_export`.
+    """
+    checked = ctx.checker.check(files.dataset, files.files, ctx.config.example_tokens)
+    content = write_export(checked.examples, checked.system, form, language)
+    return content, checked.found - checked.good
 
 
 def get(ctx: Context, actor: Actor, dataset: str, example_id: str) -> ExampleView:

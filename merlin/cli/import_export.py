@@ -9,7 +9,6 @@ import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,11 +44,11 @@ from merlin.cli.options import (
     NoWait,
     configuration,
 )
-from merlin.cli.output import print_json, print_message
+from merlin.cli.output import print_json, print_message, unwritable_error
 from merlin.config import schema
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.course.editing import CourseEdits
-from merlin.dataset.chat_formats import to_record
+from merlin.dataset.export_files import FORMS, ExportForm
 from merlin.dataset.import_fields import FieldChoices
 from merlin.dataset.import_lines import (
     MAX_IMPORT_BYTES,
@@ -273,15 +272,44 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
     }
 
 
+_FORM = Annotated[
+    ExportForm | None,
+    typer.Option("--format", help="Default: by the ending of --output, else jsonl."),
+]
+_OUTPUT = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="The file. Default: stdout."),
+]
+
+
 @app.command()
-def export(dataset: DatasetName, config: ConfigPath = DEFAULT) -> None:
-    """Write a dataset's valid examples, as last fetched, to stdout."""
+def export(
+    dataset: DatasetName,
+    form: _FORM = None,
+    output: _OUTPUT = None,
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """Write a dataset's valid examples, as last fetched: JSON Lines, CSV or XLSX."""
+    ending = output.suffix.removeprefix(".").lower() if output else ""
+    by_ending = next((each for each in FORMS if each == ending), FORMS[-1])
     with open_files_context(configuration(config)) as ctx:
-        checked = examples.check_dataset(ctx, Actor.operator(), dataset)
-    sys.stdout.flush()
-    for example in sorted(checked.examples, key=lambda each: each.id):
-        line = dumps(to_record(example, checked.system), ensure_ascii=False)
-        sys.stdout.buffer.write(f"{line}\n".encode())
+        files = changes.read_files(ctx, Actor.operator(), dataset)
+        content, left_out = examples.export(
+            ctx,
+            files,
+            form or by_ending,
+            language(),
+        )
+    if output:
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            raise unwritable_error(output, error) from error
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+    if left_out:
+        print_message("export-left-out", count=left_out)
 
 
 _NAME = Annotated[

@@ -22,7 +22,7 @@ Maps = Annotated[
     typer.Option(
         "--map",
         metavar="PART=FIELD",
-        help="The field that is the question, answer, rejected, context, system, tags, note.",
+        help=f"The field that is one of: {', '.join(PARTS)}.",
     ),
 ]
 Only = Annotated[

@@ -7,6 +7,8 @@ read without it.
 import re
 from collections.abc import Sequence
 
+from merlin.core.example_keys import KEYS
+
 # The number of a row's first line, and its cells, escaped.
 Row = tuple[int, list[str]]
 
@@ -50,11 +52,7 @@ _NAMES = {
     ),
     "context": ("context", "input"),
     "system": ("system", "system_prompt", "systemprompt", "system prompt"),
-    "tags": ("tags", "tag", "теги", "тег", "category", "категория", "тема", "раздел"),
-    "split": ("split",),
-    "source": ("source", "источник"),
-    "note": ("note", "заметка"),
-    "rejected": ("rejected",),
+    **{key.name: (key.name, *key.columns) for key in KEYS if key.columns is not None},
 }
 REQUIRED_COLUMNS = ("question", "answer")
 PARTS = tuple(_NAMES)
@@ -81,6 +79,31 @@ def escape_formula(cell: str) -> str:
 def unescape_formula(cell: str) -> str:
     """Undo `escape_formula`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+_MONTHS = (
+    "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+    "|янв|фев|мар|апр|мая|май|июн|июл|авг|сен|окт|ноя|дек"
+)
+_NUMBER = re.compile(
+    r"(?i)'*(?:true|false|истина|ложь"
+    r"|[.,($€₽ ]{0,2}\d[\d\s.,:/%$€₽()-]{0,40}(?:e[+-]?\d{1,3}|\s[ap]m?)?"
+    rf"|\d[\d ./-]{{0,9}}(?:{_MONTHS})[a-zа-я]{{0,6}}[\d .,/-]{{0,9}}"
+    rf"|(?:{_MONTHS})[a-zа-я]{{0,6}}[ .,/-]{{0,3}}\d[\d ,./-]{{0,9}})"
+)
+
+
+def escape_number(cell: str) -> str:
+    """Return the cell of CSV, prefixed with `'` if it would be taken for a number or a date.
+
+    Excel writes 007 as 7, 1-2 as a day and ИСТИНА in the language of the machine.
+    """
+    return f"'{cell}" if _NUMBER.fullmatch(cell) else cell
+
+
+def unescape_number(cell: str) -> str:
+    """Undo `escape_number`."""
+    return cell[1:] if cell.startswith("'") and _NUMBER.fullmatch(cell) else cell
 
 
 # What people write behind a name: a language, what the column is for, a star for "required".

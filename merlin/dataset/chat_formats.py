@@ -4,36 +4,34 @@
     {"input": {"messages": […], "tools": […]}, "preferred_output": […], "non_preferred_output": […]}
     {"messages": […], "label": false}
 
-In a record the other parts of an example (tags, split, source, note, tools, rejected) are
-additional keys, which other programs ignore; `merlin.dataset.import_lines` reads them. A line of
-a training file has the format of its method.
+In a record the other keys of an example (`merlin.core.example_keys`), its id and its revision are
+beside the messages: other programs ignore them, `merlin.dataset.import_records` reads them. A line
+of a training file has the format of its method.
 
 Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization".
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from merlin.core.example_keys import REVISION
 from merlin.core.messages import REJECTED, Message
 from merlin.dataset.example import Example, dump_compact
+from merlin.dataset.example_file import example_json
 from merlin.dataset.layout import RATED
 from merlin.dataset.spec import KTO
-
-_BESIDE = ("tools", "tags", "split", "source", "note")
 
 
 def to_record(example: Example, system: str) -> dict[str, Any]:
     """Return an example as a record; the dataset's `system` comes first unless it has its own."""
-    record: dict[str, Any] = {
-        "messages": [each.as_json() for each in example.with_system(system)]
+    whole = replace(example, messages=example.with_system(system))
+    return {
+        "id": example.id,
+        REVISION: example.blob,
+        **example_json(whole),
     }
-    for key in _BESIDE:
-        if value := getattr(example, key):
-            record[key] = list(value) if isinstance(value, tuple) else value
-    if (worse := example.rejected) is not None:
-        record["rejected"] = worse.as_json() if worse.extra else worse.content
-    return record
 
 
 def training_line(example: Example, system: str, method: str = "") -> bytes:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from merlin.core.combining_marks import normalise_unicode
+from merlin.core.example_keys import ExampleParts
 from merlin.core.messages import Message
 from merlin.dataset.finding import Mark
 from merlin.dataset.near_questions import near_key
@@ -54,27 +55,13 @@ def _plain(value: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True)
-class Example:
-    """One conversation. `id` is its path under `examples/` without `.yaml`, in NFC.
+class Example(ExampleParts):
+    """One conversation. `messages` are as written, without the dataset's system text.
 
-    `path` is the file's path within the dataset's folder, `blob` git's id of its bytes. `messages`
-    are as written, without the dataset's system text. `split` is "train", "test" or None for
-    unmarked. `rejected` is a worse last answer. `marks` are the line and column of each message,
-    from 1, `rejected_mark` those of the worse answer. `allow` has the rules that it may
-    break, each with the reason.
+    `split` is "train", "test" or None for unmarked. `marks` are the line and column of each
+    message, from 1, `rejected_mark` those of the worse answer.
     """
 
-    id: str
-    path: str
-    blob: str
-    messages: tuple[Message, ...]
-    tags: tuple[str, ...] = ()
-    split: str | None = None
-    source: str = ""
-    note: str = ""
-    tools: tuple[Mapping[str, object], ...] = ()
-    rejected: Message | None = None
-    allow: tuple[tuple[str, str], ...] = ()
     marks: tuple[Mark, ...] = field(default=(), compare=False)
     rejected_mark: Mark = field(default=(1, 1), compare=False)
 

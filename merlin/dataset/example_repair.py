@@ -3,12 +3,13 @@
 import re
 from textwrap import dedent
 
+from merlin.core.example_keys import KEYS
 from merlin.dataset.example import split_tags
 from merlin.dataset.example_file import read_example
 from merlin.dataset.yaml_io import split_lines
 
 # The key of a message (not the system's) with the sign of a text in lines; a key outside them.
-_OUTSIDE = "tags|split|source|note|allow|tools|rejected"
+_OUTSIDE = "|".join(key.name for key in KEYS if not key.is_required)
 _TURN = re.compile(
     rf"^[ \t]*-[ \t]*(?!(?:system|{_OUTSIDE})\b)\w+[ \t]*:[ \t]*(?:[|>][-+]?(?=[ \t]*$))?",
     re.MULTILINE,

@@ -1,16 +1,12 @@
 """The text of an example file with other words, tags, split mark or allowed rules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from merlin.core.errors import Refused
+from merlin.core.example_keys import KEYS
 from merlin.dataset.example import Example
-from merlin.dataset.example_file import (
-    allow_yaml,
-    parse_example,
-    tags_yaml,
-    write_example,
-)
+from merlin.dataset.example_file import parse_example, write_example, write_key
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.yaml_io import Node, read_yaml, split_lines
 
@@ -38,14 +34,7 @@ def reword_example(
     kept = example.tags if tags is None else tuple(tags)
     mark = example.split if split is None else split or None
     reworded = replace(example, messages=tuple(messages), tags=kept, split=mark)
-    if reworded.messages != example.messages:
-        return write_example(reworded)
-    lines = dict[str, str]()
-    if kept != example.tags:
-        lines["tags"] = tags_yaml(kept) if kept else ""
-    if mark != example.split:
-        lines["split"] = f"split: {mark}" if mark else ""
-    return _set_keys(text, lines, reworded)
+    return _write_changed(text, example, reworded)
 
 
 def _require_example(text: str | None) -> Example:
@@ -55,11 +44,17 @@ def _require_example(text: str | None) -> Example:
     return example
 
 
-def _set_keys(text: str | None, lines: Mapping[str, str], wanted: Example) -> str:
-    """Return a file's text with these lines of keys, written anew if it were not as wanted."""
+def _write_changed(text: str | None, example: Example, wanted: Example) -> str:
+    """Return a file's text with other lines for the keys that differ.
+
+    It is written anew if messages differ, or if it were not as wanted.
+    """
+    if wanted.messages != example.messages:
+        return write_example(wanted)
     edited = text or ""
-    for key, line in lines.items():
-        edited = _set_key(edited, key, line)
+    for key in KEYS:
+        if getattr(wanted, key.name) != getattr(example, key.name):
+            edited = _set_key(edited, key.name, "\n".join(write_key(key, wanted)))
     return edited if parse_example(edited) == wanted else write_example(wanted)
 
 
@@ -89,7 +84,7 @@ def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
     example = _require_example(text)
     allow = dict(example.allow) | dict.fromkeys(sorted(rules), reason)
     allowing = replace(example, allow=tuple(allow.items()))
-    return _set_keys(text, {"allow": "\n".join(allow_yaml(allowing))}, allowing)
+    return _write_changed(text, example, allowing)
 
 
 def free_example_id(text: str | None, taken: Iterable[str]) -> str:

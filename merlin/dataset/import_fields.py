@@ -39,8 +39,9 @@ _BAD = re.compile(
     r"|archived?|deleted|hidden|disabled|inactive|spam"
     r"|нет|ложь|неверно|плохо|черновик|архив|удалено|скрыто|отклонено|👎"
 )
-# Keys of known programs that mean nothing for an example. Source: openai/openai-openapi.
-_KNOWN = frozenset({"parallel_tool_calls"})
+# Keys of known programs that mean nothing for an example, whatever their values; the first is that
+# of Merlin's own exports. Source: openai/openai-openapi.
+_KNOWN = frozenset({"id", "parallel_tool_calls"})
 
 # What a map says of a collection within it.
 COLLECTION = re.compile(r"title|name|description|version|название|описание|версия")

@@ -26,6 +26,7 @@ from merlin.core.table_cells import (
     parse_heading,
     plain_name,
     unescape_formula,
+    unescape_number,
 )
 from merlin.dataset.example import Example
 from merlin.dataset.example_file import read_example
@@ -572,7 +573,10 @@ def _csv_rows(text: str) -> Iterator[Row | Finding]:
             end = reader.line_num
             while cells and not cells[-1].strip():
                 cells.pop()
-            yield start, ([] if named and start == 1 else cells)
+            yield (
+                start,
+                ([] if named and start == 1 else [*map(unescape_number, cells)]),
+            )
     except csv.Error as error:
         yield Finding(
             "", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))}

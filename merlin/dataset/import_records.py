@@ -13,8 +13,10 @@ Studio's guides to tuning; "Import and export" of QnA Maker.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from merlin.core.example_keys import KEYS, RECORD, REVISION
 from merlin.core.table_cells import REQUIRED_COLUMNS, find_columns
 from merlin.core.yaml_error import json_type
 from merlin.dataset.example import split_tags
@@ -85,7 +87,11 @@ _NEEDS = {
 }
 # What an example has no place for: the name of the field, and its value; None: no field of its own.
 Unmapped = list[tuple[str, Any]]
-_PARTS = ("tags", "split", "source", "note", "rejected")
+_PARTS = tuple(key.name for key in KEYS if key.columns is not None)
+_NESTED = tuple(key.name for key in KEYS if key.columns is None and not key.is_required)
+# What a cell of a table has as JSON.
+_WRITTEN = {"messages", *_NESTED, *_HISTORY, RECORD}
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _TALK = re.compile(
     r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
 )
@@ -99,6 +105,10 @@ def convert_record(
     Adds the fields that are left out to `left`. Invalid values stay: the schema reports them.
     Raises Unreadable.
     """
+    record = _read_cells(record)
+    if REVISION in record and isinstance(record.get("messages"), list):
+        yield _read_exported(record, left)
+        return
     _check_meaning(record)
     for name in choices.parts.values():
         if "." in name and (found := find_raw(record, " ".join(name.split(".")))):
@@ -126,6 +136,13 @@ def convert_record(
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
     used.discard("")
+    nested = {
+        name: record[name]
+        for name in _NESTED
+        if isinstance(record.get(name), dict | list)
+    }
+    used |= nested.keys()
+    parts |= nested
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
     if "rejected" in parts and _is_flag(parts["rejected"]):
         left.append((keys["rejected"], parts.pop("rejected")))
@@ -134,7 +151,7 @@ def convert_record(
     left += (
         (name, record[name])
         for name in names
-        if name not in used and record[name] not in (None, "", [], {})
+        if name not in used and record[name] not in _NOTHING
     )
     earlier = _read_history(record, left)
     first = [{"system": system}] if system else []
@@ -147,6 +164,27 @@ def convert_record(
                 if value not in (None, "", [])
             },
         }
+
+
+def _read_cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record with the JSON of its cells as values; the keys of a whole one are its own."""
+    read = dict(record)
+    for name in record.keys() & _WRITTEN:
+        if isinstance(text := record[name], str) and text.startswith(("[", "{")):
+            with suppress(ValueError, RecursionError):
+                read[name] = json.loads(text)
+    whole = read.get(RECORD)
+    if isinstance(whole, dict) and REVISION in whole:
+        read |= {**whole, RECORD: None}
+    return read
+
+
+def _read_exported(record: Mapping[str, Any], left: Unmapped) -> dict[str, Any]:
+    """Return the keys of a record that an export has written, as they are."""
+    names = [key.name for key in KEYS if key.name in record]
+    others = record.keys() - {*names, REVISION}
+    left += ((name, record[name]) for name in others if record[name] not in _NOTHING)
+    return {name: record[name] for name in names}
 
 
 def is_record(value: Mapping[str, Any]) -> bool:

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
+from merlin.core.example_keys import KEYS
 from merlin.dataset.finding import Finding, Mark, Severity
 from merlin.dataset.yaml_io import Node, split_lines
 
 # The keys of texts in examples, dataset.yaml and course.yaml.
 _TEXTS = {
-    *("system", "user", "assistant", "content", "rejected", "note", "source", "tags"),
+    *("system", "user", "assistant", "content"),
+    *(key.name for key in KEYS if key.kind in ("answer", "words", "text")),
     *("title", "description", "name", "ru", "en"),
 }
 _QUOTES = ("'", '"')

@@ -575,10 +575,13 @@ def example_yaml(draft: Draft) -> str:
     """Return a draft as the text of an example file; what a user corrects is always taught."""
     worse = Message("assistant", draft.rejected) if draft.rejected else None
     split = draft.split or (TRAIN if draft.is_correction else None)
-    source = draft.source
     return write_example(
         Example(
-            "", "", "", draft.messages, (), split, source, draft.note, rejected=worse
+            *("", "", "", draft.messages),
+            rejected=worse,
+            split=split,
+            source=draft.source,
+            note=draft.note,
         )
     )
 

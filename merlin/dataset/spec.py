@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from merlin.core.errors import reading_stored
+from merlin.core.example_keys import KEYS
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import LANGUAGES
 from merlin.core.names import find_nearest, is_valid_name, suggest_name
@@ -44,10 +45,27 @@ NAMES = ("example", "dataset", "course")
 
 
 def schema_text(name: str) -> str:
-    """Return the text of the packaged schema `name`, one of NAMES."""
-    return (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(
+    """Return the text of the schema `name`, one of NAMES."""
+    written = (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(
         encoding="utf-8"
     )
+    if name != "example":
+        return written
+    kinds = json.loads(written)
+    definitions = kinds.pop("$defs")
+    keys = {
+        "required": [key.name for key in KEYS if key.is_required],
+        "properties": {
+            key.name: {
+                "description": key.meaning,
+                "$ref": f"#/$defs/{key.kind}",
+                **key.bounds,
+            }
+            for key in KEYS
+        },
+        "$defs": definitions,
+    }
+    return json.dumps(kinds | keys, ensure_ascii=False, indent=2) + "\n"
 
 
 @cache
@@ -121,7 +139,7 @@ def _list_errors(name: str, value: Any) -> Iterator[ValidationError]:
 
 
 def _has_short_messages(value: Any) -> bool:
-    rule = schema("example")["properties"]["messages"]
+    rule = schema("example")["$defs"]["conversation"]
     roles = rule["items"]["else"]["properties"].keys()
     messages = value.get("messages") if isinstance(value, dict) else None
     if (

@@ -165,3 +165,17 @@ def test_meanings_that_the_page_did_not_offer_are_refused(site, vera):
     for name, value in (("meaning", "x"), ("meaning", '["a"]'), ("taken", "[1, 2]")):
         page = vera.post(PAGE, data=form | {name: value})
         assert page.status_code == 422
+
+
+def test_downloaded_examples_are_all_known_to_an_import(site, vera):
+    shown = vera.get("/datasets/trial/examples")
+    found = re.findall(r'href="/datasets/trial/export/(\w+)" download', shown.text)
+    assert found == ["xlsx", "csv", "jsonl"]
+    for form in found:
+        file = vera.get(f"/datasets/trial/export/{form}")
+        name = f"trial.{form}"
+        said = file.headers["content-disposition"]
+        assert said == f"attachment; filename*=UTF-8''{name}"
+        again = page_text(send(vera, file.content, name, "en"))
+        count = len(vera.get("/datasets/trial/export/jsonl").text.splitlines())
+        assert f"Nothing to save. Already known: {count}." in again

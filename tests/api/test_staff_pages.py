@@ -81,6 +81,7 @@ def fill_path(staff, path):
         "name": "algorithms-2",
         "version": "algorithms-2",
         "user_id": ANNA,
+        "form": "csv",
         "number": 1,
         "proposal": 1,
         "purchase_id": "0" * 32,

@@ -56,7 +56,6 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: examples.find(ctx, actor, "было", FACE),
         lambda: examples.get(ctx, actor, FACE, "a"),
         lambda: examples.list_ids(ctx, actor, FACE),
-        lambda: examples.check_dataset(ctx, actor, FACE),
         lambda: changes.read_files(ctx, actor, FACE),
         lambda: save(ctx, actor),
         lambda: changes.get(ctx, actor, change_id),

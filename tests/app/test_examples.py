@@ -52,7 +52,7 @@ def read_edit(edits):
         examples.list_examples,
         lambda ctx, actor, name: examples.find(ctx, actor, "касса", name),
         examples.get_heading,
-        examples.check_dataset,
+        changes.read_files,
     ],
 )
 def test_missing_dataset_is_not_found(ctx, act):
@@ -60,10 +60,10 @@ def test_missing_dataset_is_not_found(ctx, act):
     assert refusal_key(NotFound, act, ctx, EDITOR, "missing") == "change-no-dataset"
 
 
-def test_dataset_is_checked_as_of_its_newest_commit(ctx):
-    checked = examples.check_dataset(ctx, EDITOR, FACE)
-    assert [example.id for example in checked.examples] == ["a"]
-    assert "examples/broken.yaml" in {finding.path for finding in checked.findings}
+def test_export_has_the_good_examples_and_counts_the_others(ctx, files):
+    content, left_out = examples.export(ctx, files, "jsonl", "ru")
+    assert [json.loads(line)["id"] for line in content.splitlines()] == ["a"]
+    assert left_out == 1
 
 
 def test_new_example_needs_a_question_and_an_answer():

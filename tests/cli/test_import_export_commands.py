@@ -286,6 +286,34 @@ def test_option_of_a_field_that_cannot_be_is_explained(lab, run, options, told):
     assert count(lab) == "1"
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("trial.xlsx", ()),
+        ("trial.CSV", ()),
+        ("trial.txt", ()),
+        ("trial.txt", ("--format", "csv")),
+    ],
+)
+def test_exported_file_is_known_to_an_import(lab, run, run_json, name, options):
+    file = str(lab.folder / name)
+    code, said = run("export", "trial", "--output", file, *options)
+    assert (code, said.out, said.err) == (0, "", "")
+    document = run_json("import", file, "--dataset", "trial")
+    assert (document["lines"], document["duplicates"]) == (12, 12)
+
+
+def test_export_says_what_is_not_in_it_and_where_it_cannot_be_written(lab, run):
+    example(lab, "broken").write_text("messages: []\n", "utf-8")
+    lab.repository.commit("Break one")
+    assert run("build", "trial")[0] == 0
+    code, said = run("export", "trial", "--format", "csv")
+    assert (code, len(said.out.splitlines()) > 12) == (0, True)
+    assert "1 example isn't in the file" in said.err
+    code, said = run("export", "trial", "--output", str(lab.folder))
+    assert (code, f"{lab.folder} can't be written" in said.err) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
 def test_schema_is_one_that_validators_take(capsys, name):
     assert main(["schema", name]) == 0

@@ -4,11 +4,13 @@ import pytest
 
 from merlin.core.table_cells import (
     escape_formula,
+    escape_number,
     find_columns,
     is_cell_error,
     parse_heading,
     plain_name,
     unescape_formula,
+    unescape_number,
 )
 
 pytestmark = pytest.mark.unit
@@ -30,6 +32,28 @@ pytestmark = pytest.mark.unit
 def test_formula_is_escaped_and_read_back(cell, escaped):
     assert escape_formula(cell) == escaped
     assert unescape_formula(escaped) == cell
+    assert unescape_formula(cell) == (cell[1:] if cell == "'=1" else cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("007", "1.5", "1e5", "1-2", "03/04", "12:30", "3 PM", "50%", "$5", "(5)"),
+        *("true", "ЛОЖЬ", "5 мая", "5-Dec-2024", "May 5", "дек. 24"),
+    ],
+)
+def test_cell_that_excel_would_change_is_escaped_and_read_back(cell):
+    for written in (cell, f"'{cell}"):
+        assert escape_number(written) == f"'{written}"
+        assert unescape_number(escape_number(written)) == written
+    assert unescape_number(cell) == cell
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "'", "'90s music", "10 дней", "Май", "may be 5 of us", "истинно", "1a"]
+)
+def test_other_words_and_numbers_in_them_stay_as_they_are(cell):
+    assert (escape_number(cell), unescape_number(cell)) == (cell, cell)
 
 
 def test_only_a_whole_cell_is_an_error_of_a_formula():

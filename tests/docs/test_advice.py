@@ -201,6 +201,16 @@ def test_command_within_a_sentence_is_read(line):
     assert find_faults([("", line)]) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_of_a_page_names_a_command(language):
+    named = [
+        (place, line)
+        for place, line in list_texts(language)
+        if place.startswith("page-") and COMMAND.search(line)
+    ]
+    assert named == []
+
+
 @cache
 def read_schemas():
     """Return the schemas of the files that people write."""

@@ -13,7 +13,14 @@ import pytest
 
 from bench import __main__ as bench
 from docs.build.commands import commands_told, find_commands
-from docs.build.configuration import CONFIG_KEYS, entry_of, keys_of, page_of, path_of
+from docs.build.configuration import (
+    CONFIG_KEYS,
+    entry_of,
+    example_page_of,
+    keys_of,
+    page_of,
+    path_of,
+)
 from docs.build.hooks import PARTS
 from docs.build.openapi import described
 from merlin.api import hooks, metrics
@@ -21,6 +28,7 @@ from merlin.api.pages import site
 from merlin.api.rest import health
 from merlin.bot import handlers as bot_handlers
 from merlin.config import process_names, reading
+from merlin.core.example_keys import KEYS
 from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes, status as engine_status
@@ -92,6 +100,15 @@ def test_configure_page_has_the_row_of_every_key(language):
     assert page.read_text("utf-8") == page_of(language), (
         f"{page} lacks a row: make docs"
     )
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dataset_page_has_a_row_for_every_key_of_an_example(language):
+    page = path_of(language, "dataset").read_text("utf-8")
+    assert page == example_page_of(language), "run make docs"
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert rows[: len(KEYS)] == [key.name for key in KEYS]
 
 
 @unit

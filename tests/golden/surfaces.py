@@ -84,6 +84,7 @@ def _list_values(installation, path):
         "name": [_get_name(path)],
         "order_id": orders,
         "purchase_id": orders,
+        "form": ["csv"],
     }
 
 

@@ -292,4 +292,9 @@ col-name = name
 col-new = new
 col-shutdown = shut down on
 import-too-much = One import can have up to { $limit } new examples and shows as many errors and notes: split the files.
+export-left-out = { $count ->
+    [one] { $count } example isn't in the file: it has errors, or another one says the same.
+   *[other] { $count } examples aren't in the file: they have errors, or others say the same.
+  }
+export-too-long = Example { $example } has a text of more than { $limit } characters, the most that a cell of a workbook can have. Choose CSV or JSONL.
 export-unwritable = { $path } can't be written: { $reason }

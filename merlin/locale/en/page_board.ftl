@@ -11,7 +11,7 @@ page-lane-serving = Live
 page-board-live = updates automatically
 page-board-as-of = as of { $at }
 page-board-daemon = New commits can't be seen yet: the training service isn't responding. Commits are safe and models keep answering. Everything goes on when it starts.
-page-board-telegram = Telegram can't be reached now. Messages wait and go out in order. The chat on this site works. For the admin: merlin doctor.
+page-board-telegram = Telegram can't be reached now. Messages wait and go out in order. The chat on this site works. If it lasts, an admin should check the machine's connection to Telegram.
 page-board-place = { $place } of { $count }
 page-board-errors = { $count ->
         [one] { $count } error

@@ -250,10 +250,11 @@ page-new-dataset-save = { $count ->
    *[other] Create with { $count } examples
 }
 page-new-dataset-again = Choose another file
+page-download = Download
 page-import-file = Import a file
 page-import-lead = Questions and answers from a table, a document, a quiz or another program become examples. You see them before they are saved.
 page-import-choose = File
-page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON; exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB; larger files: merlin import FILE --dataset DATASET
+page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON; exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB; an admin can import larger files.
 page-import-show = Show its examples
 page-import-plan = { $count ->
     [0] Nothing to save
@@ -277,7 +278,8 @@ page-import-part = { $part ->
     [split] The side of the test: train or test
     [source] The source
     [note] A note for editors
-   *[rejected] The worse answer
+    [rejected] The worse answer
+   *[other] { $part }
   }
 page-import-go-on = Show what becomes of it
 page-import-which = Which columns have the question and the answer?
@@ -297,5 +299,5 @@ page-import-more = { $count ->
     [one] And { $count } more.
    *[other] And { $count } more.
   }
-page-import-too-large = The files are larger than { $megabytes } MB. Split them, or import them by the command: merlin import FILE --dataset DATASET
+page-import-too-large = The files are larger than { $megabytes } MB. Split them, or ask an admin, who can import larger ones.
 page-import-no-file = Choose a file.

@@ -257,10 +257,11 @@ page-new-dataset-save = { $count ->
    *[other] Создать с { $count } примерами
 }
 page-new-dataset-again = Выбрать другой файл
+page-download = Скачать
 page-import-file = Загрузить файл
 page-import-lead = Вопросы и ответы из таблицы, документа, теста или другой программы станут примерами. Вы увидите их до сохранения.
 page-import-choose = Файл
-page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, текст, JSON; выгрузки Telegram, ChatGPT, Dialogflow, Rasa (все файлы вместе), Moodle (XML, GIFT), QnA Maker, Label Studio. До { $megabytes } МБ; файлы больше: merlin import ФАЙЛ --dataset НАБОР
+page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, текст, JSON; выгрузки Telegram, ChatGPT, Dialogflow, Rasa (все файлы вместе), Moodle (XML, GIFT), QnA Maker, Label Studio. До { $megabytes } МБ; файлы больше может загрузить администратор.
 page-import-show = Показать примеры
 page-import-plan = { $count ->
     [0] Сохранять нечего
@@ -288,7 +289,8 @@ page-import-part = { $part ->
     [split] Сторона проверки: train или test
     [source] Источник
     [note] Заметка для редакторов
-   *[rejected] Худший ответ
+    [rejected] Худший ответ
+   *[other] { $part }
   }
 page-import-go-on = Показать, что получится
 page-import-which = В каких столбцах вопрос и ответ?
@@ -314,5 +316,5 @@ page-import-more = { $count ->
     [many] И ещё { $count }.
    *[other] И ещё { $count }.
   }
-page-import-too-large = Файлы больше { $megabytes } МБ. Разделите их или загрузите командой: merlin import ФАЙЛ --dataset НАБОР
+page-import-too-large = Файлы больше { $megabytes } МБ. Разделите их или попросите администратора: он может загрузить и такие.
 page-import-no-file = Выберите файл.

@@ -156,6 +156,8 @@ async def _course_page(
 ) -> Response:
     """Return the page; `card` holds the typed values, `changed` the new edit."""
     result = result or FormResult()
+    # Before what it is about, which otherwise could be older than the note says.
+    note = await find_noted_change(context, changed)
     details = await context.read(teaching.read_details, context.actor, course.course_id)
     card = card or _card(details)
     unknown = await context.read(
@@ -166,7 +168,7 @@ async def _course_page(
         "details": details,
         "card": card,
         "unknown_teachers": ", ".join(unknown),
-        "note": await find_noted_change(context, changed),
+        "note": note,
         "result": result,
     }
     return render_page(

@@ -1,14 +1,16 @@
 """Import of a file into a dataset: choose it, see its first rows as examples, save: one commit.
 
-The page holds the file between the steps, so nothing is stored, and no script is required.
+The page holds the file between the steps, so nothing is stored, and no script is required. Beside
+it the export: the examples as a file.
 """
 
 import asyncio
 import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import quote
 
 from fastapi import Form
 from pydantic import Field, TypeAdapter
@@ -32,6 +34,7 @@ from merlin.core.table_cells import PARTS
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.example_file import parse_example
+from merlin.dataset.export_files import ExportForm
 from merlin.dataset.import_fields import FEW, MAX_FIELDS, FieldChoices
 from merlin.dataset.import_lines import ImportedLine, read_import_files
 from merlin.dataset.import_plan import ImportPlan
@@ -135,6 +138,27 @@ async def import_file(
     if isinstance(result, FormResult):
         return await _render(context, dataset, form, result)
     return seen_other(f"{base_of(dataset.name)}?changed={result.id}")
+
+
+_MEDIA_TYPES: Mapping[ExportForm, str] = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/jsonl",
+}
+
+
+@router.get("/datasets/{dataset}/export/{form}")
+async def export(
+    context: TeacherContext, dataset: EditedDataset, form: ExportForm
+) -> Response:
+    """Return the examples as a file, which can be edited and imported again."""
+    files = await context.read(changes.read_files, context.actor, dataset.name)
+    content, _ = await asyncio.to_thread(
+        examples.export, context.services, files, form, context.language
+    )
+    name = quote(f"{dataset.name}.{form}")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(content, headers=headers, media_type=_MEDIA_TYPES[form])
 
 
 F = TypeVar("F", bound=ImportForm)

@@ -181,6 +181,8 @@ async def _render_proposals(
     is_compared: bool = False,
 ) -> Response:
     """Return the page with what stands in the form."""
+    # Before what it is about, which otherwise could be older than the note says.
+    note = await find_noted_change(context, result.changed)
     waiting = await _list_waiting(context, dataset.name)
     total = await context.read(reviews.count_waiting, context.actor, dataset.name)
     groups = reviews.group_alike(waiting)
@@ -204,7 +206,7 @@ async def _render_proposals(
         "tests": await context.read(
             reviews.count_test_questions, context.actor, dataset.name
         ),
-        "note": await find_noted_change(context, result.changed),
+        "note": note,
         "form": form,
         "changed": changed,
         "result": result,

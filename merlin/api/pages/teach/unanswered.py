@@ -27,6 +27,8 @@ async def show_unanswered(
 
     `dismissed` is the turn of the question that was just taken off the list.
     """
+    # Before what it is about, which otherwise could be older than the note says.
+    note = await find_noted_change(context, changed)
     off = ""
     if dismissed:
         find = unanswered.find_dismissed
@@ -44,7 +46,7 @@ async def show_unanswered(
         "questions": questions,
         "dismissed": dismissed,
         "off": off,
-        "note": await find_noted_change(context, changed),
+        "note": note,
     }
     return render_page(context, "teach_unanswered.html", view)
 
