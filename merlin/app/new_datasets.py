@@ -3,7 +3,6 @@
 Whoever may edit some course may make one: course.yaml names a teacher, so that they lead it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import yaml
@@ -23,7 +22,7 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.entries import FileText
 from merlin.dataset.files import FileIndex
 from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
-from merlin.dataset.import_lines import ImportedLine
+from merlin.dataset.import_memory import ReadFiles
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, NameAllocator
 from merlin.dataset.preview import edited_blob
@@ -110,15 +109,17 @@ def describe(
 def plan(
     ctx: Context,
     new: NewDataset,
-    lines: Iterable[ImportedLine] = (),
+    read: ReadFiles = lambda _: (),
     choices: FieldChoices = NO_CHOICES,
 ) -> ImportPlan:
-    """Return the plan of its examples; slow, reads no rows. Raises Refused as `examples.plan`.
+    """Return the plan of its examples, from what `examples.plan_files` takes; slow.
+
+    Reads no rows. Raises Refused as that.
 
     It also says that they are too few to be trained.
     """
     files = DatasetFiles(dataset=new.name, files=new.files, materials=[])
-    planned = examples.plan(ctx, files, lines, choices)
+    planned = examples.plan_files(ctx, files, read, choices)
     if not planned.good_edits:
         return planned
     added = [
@@ -134,4 +135,4 @@ def make_edits(new: NewDataset, planned: ImportPlan) -> CourseEdits:
     """Return the edits that make a dataset, and the subject of their commit."""
     edits = [Edit(file.path, None, file.text) for file in new.files]
     subject = {"key": "init-subject", "arguments": {"dataset": new.name}}
-    return CourseEdits((*edits, *planned.good_edits), subject)
+    return CourseEdits((*edits, *planned.committed), subject)

@@ -90,7 +90,8 @@ def import_account(
         act.keep_record(keep, to_json(document))
     if json:
         print_json(document)
-    print_message("did-plan" if dry_run else "did-import", **counts)
+    said = {**counts, "new": counts["taken"], "changed": 0, "held": 0}
+    print_message("did-plan" if dry_run else "did-import", **said)
     asked = [
         question for each in plans for plan in each.plans for question in plan.questions
     ]

@@ -6,9 +6,9 @@ files that editors write.
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +31,7 @@ from merlin.cli.import_fields import (
     Columns,
     Leave,
     Maps,
+    Name,
     Only,
     SkipBad,
     read_choices,
@@ -50,12 +51,10 @@ from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.course.editing import CourseEdits
 from merlin.dataset.export_files import FORMS, ExportForm
 from merlin.dataset.import_fields import FieldChoices
-from merlin.dataset.import_lines import (
-    MAX_IMPORT_BYTES,
-    ImportedLine,
-    read_import_files,
-)
+from merlin.dataset.import_lines import MAX_IMPORT_BYTES, read_import_files
+from merlin.dataset.import_memory import ReadFiles
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.preview import unified_diff
 from merlin.dataset.spec import schema_text
 
 _FILES = Annotated[
@@ -96,6 +95,14 @@ _CREATE = Annotated[
     ),
 ]
 
+_REMOVE_GONE = Annotated[
+    bool,
+    typer.Option(
+        "--remove-gone",
+        help="Remove the examples whose records were imported by their ids, and are gone.",
+    ),
+]
+
 app = typer.Typer()
 
 
@@ -110,7 +117,9 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     maps: Maps = None,
     only: Only = None,
     leave: Leave = None,
+    name: Name = "",
     skip_bad: SkipBad = False,
+    remove_gone: _REMOVE_GONE = False,
     create: _CREATE = False,
     yes: _YES = False,
     keep: _KEEP = None,
@@ -119,8 +128,9 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Import examples from files, in one commit or none, or from an account at a provider."""
-    _require_source(files or (), source, keep, create=create)
-    choices = read_choices(columns, maps or (), only or (), leave or ())
+    is_of_files = bool(create or name or remove_gone)
+    _require_source(files or (), source, keep, is_of_files=is_of_files)
+    choices = read_choices(columns, maps or (), only or (), leave or (), name)
     settings = configuration(config)
     if not files:
         import_account(
@@ -130,10 +140,10 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
             json=json,
         )
         return
-    with edit_session(settings) as session, closing(read_contents(files)) as contents:
-        lines = read_import_files(contents, choices)
-        planned = _plan_new if create else _plan
-        plan, edits = planned(session, dataset, lines, choices)
+    with edit_session(settings) as session:
+        read = partial(read_import_files, [*read_contents(files)])
+        planned = _plan_new if create else partial(_plan, removes_gone=remove_gone)
+        plan, edits = planned(session, dataset, read, choices)
         print_findings([*plan.findings, *plan.preview.around])
         view = _to_json(plan) | preview_record(plan.preview)
         try:
@@ -142,42 +152,43 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
             if json:
                 print_json(view)
             raise
-        if plan.good_edits and not dry_run:
+        if plan.committed and not dry_run:
             change_id = session.commit(dataset, edits.edits, edits.subject)
             view |= session.finish(change_id, is_waiting=not no_wait)
     if json:
         print_json(view)
         return
-    if dry_run:
-        _print_plan(plan)
-    print_message("did-plan" if dry_run else "did-import", **_line_counts(plan))
-    if plan.rejected:
-        print_message("import-left-out", count=plan.rejected)
+    _print_plan(plan, dry_run=dry_run)
     print_commit(view)
 
 
 def _plan(
     session: EditSession,
     dataset: str,
-    lines: Iterable[ImportedLine],
+    read: ReadFiles,
     choices: FieldChoices,
+    *,
+    removes_gone: bool,
 ) -> tuple[ImportPlan, CourseEdits]:
     """Return the plan for a dataset, and its edits. Raises NotFound, Refused."""
-    plan = examples.plan(session.ctx, _read_dataset(session, dataset), lines, choices)
-    return plan, CourseEdits(tuple(plan.good_edits), plan.subject)
+    files = _read_dataset(session, dataset)
+    plan = examples.plan_files(
+        session.ctx, files, read, choices, removes_gone=removes_gone
+    )
+    return plan, CourseEdits(tuple(plan.committed), plan.subject)
 
 
 def _plan_new(
     session: EditSession,
     name: str,
-    lines: Iterable[ImportedLine],
+    read: ReadFiles,
     choices: FieldChoices,
 ) -> tuple[ImportPlan, CourseEdits]:
     """Return the plan for a new dataset, and the edits that make it. Raises Refused."""
     ctx = session.ctx
     new_datasets.read_unused(ctx, session.actor, name)
     new = new_datasets.describe(ctx, session.actor, name, name, ctx.config.language)
-    plan = new_datasets.plan(ctx, new, lines, choices)
+    plan = new_datasets.plan(ctx, new, read, choices)
     return plan, new_datasets.make_edits(new, plan)
 
 
@@ -205,13 +216,13 @@ def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
 
 
 def _require_source(
-    paths: Sequence[Path], source: str, keep: Path | None, *, create: bool
+    paths: Sequence[Path], source: str, keep: Path | None, *, is_of_files: bool
 ) -> None:
     """Raise ConfigError unless it is files that are there, or an account, alone to be kept."""
     if bool(source) == bool(paths):
         raise ConfigError("files, or --from with none", "import-what")
-    if create and source:
-        raise ConfigError("--create without files", "import-create-what")
+    if source and is_of_files:
+        raise ConfigError("an option of files", "import-create-what")
     if keep and not source:
         raise ConfigError("--keep without --from", "import-keep-what")
     for path in paths:
@@ -238,10 +249,23 @@ def read_contents(paths: Sequence[Path]) -> Generator[tuple[bytes, str]]:
         yield content, str(path)
 
 
-def _print_plan(plan: ImportPlan) -> None:
-    for good_edit in plan.good_edits:
-        sys.stdout.write(f"{good_edit.path}\n")
+def _print_plan(plan: ImportPlan, *, dry_run: bool) -> None:
+    """Print what an import does, or with `dry_run` would do, and to which files."""
+    for edit in plan.committed if dry_run else ():
+        sys.stdout.write(f"{edit.path}\n")
+        if edit.before and edit.text:
+            old = plan.earlier[edit.path]
+            sys.stdout.write(f"{unified_diff(old, edit.text, edit.path)}\n")
     sys.stdout.flush()
+    if plan.choices.remembered:
+        print_message("import-remembered", name=plan.choices.name)
+    print_message("did-plan" if dry_run else "did-import", **_line_counts(plan))
+    if plan.gone:
+        paths = " ".join(edit.path for edit in plan.gone)
+        state = "kept" if not plan.removes_gone else "asked" if dry_run else "removed"
+        print_message("import-gone", count=len(plan.gone), paths=paths, state=state)
+    if plan.rejected:
+        print_message("import-left-out", count=plan.rejected)
 
 
 def _line_counts(plan: ImportPlan) -> dict[str, int]:
@@ -249,6 +273,8 @@ def _line_counts(plan: ImportPlan) -> dict[str, int]:
         "lines": plan.lines,
         "taken": len(plan.good_edits),
         "duplicates": plan.duplicates,
+        "held": plan.held,
+        **plan.counts,
     }
 
 
@@ -266,7 +292,9 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
             {**question._asdict(), "proposed": question.proposed}
             for question in plan.questions
         ],
-        "paths": [good_edit.path for good_edit in plan.good_edits],
+        "remembered": plan.choices.name if plan.choices.remembered else None,
+        "paths": [edit.path for edit in plan.committed],
+        "removals": [edit.path for edit in plan.gone],
         "at_lines": findings,
         "commit": None,
     }
@@ -313,14 +341,14 @@ def export(
 
 
 _NAME = Annotated[
-    Literal["example", "dataset", "course", "config"],
+    Literal["example", "dataset", "course", "imports", "config"],
     typer.Argument(help="Name of the schema."),
 ]
 
 
 @app.command("schema")
 def print_schema(name: _NAME) -> None:
-    """Print the JSON Schema (2020-12) of an example, dataset.yaml, course.yaml or config.yaml."""
+    """Print the JSON Schema (2020-12) of an example, a file of a dataset, or config.yaml."""
     if name == "config":
         print_json(schema())
     else:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from merlin.core.errors import ConfigError, Refused
-from merlin.core.table_cells import PARTS
-from merlin.dataset.import_fields import FieldChoices, FieldQuestion
+from merlin.dataset.import_fields import CHOSEN_PARTS, FieldChoices, FieldQuestion
 from merlin.dataset.import_plan import ImportPlan
 
 Columns = Annotated[
@@ -22,7 +21,7 @@ Maps = Annotated[
     typer.Option(
         "--map",
         metavar="PART=FIELD",
-        help=f"The field that is one of: {', '.join(PARTS)}.",
+        help=f"The field that is one of: {', '.join(CHOSEN_PARTS)}.",
     ),
 ]
 Only = Annotated[
@@ -39,6 +38,14 @@ Leave = Annotated[
         "--leave", metavar="FIELD", help="A field that means nothing for an example."
     ),
 ]
+Name = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="The name under which the dataset remembers what the fields mean.",
+    ),
+]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
@@ -49,25 +56,27 @@ def read_choices(
     maps: Sequence[str],
     only: Sequence[str],
     leave: Sequence[str],
+    name: str = "",
 ) -> FieldChoices:
     """Return what the options say; `columns` are those of question and answer, "" for none.
+
+    It is remembered under `name`, "" for that of the file.
 
     Raises ConfigError for an option without "=", and a part that no example has.
     """
     parts = (
         dict(zip(("question", "answer"), columns, strict=True)) if all(columns) else {}
     )
-    for part, name in _split("--map", maps):
-        if part not in PARTS:
-            arguments = {"part": part, "parts": ", ".join(PARTS)}
+    for part, field in _split("--map", maps):
+        if part not in CHOSEN_PARTS:
+            arguments = {"part": part, "parts": ", ".join(CHOSEN_PARTS)}
             raise ConfigError(f"--map {part}", "import-no-part", **arguments)
-        parts[part] = name
+        parts[part] = field
     taken: dict[str, list[str]] = {}
-    for name, value in _split("--only", only):
-        taken.setdefault(name, []).append(value)
-    return FieldChoices(
-        parts, {name: tuple(values) for name, values in taken.items()}, tuple(leave)
-    )
+    for field, value in _split("--only", only):
+        taken.setdefault(field, []).append(value)
+    values = {field: tuple(each) for field, each in taken.items()}
+    return FieldChoices(parts, values, tuple(leave), name=name)
 
 
 def _split(option: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -99,7 +108,8 @@ def require_answers(plan: ImportPlan, *, skip_bad: bool) -> None:
     """
     if plan.questions:
         raise ask_fields(plan.questions)
-    if plan.rejected and not (skip_bad and (plan.good_edits or plan.duplicates)):
+    has_some = plan.committed or plan.duplicates or plan.held
+    if plan.rejected and not (skip_bad and has_some):
         raise Refused(
             "findings",
             "import-has-errors",

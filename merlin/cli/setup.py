@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Annotated
@@ -173,12 +173,15 @@ def _take_file(
     from merlin.cli.edit_session import print_findings
     from merlin.cli.import_export import read_contents
     from merlin.dataset.import_lines import read_import_files
+    from merlin.dataset.import_memory import recall_choices
     from merlin.dataset.import_plan import plan_import
 
     new = NewDataset(dataset, dataset, language())
-    with closing(read_contents([source])) as contents:
-        lines = read_import_files(contents, choices)
-        plan = plan_import(dataset, new.files, lines, choices=choices)
+    contents = [*read_contents([source])]
+    lines, choices = recall_choices(
+        new.files, partial(read_import_files, contents), choices
+    )
+    plan = plan_import(dataset, new.files, lines, choices=choices)
     print_findings(plan.findings)
     require_answers(plan, skip_bad=skip_bad)
     if not plan.good_edits:

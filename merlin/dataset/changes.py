@@ -23,7 +23,13 @@ from merlin.core.names import is_valid_name
 from merlin.dataset import layout
 from merlin.dataset.commit_message import Editor, Subject, file_subject, format_subject
 from merlin.dataset.finding import shorten
-from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
+from merlin.dataset.layout import (
+    COURSE_FILE,
+    DATASET_FILE,
+    EXAMPLES,
+    IMPORTS_FILE,
+    MATERIALS,
+)
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import Columns, Repository, Row, transaction
 from merlin.db.intents import IntentState
@@ -200,8 +206,8 @@ def _change(
 def check_path(path: str) -> str:
     """Return `path`, relative to the folder of datasets, if it may be written.
 
-    These are dataset.yaml, course.yaml, examples/**/<name>.yaml and materials/**/<name>.md with
-    valid names in each step. Raises Refused for any other path.
+    These are dataset.yaml, course.yaml, imports.yaml, examples/**/<name>.yaml and
+    materials/**/<name>.md with valid names in each step. Raises Refused for any other path.
     """
     dataset, _, inside = path.partition("/")
     if is_valid_name(dataset) and is_writable_path(inside):
@@ -213,7 +219,7 @@ def check_path(path: str) -> str:
 
 def is_writable_path(inside: str) -> bool:
     """Return whether a path within a dataset's folder may be written."""
-    if inside in (DATASET_FILE, COURSE_FILE):
+    if inside in (DATASET_FILE, COURSE_FILE, IMPORTS_FILE):
         return True
     folder = next((each for each in _ENDINGS if inside.startswith(each)), "")
     ending = _ENDINGS.get(folder, "")

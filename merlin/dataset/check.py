@@ -23,6 +23,7 @@ from merlin.dataset.layout import (
     COURSE_FILE,
     DATASET_FILE,
     EXAMPLES,
+    IMPORTS_FILE,
     Layout,
     example_id_of,
     read_layout,
@@ -38,6 +39,7 @@ from merlin.dataset.spec import (
     Recipe,
     read_course,
     read_dataset,
+    read_imports,
 )
 from merlin.dataset.split import FEWEST, split
 from merlin.dataset.yaml_io import decode_text
@@ -182,7 +184,7 @@ def check(
 def check_settings(
     name: str, entries: Sequence[TreeEntry], read: BlobReader
 ) -> CheckedDataset:
-    """Check dataset.yaml and course.yaml only, without examples."""
+    """Check dataset.yaml, course.yaml and imports.yaml only, without examples."""
     if TOO_MANY in entries[:1]:
         return CheckedDataset(name, None, None, (too_many_files_finding(0, 0),))
     spec, course, findings = _read_settings(name, read_layout(entries), read)
@@ -192,12 +194,14 @@ def check_settings(
 def _read_settings(
     name: str, layout: Layout, read: BlobReader
 ) -> tuple[DatasetSpec | None, CourseSpec | None, list[Finding]]:
-    files = [each for each in (layout.dataset, layout.course) if each]
+    settings = (layout.dataset, layout.course, layout.imports)
+    files = [each for each in settings if each]
     found = dict(read([file.blob for file in files]))
     contents = {file.path: found.get(file.blob) for file in files}
     spec, of_dataset = read_dataset(name, contents.get(DATASET_FILE))
     course, of_course = read_course(contents.get(COURSE_FILE), layout.materials)
-    return spec, course, [*of_dataset, *of_course]
+    _, of_imports = read_imports(contents.get(IMPORTS_FILE))
+    return spec, course, [*of_dataset, *of_course, *of_imports]
 
 
 def _find_broken_texts(layout: Layout, read: BlobReader) -> Iterator[Finding]:

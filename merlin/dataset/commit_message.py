@@ -89,9 +89,19 @@ def file_subject(verb: str, path: str, more: int = 0) -> Subject:
     return {"key": "subject-more", "arguments": {"subject": first, "count": more}}
 
 
-def import_subject(count: int, dataset: str) -> Subject:
-    """Return the subject for several new examples."""
-    return {"key": "subject-import", "arguments": {"count": count, "dataset": dataset}}
+def import_subject(
+    count: int, dataset: str, changed: int = 0, gone: int = 0, name: str = ""
+) -> Subject:
+    """Return the subject for new, changed and removed examples, and what is remembered by name."""
+    arguments: dict[str, object] = {"count": count, "dataset": dataset}
+    subject: Subject = {"key": "subject-import", "arguments": arguments}
+    if changed or gone:
+        arguments |= {"changed": changed, "gone": gone}
+        subject = {"key": "subject-import-changes", "arguments": arguments}
+    if not name:
+        return subject
+    named = {"subject": subject, "name": name}
+    return {"key": "subject-import-as", "arguments": named}
 
 
 def revert_subject(line: str) -> Subject:

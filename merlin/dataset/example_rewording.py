@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from merlin.core.errors import Refused
 from merlin.core.example_keys import KEYS
 from merlin.dataset.example import Example
-from merlin.dataset.example_file import parse_example, write_example, write_key
+from merlin.dataset.example_file import parse_example, write_example
+from merlin.dataset.finding import Finding
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.yaml_io import Node, read_yaml, split_lines
 
@@ -20,9 +22,8 @@ def reword_example(
 ) -> str:
     """Return the example's text with another first question, last answer, tags or split mark.
 
-    None keeps a value. `split` is train or test, "" for no mark. The lines of unchanged messages
-    stay as they are. Raises Refused if the example cannot be parsed: it can only be replaced
-    completely.
+    None keeps a value. `split` is train or test, "" for no mark. Raises Refused if the example
+    cannot be parsed: it can only be replaced completely.
     """
     example = _require_example(text)
     messages = list(example.messages)
@@ -33,8 +34,34 @@ def reword_example(
         messages[-1] = replace(messages[-1], content=answer)
     kept = example.tags if tags is None else tuple(tags)
     mark = example.split if split is None else split or None
-    reworded = replace(example, messages=tuple(messages), tags=kept, split=mark)
-    return _write_changed(text, example, reworded)
+    return rewrite_example(
+        text, replace(example, messages=tuple(messages), tags=kept, split=mark)
+    )
+
+
+def rewrite_example(text: str | None, wanted: Example) -> str:
+    """Return the example's text that says what is wanted; what it says already stays as it is.
+
+    Raises Refused as `reword_example`.
+    """
+    example = _require_example(text)
+    written = write_example(wanted)
+    edited = text or ""
+    pairs = zip(example.messages, wanted.messages, strict=False)
+    changed: list[tuple[str | int, ...]] = [
+        ("messages", place) for place, (old, new) in enumerate(pairs) if old != new
+    ]
+    changed += (
+        (key.name,)
+        for key in KEYS
+        if key.name != "messages"
+        and getattr(example, key.name) != getattr(wanted, key.name)
+    )
+    for path in changed:
+        edited = set_lines(edited, path, cut_lines(written, path))
+    # It is not as wanted with more or fewer messages, or a list in brackets.
+    is_right = parse_example(edited) == wanted.at("", "", "")
+    return edited if is_right else written
 
 
 def _require_example(text: str | None) -> Example:
@@ -44,36 +71,64 @@ def _require_example(text: str | None) -> Example:
     return example
 
 
-def _write_changed(text: str | None, example: Example, wanted: Example) -> str:
-    """Return a file's text with other lines for the keys that differ.
+def cut_lines(text: str, path: Sequence[str | int]) -> list[str]:
+    """Return the lines of a value of a YAML file, with its key; none if it is not there."""
+    first, last = _find_lines(text, path)
+    return split_lines(text)[first:last]
 
-    It is written anew if messages differ, or if it were not as wanted.
+
+def set_lines(text: str, path: Sequence[str | int], written: Sequence[str]) -> str:
+    """Return a YAML file's text with these lines of a value, in place of those that it had.
+
+    The map or the list around it is there.
     """
-    if wanted.messages != example.messages:
-        return write_example(wanted)
-    edited = text or ""
-    for key in KEYS:
-        if getattr(wanted, key.name) != getattr(example, key.name):
-            edited = _set_key(edited, key.name, "\n".join(write_key(key, wanted)))
-    return edited if parse_example(edited) == wanted else write_example(wanted)
-
-
-def _set_key(text: str, key: str, written: str) -> str:
-    """Return a file's text with this line for a key of its root, "" for none."""
-    node = read_yaml(text.encode("utf-8", "surrogatepass"))
-    keys = node.value if isinstance(node, Node) and isinstance(node.value, dict) else {}
+    first, last = _find_lines(text, path)
     lines = split_lines(text.rstrip("\r\n"))
-    first = len(lines)
+    if written and first < last:
+        deeper = _count_spaces(lines[first]) - _count_spaces(written[0])
+        written = [f"{' ' * deeper}{line[max(-deeper, 0) :]}" for line in written]
+    return "\n".join([*lines[:first], *written, *lines[last:], ""])
+
+
+def _find_lines(text: str, path: Sequence[str | int]) -> tuple[int, int]:
+    """Return the places of a value's first line and of that behind it; equal: it is not there.
+
+    Comments before the next value belong to that.
+    """
+    node: Any = read_yaml(text.encode("utf-8", "surrogatepass"))
+    lines = split_lines(text.rstrip("\r\n"))
+    first = 0
     last = len(lines)
-    if key in keys:
-        first = keys[key].key[0] - 1
-        last = min(
-            (at for each in keys.values() if (at := each.key[0] - 1) > first),
-            default=last,
-        )
-        while lines[last - 1].lstrip()[:1] in ("", "#"):  # comments on the next key
+    for step in path:
+        starts = _list_starts(node)
+        if step not in starts:
+            return last, last
+        first = starts[step]
+        last = min((at for at in starts.values() if at > first), default=last)
+        depth = _count_spaces(lines[first])
+        while last > first + 1 and _is_beside(lines[last - 1], depth):
             last -= 1
-    return "\n".join([*lines[:first], *filter(None, [written]), *lines[last:], ""])
+        node = node.value[step]
+    return first, last
+
+
+def _is_beside(line: str, depth: int) -> bool:
+    """Return whether a line is empty, or a comment that is no deeper than a value's first line."""
+    words = line.lstrip()
+    return not words or (words[0] == "#" and _count_spaces(line) <= depth)
+
+
+def _count_spaces(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _list_starts(node: Node | Finding) -> dict[str | int, int]:
+    """Return key or place of each value within a map or list -> the place of its first line."""
+    value = node.value if isinstance(node, Node) else ""
+    if isinstance(value, dict):
+        return {key: each.key[0] - 1 for key, each in value.items()}
+    items = enumerate(value) if isinstance(value, list) else ()
+    return {place: each.line - 1 for place, each in items}
 
 
 def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
@@ -84,7 +139,7 @@ def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
     example = _require_example(text)
     allow = dict(example.allow) | dict.fromkeys(sorted(rules), reason)
     allowing = replace(example, allow=tuple(allow.items()))
-    return _write_changed(text, example, allowing)
+    return rewrite_example(text, allowing)
 
 
 def free_example_id(text: str | None, taken: Iterable[str]) -> str:

@@ -8,14 +8,17 @@ and one with many may be the right answer: a person says what it is.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
-from merlin.core.table_cells import find_columns, plain_name
+from merlin.core.table_cells import PARTS, find_columns, plain_name
 
 # More different values than this are no yes or no, no state and no mark of one to ten.
 FEW = 12
 MAX_DEPTH = 5
+# What a person can say that a field is: a part, or the id by which its record is known.
+CHOSEN_PARTS = (*PARTS, "id")
 # Of one record: what a conversation has beside its messages is much less.
 MAX_FIELDS = 200
 
@@ -55,26 +58,65 @@ class FieldChoices:
 
     `parts`: part of an example -> the field that has it. `only`: a field -> the values whose
     records are taken. `leave`: fields that are left out. Names are compared as those of columns.
+    `others`: a field of `only` -> the values whose records are left out; any other is asked about.
+    `name` is that under which the dataset remembers them; `remembered`: it did so before.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     leave: tuple[str, ...] = ()
+    others: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    name: str = ""
+    remembered: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the fields of which something was said."""
+        return (*self.parts.values(), *self.only, *self.leave)
 
     def takes(self, values: FieldValues) -> bool:
-        """Return whether a record with these fields is taken; one without a field is not."""
+        """Return whether a record with these fields is taken, or still to be asked about.
+
+        One without a field is not.
+        """
         known = {plain_name(name): plain_value(value) for name, value in values}
         return all(
-            known.get(plain_name(name), "") in map(plain_value, taken)
+            (value := known.get(plain_name(name), "")) in map(plain_value, taken)
+            or self.is_new(name, value)
             for name, taken in self.only.items()
         )
 
+    def is_new(self, name: str, value: str) -> bool:
+        """Return whether nobody has decided on a value of a field of `only`."""
+        if name not in self.others or not value:
+            return False
+        decided = (*self.only[name], *self.others[name])
+        return plain_value(value) not in map(plain_value, decided)
+
     def has(self, name: str) -> bool:
         """Return whether something was said of a field."""
-        plain = plain_name(name)
-        return any(
-            plain_name(each) == plain
-            for each in (*self.only, *self.leave, *self.parts.values())
+        return plain_name(name) in map(plain_name, self.fields)
+
+    def complete(self, earlier: "FieldChoices") -> "FieldChoices":
+        """Return these choices with the earlier ones of other fields and parts."""
+        parts = {
+            part: name
+            for part, name in earlier.parts.items()
+            if part not in self.parts and not self.has(name)
+        }
+        only = {
+            name: values for name, values in earlier.only.items() if not self.has(name)
+        }
+        return replace(
+            self,
+            parts={**parts, **self.parts},
+            only={**only, **self.only},
+            leave=(
+                *(name for name in earlier.leave if not self.has(name)),
+                *self.leave,
+            ),
+            others=self.others
+            | {name: earlier.others[name] for name in earlier.others if name in only},
         )
 
 
@@ -166,10 +208,30 @@ def list_questions(
         for name, value in values:
             files.setdefault(name, file)
             counts.setdefault(name, Counter())[value.strip()] += 1
+    chosen = {plain_name(name): name for name in choices.only}
     for name, found in counts.items():
-        if not choices.has(name) and not _is_harmless(name, found):
-            kind: Literal["few", "many"] = "few" if len(found) <= FEW else "many"
+        known = chosen.get(plain_name(name), "")
+        is_asked = any(choices.is_new(known, value) for value in found) or not (
+            choices.has(name) or _is_harmless(name, found)
+        )
+        if is_asked:
+            kind: Literal["few", "many"] = (
+                "few" if known or len(found) <= FEW else "many"
+            )
             yield FieldQuestion(files[name], name, tuple(found.most_common(FEW)), kind)
+
+
+def describe_choices(
+    records: Iterable[FieldValues], choices: FieldChoices
+) -> Iterator[FieldQuestion]:
+    """Yield the fields of which something was said, with their values in records."""
+    counts: dict[str, Counter[str]] = {}
+    for name, value in chain.from_iterable(records):
+        counts.setdefault(plain_name(name), Counter())[value.strip()] += 1
+    for name in choices.fields:
+        values = counts.get(plain_name(name), Counter()).most_common(FEW + 1)
+        kind: Literal["few", "many"] = "few" if len(values) <= FEW else "many"
+        yield FieldQuestion("", name, tuple(values[:FEW]), kind)
 
 
 def _is_harmless(name: str, values: Iterable[str]) -> bool:

@@ -79,7 +79,8 @@ class ImportedLine:
     """One record of a file: its start (from 1), and an example or the findings about it.
 
     `left` are the fields that were left out, for a column without a name its number from 1 in
-    brackets; `fields` are their values, and those of the maps around the record.
+    brackets; `fields` are their values, and those of the maps around the record. `names` are those
+    of all fields of the record; `number` is that of the example among those of one record, from 0.
     """
 
     line: int
@@ -89,6 +90,8 @@ class ImportedLine:
     column: int = 1
     left: tuple[str, ...] = ()
     fields: FieldValues = ()
+    names: tuple[str, ...] = ()
+    number: int = 0
 
 
 MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
@@ -389,13 +392,14 @@ def _read_record(
     fields = join_fields(
         chain.from_iterable(list_fields(value, name) for name, value in unmapped)
     )
-    for values in examples:
+    names = tuple(value) if isinstance(value, dict) else ()
+    for number, values in enumerate(examples):
         # JSON is YAML: the record is read as an example's file is.
         content = format_json(values).encode("utf-8", "surrogatepass")
         example, found = read_example(content)
         findings = tuple(locate(finding, content, line, column) for finding in found)
         yield ImportedLine(
-            line, example, findings, column=column, left=left, fields=fields
+            *(line, example, findings, "", column, left, fields, names, number)
         )
         left = ()
 
@@ -554,7 +558,8 @@ def _read_row(
     record = {
         titles[place] or f"[{place + 1}]": text for place, text in sorted(texts.items())
     }
-    return next(_read_record(record, number, 1, choices))
+    line = next(_read_record(record, number, 1, choices))
+    return replace(line, names=tuple(titles))
 
 
 def _csv_rows(text: str) -> Iterator[Row | Finding]:

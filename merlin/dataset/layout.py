@@ -1,6 +1,6 @@
 """The contents of a dataset's folder: allowed files, names and limits.
 
-    dataset.yaml · course.yaml · materials/*.md · examples/**/<name>.yaml
+    dataset.yaml · course.yaml · imports.yaml · materials/*.md · examples/**/<name>.yaml
 
 README files and git's own dot files are allowed anywhere. Every file under `examples/` that ends
 in .yaml or .yml is meant as an example: it is accepted or rejected with a finding. The limits
@@ -70,6 +70,7 @@ _PLAIN_PATH = re.compile(
     rf"{EXAMPLES}({PLAIN_NAME.pattern}/)*{PLAIN_NAME.pattern}\.yaml"
 )
 COURSE_FILE = "course.yaml"
+IMPORTS_FILE = "imports.yaml"
 
 
 def example_path(example_id: str) -> str:
@@ -97,6 +98,7 @@ class Layout:
 
     dataset: TreeEntry | None = None
     course: TreeEntry | None = None
+    imports: TreeEntry | None = None
     examples: list[TreeEntry] = field(default_factory=list)
     materials: dict[str, TreeEntry] = field(default_factory=dict)
     rejected: list[TreeEntry] = field(default_factory=list)
@@ -135,6 +137,8 @@ def _add_other(entry: TreeEntry, layout: Layout) -> None:
         layout.dataset = entry
     elif entry.path == COURSE_FILE:
         layout.course = entry
+    elif entry.path == IMPORTS_FILE:
+        layout.imports = entry
     elif entry.path.startswith(MATERIALS):
         layout.materials[entry.path] = entry
     elif entry.path.startswith(EXAMPLES):

@@ -270,8 +270,9 @@ rejected: No idea.
         import_left="Python\nquestion,answer\nWhat is a list?,Items.\n",
     ),
     *_list_rules(_XLSX, import_unreadable="PK: a zip begins so, and this is none.\n"),
-    # Without an example: a workbook is no text, nor is a text that isn't UTF-8.
-    *_list_rules("", Severity.WARNING, import_left_sheets=""),
+    # Without an example: a workbook is no text, nor is a text that isn't UTF-8, and what is held
+    # was imported before.
+    *_list_rules("", Severity.WARNING, import_left_sheets="", import_held=""),
     *_list_rules("", Severity.NOTE, import_encoding=""),
 )
 

@@ -1,4 +1,4 @@
-"""`dataset.yaml` and `course.yaml`: validated by JSON Schema and parsed into frozen dataclasses.
+"""`dataset.yaml`, `course.yaml`, `imports.yaml`: validated by JSON Schema, parsed into dataclasses.
 
 All defaults are filled in. An invalid dataset.yaml stops the build, because it defines the
 training. An invalid course.yaml does not: the previous course stays, and training does not use it.
@@ -33,7 +33,12 @@ from merlin.core.names import find_nearest, is_valid_name, suggest_name
 from merlin.core.small_talk import KINDS as SMALL_TALK
 from merlin.core.yaml_error import json_type
 from merlin.dataset.finding import Finding, shorten
-from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
+from merlin.dataset.layout import (
+    COURSE_FILE,
+    DATASET_FILE,
+    IMPORTS_FILE,
+    MATERIALS,
+)
 from merlin.dataset.misread_text import find_lost_text, find_wrong_space
 from merlin.dataset.yaml_io import Node, read_yaml
 
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
     from pydantic import TypeAdapter
 
-NAMES = ("example", "dataset", "course")
+NAMES = ("example", "dataset", "course", "imports")
 
 
 def schema_text(name: str) -> str:
@@ -110,7 +115,7 @@ def read_file(name: str, content: bytes) -> tuple[Any, Node, tuple[Finding, ...]
 
 
 def validate_file(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
-    """Return the file as JSON, and its violations of schema `name` (example, dataset, course).
+    """Return the file as JSON, and its violations of schema `name`, one of NAMES.
 
     The JSON is valid only without findings. At most `MAX_FINDINGS` are returned.
     """
@@ -588,6 +593,14 @@ def read_course(
         )
     findings = [each.at(COURSE_FILE) for each in (*found, *errors)]
     return (None if value is None or errors else course_spec(value)), findings
+
+
+def read_imports(content: bytes | None) -> tuple[dict[str, Any], list[Finding]]:
+    """Return what imports.yaml says by name, as JSON; nothing without a file, or with an error."""
+    if content is None:
+        return {}, []
+    value, _, found = read_file("imports", content)
+    return value or {}, [finding.at(IMPORTS_FILE) for finding in found]
 
 
 # The keys of texts that people see, by language or not.

@@ -179,3 +179,76 @@ def test_downloaded_examples_are_all_known_to_an_import(site, vera):
         again = page_text(send(vera, file.content, name, "en"))
         count = len(vera.get("/datasets/trial/export/jsonl").text.splitlines())
         assert f"Nothing to save. Already known: {count}." in again
+
+
+SHAPE = "id,question,answer,Reviewed,Remark\n1,Open?,At nine.,yes,a\n2,Close?,At six.,no,b\n"
+DECIDED = {
+    "meaning": ['["only", "Reviewed"]', '["leave", "Remark"]'],
+    "taken": ['["Reviewed", "yes"]'],
+}
+
+
+def read_chosen(page):
+    """Return what the table of fields and the name say already."""
+    chosen = re.findall(r"<option value='([^']*)' selected>", page.text)
+    ticked = re.findall(r"name=\"taken\" value='([^']*)' checked", page.text)
+    name = re.findall(r'name="as_name" value="([^"]*)"', page.text)
+    return {"meaning": chosen, "taken": ticked, "as_name": name[0] if name else ""}
+
+
+def save(site, vera, page, **more):
+    """Save what a page shows, as it is shown; return the commit."""
+    form = read_form(page) | read_chosen(page) | more | {"act": "save"}
+    saved = vera.post(PAGE, data=form)
+    assert saved.status_code == 303, page_text(saved)
+    site.lab.tick("changes", "fetch")
+    return site.lab.repository.git("show", "HEAD")
+
+
+def test_next_file_of_the_same_fields_is_saved_as_it_comes(site, vera):
+    page = send(vera, SHAPE, "hours.csv", "en")
+    assert read_chosen(page)["as_name"] == "hours"
+    page = vera.post(PAGE, data=read_form(page) | DECIDED | {"as_name": "times"})
+    first = save(site, vera, page)
+    assert "+times:\n+  only:\n+    Reviewed:" in first
+    assert "(imports.yaml: times)" in first
+    content = SHAPE.replace("nine", "ten") + "3,Lunch?,At one.,yes,a\n"
+    page = send(vera, content, "winter.csv", "en")
+    shown = page_text(page)
+    assert "The fields mean what they did last time, as times." in shown
+    assert "1 new example. 1 changed example." in shown
+    assert "Before Open? At nine." in shown
+    assert read_chosen(page) == DECIDED | {"as_name": "times"}
+    second = save(site, vera, page)
+    assert "-  - assistant: At nine." in second
+    assert "imports.yaml" not in second
+    # A value that no one has decided on is asked about, the rest is not.
+    page = send(vera, content.replace("no,b", "soon,b"), "spring.csv", "en")
+    assert "say what 1 field means" in page_text(page)
+    assert read_chosen(page) == DECIDED | {
+        "meaning": ['["leave", "Remark"]'],
+        "taken": ['["Reviewed", "yes"]', '["Reviewed", "soon"]'],
+        "as_name": "times",
+    }
+
+
+def test_gone_records_are_removed_if_ticked(site, vera):
+    content = "id,question,answer\n1,Left?,Yes.\n2,Right?,No.\n"
+    save(site, vera, send(vera, content, "ways.csv", "en"))
+    rest = content.replace("2,Right?,No.\n", "")
+    page = send(vera, rest, "ways.csv", "en")
+    assert "Remove 1 example whose record is gone from the file Right?" in page_text(
+        page
+    )
+    assert 'name="remove_gone" value="true">' in page.text
+    kept = vera.post(PAGE, data=read_form(page) | {"act": "save"})
+    check_page(kept, "all examples of the file are known", status=422)
+    assert 'name="remove_gone" value="true" checked>' not in kept.text
+    removed = save(site, vera, page, remove_gone="true")
+    assert "-  - user: Right?" in removed
+
+
+def test_name_that_is_none_is_refused(site, vera):
+    form = read_form(send(vera, SHAPE, "hours.csv", "en"))
+    page = vera.post(PAGE, data=form | DECIDED | {"as_name": "a b"})
+    check_page(page, "For example: a-b", status=422)

@@ -125,8 +125,12 @@ def test_fields_are_asked_about_before_anything_is_made(site, boris):
     told = form | {"meaning": meaning, "taken": ['["Checked", "yes"]']}
     page = boris.post(PAGE, data=told)
     assert "Создать с 1 примером" in page_text(page)
+    assert 'name="as_name" value="faq"' in page.text
     saved = boris.post(PAGE, data=told | {"act": "save"})
     assert saved.status_code == 303
+    site.lab.tick("changes")
+    imports = site.lab.repository.git("show", "HEAD:datasets/doors/imports.yaml")
+    assert imports.startswith("faq:\n  only:\n    Checked:")
     # What nobody else has made, and may not see.
     assert boris.get("/datasets/elsewhere/examples").status_code == 404
 

@@ -232,7 +232,10 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
     assert code == 1
     assert "Name, Text" in captured.out + captured.err
     named = ["import", str(path), "--dataset", "trial", "--columns", "Name", "Text"]
-    assert run_json(*named, "--dry-run")["paths"] == ["examples/где-вход.yaml"]
+    assert run_json(*named, "--dry-run")["paths"] == [
+        "examples/где-вход.yaml",
+        "imports.yaml",
+    ]
     code, captured = run("import", str(path), "--dataset", "trail")
     assert code == 1
     assert "trial" in captured.err
@@ -314,12 +317,60 @@ def test_export_says_what_is_not_in_it_and_where_it_cannot_be_written(lab, run):
     assert (code, f"{lab.folder} can't be written" in said.err) == (2, True)
 
 
-@pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
+def faq(lab, name, *rows):
+    """Write a table of questions, each with its id and what its state is; return its path."""
+    path = lab.folder / name
+    path.write_text("\n".join(["id,question,answer,Состояние", *rows]), "utf-8")
+    return str(path)
+
+
+def test_what_fields_mean_is_asked_once_and_changes_are_shown(lab, run, run_json):
+    old = ["1,Где вход?,Справа.,готово", "2,Где выход?,Слева.,черновик"]
+    command = ["import", faq(lab, "faq.csv", *old), "--dataset", "trial"]
+    document = run_json(*command, "--only", "Состояние=готово", "--as", "site")
+    assert document["paths"] == ["examples/где-вход.yaml", "imports.yaml"]
+    assert (document["remembered"], document["new"]) == (None, 1)
+    assert "(imports.yaml: site)" in lab.repository.git("log", "-1", "--format=%s")
+    new = ["1,Где вход?,Сзади.,готово", "3,Где дверь?,Вот.,готово"]
+    command = ["import", faq(lab, "next.csv", *new), "--dataset", "trial"]
+    code, captured = run(*command, "--dry-run")
+    assert (code, "as site of imports.yaml" in captured.err) == (0, True), captured.err
+    assert "\n-  - assistant: Справа.\n" in captured.out
+    assert "\n+  - assistant: Сзади.\n" in captured.out
+    assert "1 to import, 1 changed, 0 already known" in captured.err
+    document = run_json(*command)
+    assert (document["remembered"], document["changed"], document["new"]) == (
+        "site",
+        1,
+        1,
+    )
+    assert "Сзади." in example(lab, "где-вход").read_text("utf-8")
+    code, captured = run(*command, "--as", "a b")
+    assert (code, "a-b" in captured.err) == (1, True)
+
+
+def test_gone_records_are_named_and_removed_only_if_asked(lab, run, run_json):
+    rows = ["1,Где вход?,Справа.,", "2,Где выход?,Слева.,"]
+    run_json("import", faq(lab, "faq.csv", *rows), "--dataset", "trial")
+    command = ["import", faq(lab, "faq.csv", rows[0]), "--dataset", "trial"]
+    code, captured = run(*command)
+    assert (code, "examples/где-выход.yaml. Kept." in captured.err) == (0, True)
+    code, captured = run(*command, "--remove-gone", "--dry-run")
+    assert captured.out == "examples/где-выход.yaml\n"
+    assert "To be removed." in captured.err
+    document = run_json(*command, "--remove-gone")
+    assert (document["gone"], document["removals"]) == (1, document["paths"])
+    assert not example(lab, "где-выход").exists()
+    code, captured = run("import", "--from", "a", "--dataset", "trial", "--remove-gone")
+    assert (code, "--remove-gone" in captured.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["example", "dataset", "course", "imports", "config"])
 def test_schema_is_one_that_validators_take(capsys, name):
     assert main(["schema", name]) == 0
     document = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(document)
-    assert document["properties"]
+    assert document["type"] == "object"
 
 
 def test_author_of_a_person_without_a_name_in_git_is_the_login(

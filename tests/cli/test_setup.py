@@ -106,7 +106,11 @@ def test_file_becomes_the_first_dataset_with_its_course(tmp_path, capsys, monkey
         "course.yaml",
         "dataset.yaml",
         "examples/when.yaml",
+        "imports.yaml",
     ]
+    assert (dataset / "imports.yaml").read_text() == (
+        "faq:\n  only:\n    Checked:\n      take: ['yes']\n      leave: ['no']\n"
+    )
     assert (dataset / "course.yaml").read_text() == "semester: 1\nname: {en: school}\n"
     assert "title:\n  en: school\n" in (dataset / "dataset.yaml").read_text()
     capsys.readouterr()

@@ -33,8 +33,9 @@ from tests.support.dataset_tree import (
 
 # Their examples take minutes or need a real git repository.
 BY_HAND = ("too-many-files", "too-many-tokens", "unreadable", "wrong-value")
-# They need other files than texts in UTF-8: test_import_lines_workbook.py, test_import_texts.py.
-ELSEWHERE = ("import-left-sheets", "import-encoding")
+# They need other files than texts in UTF-8: test_import_lines_workbook.py, test_import_texts.py,
+# test_import_known.py.
+ELSEWHERE = ("import-left-sheets", "import-encoding", "import-held")
 IMPORTED = [
     name for name, rule in RULES.items() if name.startswith("import-") and rule.example
 ]

@@ -31,7 +31,9 @@ subject-import = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples
   } in { $dataset }
-subject-undoing = Undone: { $subject }
+subject-import-changes = Examples of { $dataset }: { $count } new, { $changed } changed, { $gone } removed
+subject-import-as = { $subject } (imports.yaml: { $name })
+subject-undoing = Undone — { $subject }
 subject-course = Edit course card
 subject-material-add = New material: { $material }
 subject-material-edit = Edit material: { $material }
@@ -62,6 +64,11 @@ finding-import-keys = No conversation found in the keys { $found }. Merlin reads
 finding-import-field = What “{ $name }” means isn't said: { $values }. { $kind ->
         [few] Which of these answers count?
        *[many] Is it the question, the answer, or nothing for an example?
+    }
+finding-import-held = { $kind ->
+        [edited] The file says something else than at the last import, but an editor has changed { $example } since. It stays as the editor wrote it. If the file is right, edit the example.
+        [gone] Its record is gone from the file, but an editor has changed { $example } since the last import. It stays. Remove it if it is no longer needed.
+       *[others] The IDs in this file are those of examples with other questions and other answers, so it looks like a file from somewhere else. Its records are taken as new examples.
     }
 finding-import-history = The question follows earlier turns under { $found }, and makes no sense without them. Write all turns as messages.
 import-as-table = Write its questions and answers into a table (CSV or XLSX) with the columns question and answer.
@@ -222,11 +229,32 @@ change-has-errors = Nothing was saved: fix the errors above.
 did-import = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
-  }: { $taken } imported, { $duplicates } already known
+  }: { $new } imported, { import-changed }{ $duplicates } already known{ import-stays }
 did-plan = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
-  }: { $taken } to import, { $duplicates } already known
+  }: { $new } to import, { import-changed }{ $duplicates } already known{ import-stays }
+import-changed = { $changed ->
+    [0] { "" }
+   *[other] { $changed } changed,{ " " }
+  }
+import-stays = { $held ->
+    [0] { "" }
+   *[other] , { $held } left as an editor changed them
+  }
+import-remembered = The fields mean what they did last time, as { $name } of imports.yaml says.
+import-gone = { $count ->
+    [one] { $count } example was imported earlier
+   *[other] { $count } examples were imported earlier
+  }, and its record is gone from the file: { $paths }. { $state ->
+    [kept] Kept. To remove them: --remove-gone
+    [asked] To be removed.
+   *[removed] Removed.
+  }
+import-no-field = No record of the file has the field { $fields }. Its fields: { $found }
+import-bad-name = “{ $name }” isn't a name: use letters, digits, “.”, “_” and “-”. For example: { $proposed }
+import-same-id = Two records have the ID { $id }, so it isn't clear which one the example is. Give each record its own ID, or none to one that is new.
+imports-broken = imports.yaml of this dataset can't be read (line { $line }): { $reason } Fix it in git.
 example-unreadable = { $path } can't be read: { $reason }
 example-broken = The example can't be read, so its parts can't be changed one by one: fix its file in a clone.
 import-asks = Nothing was imported: it isn't said what { $count ->
@@ -253,7 +281,7 @@ new-dataset-taken = There is already a folder or a dataset “{ $dataset }”, p
 new-dataset-no-title = Write a title: people see it in the list of courses.
 new-dataset-no-engine = A new dataset is taught by Merlin's own engine, and config.yaml has no provider named engine. Add it under providers, or commit a dataset.yaml with another recipe.
 new-dataset-no-teacher = Choose a user name under Account first: course.yaml names you by it as the teacher of the new course.
-import-create-what = --create makes a dataset from files: name them.
+import-create-what = --create, --as and --remove-gone are of an import from files: name them.
 import-what = Name files to import, or an account to import from (--from PROVIDER), not both.
 import-progress = files
 import-sure = { $count ->

@@ -260,7 +260,22 @@ page-import-plan = { $count ->
     [0] Nothing to save
     [one] { $count } new example
    *[other] { $count } new examples
-  }. Already known: { $duplicates }. Left out with errors: { $rejected }.
+  }.{ $changed ->
+    [0] { "" }
+    [one] { " " }{ $changed } changed example.
+   *[other] { " " }{ $changed } changed examples.
+  } Already known: { $duplicates }. Left out with errors: { $rejected }.{ $held ->
+    [0] { "" }
+   *[other] { " " }Left as an editor changed them: { $held }.
+  }
+page-import-remembered = The fields mean what they did last time, as { $name }.
+page-import-name = Name for next time
+page-import-name-hint = Under this name the dataset remembers what the fields mean. The next such file needs no answer.
+page-import-gone = { $count ->
+    [one] Remove { $count } example whose record is gone from the file
+   *[other] Remove { $count } examples whose records are gone from the file
+  }
+page-import-earlier = Before
 page-import-asks = { $count ->
     [one] Nothing is saved yet: say what { $count } field means.
    *[other] Nothing is saved yet: say what { $count } fields mean.
@@ -279,6 +294,7 @@ page-import-part = { $part ->
     [source] The source
     [note] A note for editors
     [rejected] The worse answer
+    [id] The ID of the record
    *[other] { $part }
   }
 page-import-go-on = Show what becomes of it
@@ -286,6 +302,7 @@ page-import-which = Which columns have the question and the answer?
 page-import-column = Choose a column
 page-import-columns = Read these columns
 page-import-save = { $count ->
+    [0] Save
     [one] Save { $count } example
    *[other] Save { $count } examples
   }

@@ -176,6 +176,8 @@ rule-import-keys = A record of an imported file has no conversation under a key 
 rule-import-keys-fix = Call the list of messages messages, or the question question and the answer answer.
 rule-import-field = A field of an imported file is no part of an example that Merlin knows. It may say which answers count (verified: no, rating: -1). It may be the right answer itself. Nothing is imported until an editor has said what it means.
 rule-import-field-fix = Say which of its values are taken: --only FIELD=VALUE. Or say which part of an example it is: --map PART=FIELD. Or leave it out: --leave FIELD. On the page, choose it in the table of fields.
+rule-import-held = A record of an imported file is known by its ID. Both the file and an editor have changed its example since the last import. Or the IDs of a file are those of quite other examples. What an editor wrote stays.
+rule-import-held-fix = Compare the example with the file, and edit it if the file is right. If the IDs are really those of your examples, say so: --map id=FIELD.
 rule-import-history = A record of an imported file has the earlier turns of its conversation in a form that can't be read, or none of them. The question makes no sense without them.
 rule-import-history-fix = Write all turns as messages.
 rule-import-kind = An imported file has a form that Merlin recognises but doesn't read, such as a PDF, an archive, or an export of another program.

@@ -32,6 +32,8 @@ subject-import = { $count ->
     [few] { $count } новых примера
    *[many] { $count } новых примеров
   } в { $dataset }
+subject-import-changes = Примеры { $dataset }: новых { $count }, изменено { $changed }, удалено { $gone }
+subject-import-as = { $subject } (imports.yaml: { $name })
 subject-undoing = Отменено: { $subject }
 subject-course = Правка карточки курса
 subject-material-add = Новый материал: { $material }
@@ -63,6 +65,11 @@ finding-import-keys = В ключах { $found } нет разговора. Merl
 finding-import-field = Не сказано, что значит «{ $name }»: { $values }. { $kind ->
         [few] Какие из этих ответов брать?
        *[many] Это вопрос, ответ или для примера не нужно?
+    }
+finding-import-held = { $kind ->
+        [edited] В файле не то, что при прошлой загрузке, но с тех пор { $example } изменил редактор. Пример остался таким, как написал редактор. Если прав файл, исправьте пример.
+        [gone] Записи в файле больше нет, но после прошлой загрузки { $example } изменил редактор. Пример остался. Если он не нужен, удалите его.
+       *[others] ID в этом файле — те же, что у примеров с другими вопросами и другими ответами: похоже, файл из другого места. Его записи станут новыми примерами.
     }
 finding-import-history = Вопрос продолжает разговор под { $found }, без него он непонятен. Запишите все реплики под messages.
 import-as-table = Запишите вопросы и ответы в таблицу (CSV или XLSX) со столбцами «вопрос» и «ответ».
@@ -270,12 +277,35 @@ did-import = { $lines ->
     [one] { $lines } строка
     [few] { $lines } строки
    *[many] { $lines } строк
-  }: новых { $taken }, уже есть { $duplicates }
+  }: новых { $new }, { import-changed }уже есть { $duplicates }{ import-stays }
 did-plan = { $lines ->
     [one] { $lines } строка
     [few] { $lines } строки
    *[many] { $lines } строк
-  }: новых будет { $taken }, уже есть { $duplicates }
+  }: новых будет { $new }, { import-changed }уже есть { $duplicates }{ import-stays }
+import-changed = { $changed ->
+    [0] { "" }
+   *[other] изменено { $changed },{ " " }
+  }
+import-stays = { $held ->
+    [0] { "" }
+   *[other] , остались с правкой редактора { $held }
+  }
+import-remembered = Поля значат то же, что в прошлый раз: { $name } в imports.yaml.
+import-gone = { $count ->
+    [one] В файле больше нет записи { $count } примера
+    [few] В файле больше нет записей { $count } примеров
+    [many] В файле больше нет записей { $count } примеров
+   *[other] В файле больше нет записей { $count } примера
+  }: { $paths }. { $state ->
+    [kept] Они остались. Чтобы удалить: --remove-gone
+    [asked] Будут удалены.
+   *[removed] Удалены.
+  }
+import-no-field = Ни в одной записи файла нет поля { $fields }. Его поля: { $found }
+import-bad-name = «{ $name }» — не имя: нужны буквы, цифры, «.», «_» и «-». Например: { $proposed }
+import-same-id = У двух записей один ID: { $id }. Неясно, какая из них — этот пример. Дайте каждой записи свой ID, а новой — никакого.
+imports-broken = imports.yaml этого набора не читается (строка { $line }): { $reason } Исправьте его в git.
 example-unreadable = { $path } не читается: { $reason }
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его файл в клоне.
 import-asks = Ничего не загружено: не сказано, что { $count ->
@@ -305,7 +335,7 @@ new-dataset-taken = Папка или набор «{ $dataset }» уже ест�
 new-dataset-no-title = Напишите название: его видят в списке курсов.
 new-dataset-no-engine = Новый набор обучает собственный движок Merlin, а в config.yaml нет провайдера с именем engine. Добавьте его в providers или сделайте коммит с файлом dataset.yaml, где рецепт другой.
 new-dataset-no-teacher = Сначала выберите имя пользователя на странице «Аккаунт»: по нему course.yaml назовёт вас преподавателем нового курса.
-import-create-what = --create создаёт набор из файлов: назовите их.
+import-create-what = --create, --as и --remove-gone — для загрузки из файлов: назовите их.
 import-what = Назовите файлы или учётную запись, из которой импортировать (--from ПРОВАЙДЕР), что-нибудь одно.
 import-progress = файлы
 import-sure = { $count ->

@@ -30,12 +30,16 @@ from merlin.api.pages.teach.edit_form import (
 from merlin.app import changes, examples
 from merlin.app.changes import DatasetFiles
 from merlin.core.errors import Refused
-from merlin.core.table_cells import PARTS
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.export_files import ExportForm
-from merlin.dataset.import_fields import FEW, MAX_FIELDS, FieldChoices
+from merlin.dataset.import_fields import (
+    CHOSEN_PARTS,
+    FEW,
+    MAX_FIELDS,
+    FieldChoices,
+)
 from merlin.dataset.import_lines import ImportedLine, read_import_files
 from merlin.dataset.import_plan import ImportPlan
 
@@ -55,6 +59,7 @@ class ImportForm(EditForm):
 
     `question` and `answer` are columns. A `meaning` is a list in JSON: a part of an example, leave
     or only, and a field; a value that is `taken` is a list of a field and one of its values.
+    `as_name` is that under which these are remembered, "" before one is proposed.
     """
 
     kept: list[str] = Field(default=[], max_length=20)
@@ -62,6 +67,8 @@ class ImportForm(EditForm):
     answer: str = Field(default="", max_length=1000)
     meaning: list[str] = Field(default=[], max_length=MAX_FIELDS)
     taken: list[str] = Field(default=[], max_length=MAX_FIELDS * FEW)
+    as_name: str = Field(default="", max_length=200)
+    remove_gone: bool = False
     act: Literal["show", "save"] = "show"
 
     @property
@@ -80,9 +87,12 @@ class ImportForm(EditForm):
         }
         return FieldChoices(
             {part: name for part, name in parts.items() if name}
-            | {kind: name for kind, name in meant if kind in PARTS},
+            | {kind: name for kind, name in meant if kind in CHOSEN_PARTS},
             only,
             tuple(name for kind, name in meant if kind == "leave"),
+            # Without a value that is taken they are asked about.
+            {name: () for name, values in only.items() if not values},
+            name=self.as_name.strip(),
         )
 
     def keep(self, files: list[tuple[bytes, str]]) -> None:
@@ -92,7 +102,7 @@ class ImportForm(EditForm):
         starts = range(0, len(packed), _PIECE_CHARACTERS)
         self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
 
-    def read_lines(self) -> Iterator[ImportedLine]:
+    def read_lines(self, choices: FieldChoices) -> Iterator[ImportedLine]:
         """Yield the records of the files. Raises Refused for a form that was not sent whole."""
         most = MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
         try:
@@ -101,7 +111,7 @@ class ImportForm(EditForm):
             files = [(content.encode("latin-1"), name) for content, name in values]
         except (ValueError, zlib.error) as error:
             raise Refused("the file is not whole", "import-no-file") from error
-        return read_import_files(files, self.choices)
+        return read_import_files(files, choices)
 
 
 @router.get("/datasets/{dataset}/import")
@@ -125,12 +135,10 @@ async def import_file(
         return await _render(context, dataset, form, FormResult(wrong))
 
     def make(current: DatasetFiles) -> CourseEdits:
-        edits = examples.plan(
-            context.services, current, form.read_lines(), form.choices
-        )
-        if not edits.good_edits:
+        plan = _plan(context, current, form)
+        if not plan.committed:
             raise Refused("nothing new", "import-nothing-new")
-        return CourseEdits(tuple(edits.good_edits), edits.subject)
+        return CourseEdits(tuple(plan.committed), plan.subject)
 
     result, form = await submit_form(
         context, dataset.name, make, form, None, "stale-example"
@@ -159,6 +167,16 @@ async def export(
     name = quote(f"{dataset.name}.{form}")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     return Response(content, headers=headers, media_type=_MEDIA_TYPES[form])
+
+
+def _plan(context: TeacherContext, files: DatasetFiles, form: ImportForm) -> ImportPlan:
+    return examples.plan_files(
+        context.services,
+        files,
+        form.read_lines,
+        form.choices,
+        removes_gone=form.remove_gone,
+    )
 
 
 F = TypeVar("F", bound=ImportForm)
@@ -191,13 +209,7 @@ async def _render(
     if form.kept:
         files = await context.read(changes.read_files, context.actor, dataset.name)
         try:
-            plan = await asyncio.to_thread(
-                examples.plan,
-                context.services,
-                files,
-                form.read_lines(),
-                form.choices,
-            )
+            plan = await asyncio.to_thread(_plan, context, files, form)
         except Refused as error:
             result = FormResult(refusal_text(context, error))
     view = {
@@ -217,10 +229,18 @@ def describe_plan(plan: ImportPlan | None) -> dict[str, object]:
     found = [each.arguments for each in (plan.findings if plan else ())]
     columns = next((each for each in found if each.get("names")), {})
     edits = plan.proposed_edits[:_SHOWN] if plan else ()
+    earlier = plan.earlier if plan else {}
     return {
         "plan": plan,
-        "rows": [parse_example(edit.text) for edit in edits],
-        "parts": PARTS,
+        "rows": [
+            (parse_example(edit.text), parse_example(earlier.get(edit.path)))
+            for edit in edits
+        ],
+        "gone": [
+            parse_example(earlier[edit.path])
+            for edit in (plan.gone[:_SHOWN] if plan else ())
+        ],
+        "parts": CHOSEN_PARTS,
         "columns": str(columns.get("names", "")).splitlines(),
         "proposed": columns,
         "megabytes": MEGABYTES,

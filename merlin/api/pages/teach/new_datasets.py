@@ -88,8 +88,9 @@ async def _describe(context: TeacherContext, form: NewDatasetForm) -> NewDataset
 
 
 def _plan(context: TeacherContext, form: NewDatasetForm, new: NewDataset) -> ImportPlan:
-    lines = form.read_lines() if form.kept else ()
-    return new_datasets.plan(context.services, new, lines, form.choices)
+    if not form.kept:
+        return new_datasets.plan(context.services, new)
+    return new_datasets.plan(context.services, new, form.read_lines, form.choices)
 
 
 async def _show(

@@ -28,6 +28,11 @@ document.addEventListener("change", ({ target }) => {
   for (const box of document.getElementsByName(target.dataset.all)) if (box.checked !== target.checked) box.click();
 });
 
+// A file is shown as soon as it is chosen.
+document.addEventListener("change", ({ target }) => {
+  if ("send" in target.dataset && target.value) target.form.requestSubmit();
+});
+
 // What was typed is not lost without the browser's question; what is sent asks nothing.
 let sent;
 function isWritten(field) {
