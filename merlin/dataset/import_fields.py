@@ -28,15 +28,17 @@ _HARMLESS = re.compile(
     r"|создано|изменено|обновлено"
 )
 _NAME_PARTS = re.compile(r"[^\W\d_]+|№")
+_DATE = (
+    r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?: \d.*)?"
+)
 _HARMLESS_VALUE = re.compile(
     r"(?i)https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,128}"
-    r"|\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?: \d.*)?"
+    rf"|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|[0-9a-f]{{16,128}}|{_DATE}"
 )
-# What says of an answer that it is bad: only proposed, never taken as known.
+# What says of an answer that it is bad, as a value or in a name: only proposed, never taken as known.
 _BAD = re.compile(
     r"false|0|-\d|no|n|bad|wrong|incorrect|rejected|down|dislike|negative|undesirable|draft"
-    r"|archived?|deleted|hidden|disabled|inactive|spam"
+    r"|archived?|deleted|hidden|disabled|inactive|spam|toxic|flagged|outdated|impossible|dislikes"
     r"|нет|ложь|неверно|плохо|черновик|архив|удалено|скрыто|отклонено|👎"
 )
 # Keys of known programs that mean nothing for an example. Source: openai/openai-openapi.
@@ -83,8 +85,8 @@ NO_CHOICES = FieldChoices()
 class FieldQuestion(NamedTuple):
     """A field of which nobody has said what it means; `file` is the first that has it.
 
-    `values` are its most frequent ones, each with its number of records; `kind`: it has few of
-    them, or many.
+    `values` are its most frequent ones, each with its number of records, first "" if some have
+    none; `kind`: it has few of them, or many.
     """
 
     file: str
@@ -94,11 +96,18 @@ class FieldQuestion(NamedTuple):
 
     @property
     def proposed(self) -> tuple[str, ...]:
-        """Return the values that don't say of an answer that it is bad; () if none does."""
-        good = [
-            value for value, _ in self.values if not _BAD.fullmatch(plain_value(value))
+        """Return the values that don't say of an answer that it is bad; () if none does.
+
+        "Hidden: no" is good.
+        """
+        is_bad_name = any(map(_BAD.fullmatch, _list_words(self.name)))
+        values = [value for value, _ in self.values]
+        bad = [
+            value
+            for value in values
+            if (_BAD.fullmatch(plain_value(value or "no")) is None) == is_bad_name
         ]
-        return tuple(good) if len(good) < len(self.values) else ()
+        return tuple(each for each in values if each not in bad) if any(bad) else ()
 
 
 def plain_value(value: str) -> str:
@@ -160,22 +169,42 @@ def list_questions(
 ) -> Iterator[FieldQuestion]:
     """Yield what has to be asked of the fields of records, each with the name of its file."""
     counts: dict[str, Counter[str]] = {}
-    files: dict[str, str] = {}
+    files: dict[str, dict[str, None]] = {}
+    sizes = Counter[str]()
     for file, values in records:
+        sizes[file] += 1
         for name, value in values:
-            files.setdefault(name, file)
+            files.setdefault(name, {})[file] = None
             counts.setdefault(name, Counter())[value.strip()] += 1
     for name, found in counts.items():
-        if not choices.has(name) and not _is_harmless(name, found):
-            kind: Literal["few", "many"] = "few" if len(found) <= FEW else "many"
-            yield FieldQuestion(files[name], name, tuple(found.most_common(FEW)), kind)
+        missing = sum(sizes[file] for file in files[name]) - found.total()
+        is_dated = missing > 0 and _is_date(name, found)
+        if choices.has(name) or not is_dated and _is_harmless(name, found):
+            continue
+        is_few = is_dated or len(found) <= FEW
+        none = [("", missing)] if is_few and missing > 0 else []
+        values = (*none, *found.most_common(FEW))
+        yield FieldQuestion(
+            next(iter(files[name])), name, values, "few" if is_few else "many"
+        )
+
+
+def _list_words(name: str) -> list[str]:
+    """Return the words of the last part of a name, in small letters."""
+    own = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2])
+    return _NAME_PARTS.findall(own.casefold())
+
+
+def _is_date(name: str, values: Iterable[str]) -> bool:
+    """Return whether a field says when: what some records lack is a state (deleted, published)."""
+    is_when = _list_words(name)[-1:] == ["at"]
+    return is_when or all(re.fullmatch(_DATE, value) for value in values)
 
 
 def _is_harmless(name: str, values: Iterable[str]) -> bool:
     if name in _KNOWN:
         return True
-    own = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2])
-    words = _NAME_PARTS.findall(own.casefold())
+    words = _list_words(name)
     if words and _HARMLESS.fullmatch(words[-1]):
         # "Valid date: no" is a verdict, whatever its name ends with; an index may begin with 0.
         return not any(_says_bad(value) for value in values)
