@@ -28,21 +28,19 @@ _HARMLESS = re.compile(
     r"|создано|изменено|обновлено"
 )
 _NAME_PARTS = re.compile(r"[^\W\d_]+|№")
-_DATE = (
-    r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?: \d.*)?"
-)
+_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?: \d.*)?"
 _HARMLESS_VALUE = re.compile(
     r"(?i)https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     rf"|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|[0-9a-f]{{16,128}}|{_DATE}"
 )
-# What says of an answer that it is bad, as a value or in a name: only proposed, never taken as known.
+# What says of an answer that it is bad, as a value or in a name: only proposed, never as known.
 _BAD = re.compile(
     r"false|0|-\d|no|n|bad|wrong|incorrect|rejected|down|dislike|negative|undesirable|draft"
     r"|archived?|deleted|hidden|disabled|inactive|spam|toxic|flagged|outdated|impossible|dislikes"
     r"|нет|ложь|неверно|плохо|черновик|архив|удалено|скрыто|отклонено|👎"
 )
-# Keys of known programs that mean nothing for an example. Source: openai/openai-openapi.
-_KNOWN = frozenset({"parallel_tool_calls"})
+# Keys of known programs that mean nothing for an example. Source: openai/openai-openapi, Kiln.
+_KNOWN = frozenset({"parallel_tool_calls", "model_type", "v"})
 
 # What a map says of a collection within it.
 COLLECTION = re.compile(r"title|name|description|version|название|описание|версия")
@@ -100,13 +98,8 @@ class FieldQuestion(NamedTuple):
 
         "Hidden: no" is good.
         """
-        is_bad_name = any(map(_BAD.fullmatch, _list_words(self.name)))
         values = [value for value, _ in self.values]
-        bad = [
-            value
-            for value in values
-            if (_BAD.fullmatch(plain_value(value or "no")) is None) == is_bad_name
-        ]
+        bad = [value for value in values if is_bad(self.name, value)]
         return tuple(each for each in values if each not in bad) if any(bad) else ()
 
 
@@ -179,7 +172,7 @@ def list_questions(
     for name, found in counts.items():
         missing = sum(sizes[file] for file in files[name]) - found.total()
         is_dated = missing > 0 and _is_date(name, found)
-        if choices.has(name) or not is_dated and _is_harmless(name, found):
+        if choices.has(name) or (not is_dated and _is_harmless(name, found)):
             continue
         is_few = is_dated or len(found) <= FEW
         none = [("", missing)] if is_few and missing > 0 else []
@@ -187,6 +180,12 @@ def list_questions(
         yield FieldQuestion(
             next(iter(files[name])), name, values, "few" if is_few else "many"
         )
+
+
+def is_bad(name: str, value: str) -> bool:
+    """Return whether a value of a field says of an answer that it is bad, as "hidden: yes" does."""
+    is_bad_name = any(map(_BAD.fullmatch, _list_words(name)))
+    return (_BAD.fullmatch(plain_value(value or "no")) is None) == is_bad_name
 
 
 def _list_words(name: str) -> list[str]:
@@ -202,7 +201,7 @@ def _is_date(name: str, values: Iterable[str]) -> bool:
 
 
 def _is_harmless(name: str, values: Iterable[str]) -> bool:
-    if name in _KNOWN:
+    if name.rpartition(".")[2] in _KNOWN:
         return True
     words = _list_words(name)
     if words and _HARMLESS.fullmatch(words[-1]):

@@ -37,6 +37,7 @@ from merlin.dataset.import_fields import (
     FieldChoices,
     FieldValues,
     find_parts,
+    is_bad,
     join_fields,
     list_fields,
 )
@@ -50,6 +51,7 @@ from merlin.dataset.import_records import (
 from merlin.dataset.import_texts import (
     Block,
     decode_any,
+    read_front_matter,
     read_gift,
     read_markdown,
     read_outline,
@@ -218,7 +220,11 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            yield from _read_document([*read_markdown(text, left)], form, choices, left)
+            about = read_front_matter(text).items()
+            state = tuple(each for each in about if is_bad(*each))
+            blocks = [*read_markdown(text, left)]
+            for line in _read_document(blocks, form, choices, left):
+                yield replace(line, fields=(*state, *line.fields))
         case _:
             yield from _read_table(_csv_rows(text), choices, left)
 

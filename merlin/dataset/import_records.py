@@ -71,7 +71,17 @@ _ROLES = {
         ("user", "human", "customer", "client", "пользователь", "клиент"), "user"
     ),
     **dict.fromkeys(
-        ("assistant", "bot", "gpt", "chatgpt", "model", "ai", "agent", "бот"),
+        (
+            "assistant",
+            "bot",
+            "gpt",
+            "chatgpt",
+            "chatbot",
+            "model",
+            "ai",
+            "agent",
+            "бот",
+        ),
         "assistant",
     ),
     **dict.fromkeys(("system", "developer"), "system"),
@@ -86,8 +96,18 @@ _NEEDS = {
 # What an example has no place for: the name of the field, and its value; None: no field of its own.
 Unmapped = list[tuple[str, Any]]
 _PARTS = ("tags", "split", "source", "note", "rejected")
+# Marks of roles in one text: of Alpaca, Anthropic's form of 2023, ChatML, Llama 3 and Gemma.
 _TALK = re.compile(
-    r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
+    r"(?:###\s*|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|(?:\A|\n\n)(?=\w+:))"
+    r"(human|user|instruction|input|assistant|model|response|system)"
+    r"(?:\s*:|<\|end_header_id\|>|\n)\s*",
+    re.IGNORECASE,
+)
+_TALK_ROLES = {"human": "user", "instruction": "user", "input": "user"} | dict.fromkeys(
+    ("model", "response"), "assistant"
+)
+_TALK_ENDS = re.compile(
+    r"</?s>|<bos>|<end_of_turn>|<\|(?:im_end|eot_id|\w+_of_text)\|>"
 )
 
 
@@ -100,17 +120,18 @@ def convert_record(
     Raises Unreadable.
     """
     _check_meaning(record)
-    for name in choices.parts.values():
-        if "." in name and (found := find_raw(record, " ".join(name.split(".")))):
-            record = {**record, name: found}
-    names = [*record]
-    keys = {part: names[place] for part, place in find_parts(names, choices).items()}
     has_chosen = bool(choices.parts.keys() & {*REQUIRED_COLUMNS})
+    flat, keys = _find_keys(record, choices)
     shapes = () if has_chosen and keys.keys() >= {*REQUIRED_COLUMNS} else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
+    if not shape:
+        record = flat
+    names = [*record]
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
+    if isinstance(system, list):
+        system = "\n".join(map(str, find_all(system, "text")))
     parts = {part: record[keys[part]] for part in _PARTS if part in keys}
     if shape:
         used |= {
@@ -129,6 +150,8 @@ def convert_record(
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
     if "rejected" in parts and _is_flag(parts["rejected"]):
         left.append((keys["rejected"], parts.pop("rejected")))
+    if worse := _split_talk(parts.get("rejected")):
+        parts["rejected"] = worse[-1]["content"]
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
     left += (
@@ -149,12 +172,40 @@ def convert_record(
         }
 
 
-def is_record(value: Mapping[str, Any]) -> bool:
+def is_record(value: Mapping[str, Any], choices: FieldChoices = NO_CHOICES) -> bool:
     """Return whether a map has the turns of a form, or a question with its answer."""
-    found = find_columns([*value])
-    return {"question", "answer"} <= found.keys() or any(
+    _, keys = _find_keys(value, choices)
+    return keys.keys() >= {*REQUIRED_COLUMNS} or any(
         _is_of(value, each) for each in _SHAPES
     )
+
+
+def _find_keys(
+    record: Mapping[str, Any], choices: FieldChoices
+) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """Return a record with the paths of its values as keys, and part of an example -> its key.
+
+    Without a question and an answer of its own, those of the maps within it are taken, each if no
+    other is called so.
+    """
+    flat = _flatten(record)
+    names = [*flat]
+    found = find_parts(names, choices)
+    if not found.keys() >= {*REQUIRED_COLUMNS}:
+        last = [name.rpartition(".")[2] for name in names]
+        alone = [name if last.count(name) == 1 else "" for name in last]
+        found = find_columns(alone) | found
+    return flat, {part: names[place] for part, place in found.items()}
+
+
+def _flatten(record: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat = dict[str, Any]()
+    for key, value in record.items():
+        if isinstance(value, dict) and value and "text" not in value:
+            flat |= _flatten(value, f"{path}{key}.")
+        else:
+            flat[f"{path}{key}"] = value
+    return flat
 
 
 def _plain(name: str) -> str:
@@ -183,7 +234,17 @@ def _is_flag(rejected: Any) -> bool:
 
 def _is_of(record: Mapping[str, Any], shape: Shape) -> bool:
     first = [find_raw(record, path) for path in shape.turns]
-    return None not in first and any(isinstance(each, list) for each in first)
+    return None not in first and any(map(_is_talk, first))
+
+
+def _is_talk(turns: Any) -> bool:
+    """Return whether there is a list, of which nothing is a map without a role."""
+    return isinstance(turns, list) and all(
+        not isinstance(turn, dict)
+        or turn.keys() & {*_ROLES}
+        or any(isinstance(turn.get(key), str) for key in _ROLE_KEYS)
+        for turn in turns[:1]
+    )
 
 
 def find_raw(record: Any, path: str) -> Any:
@@ -277,6 +338,9 @@ def _read_part(part: Any, place: str) -> str:
             raise Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
         case {"text": str(text), **others} if not others:
             return text
+        case {**others} if others:
+            kind = next((key for key in others if key != "text"), "text")
+            raise Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
     return str(require(str, part, place))
 
 
@@ -284,16 +348,9 @@ def _read_pairs(
     record: Mapping[str, Any], keys: Mapping[str, str], left: Unmapped
 ) -> Iterator[list[Any]]:
     """Yield question and answer for each question of a record."""
-    text = record.get("text")
-    if "answer" not in keys and isinstance(text, str) and _TALK.search(text):
-        _, *said = _TALK.split(text)
-        roles = {"human": "user", "instruction": "user", "response": "assistant"}
-        turns = zip(map(str.casefold, said[::2]), said[1::2], strict=True)
-        left[:] = [each for each in left if each[0] != "text"]
-        yield [
-            {"role": roles.get(role, role), "content": words.strip()}
-            for role, words in turns
-        ]
+    written = [record[keys[part]] for part in REQUIRED_COLUMNS if part in keys]
+    if written and _split_talk(written[0]):
+        yield _split_talk("".join(map(str, written)))
         return
     if not {"question", "answer"} <= keys.keys():
         raise Unreadable("import-keys", found=shorten(", ".join(record)) or "–")
@@ -313,6 +370,20 @@ def _read_pairs(
             {"user": clean_text(asked, left)},
             {"assistant": clean_text(answers[0], left)},
         ]
+
+
+def _split_talk(text: Any) -> list[dict[str, str]]:
+    """Return the turns of a text that has marks of both roles, [] of any other."""
+    marked = (
+        str(text).replace("[INST]", "### user:").replace("[/INST]", "### assistant:")
+    )
+    _, *said = _TALK.split(_TALK_ENDS.sub("", marked))
+    roles = [_TALK_ROLES.get(role.casefold(), role.casefold()) for role in said[::2]]
+    turns = list[dict[str, str]]()
+    for role, words in zip(roles, said[1::2], strict=True):
+        before = turns.pop()["content"] if turns and turns[-1]["role"] == role else ""
+        turns.append({"role": role, "content": f"{before}\n{words}".strip()})
+    return turns if {"user", "assistant"} <= {*roles} else []
 
 
 def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:

@@ -373,7 +373,7 @@ FORMS = {
     "qna maker": (
         dump({"qnaDocuments": QNA}),
         ["How? | So.", "In which way? | So."],
-        ["import-history", "context", "id"],
+        ["import-history", "id", "context.isContextOnly"],
     ),
     "qna maker, tsv": (
         "Question\tAnswer\tSource\tMetadata\tIsContextOnly\nA?\tB.\ts\t\tFalse\n",
@@ -1073,7 +1073,10 @@ def test_runs_and_chats_of_other_programs_are_read():
         "input": "A?",
         "output": {"output": "B.", "rating": {"value": 1}},
     }
-    assert read(("a.kiln", dump(run))) == (["A? | B."], ["output"])
+    assert read(("a.kiln", dump(run))) == (
+        ["A? | B."],
+        ["v", "model_type", "output.rating.value"],
+    )
     whatsapp = "[12.01.2026, 10:00:00] Anna: How?\n[12.01.2026, 10:01:00] Boris: So.\n"
     (line,) = read_import_files([(whatsapp.encode(), "chat.txt")])
     assert (

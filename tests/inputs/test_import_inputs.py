@@ -230,7 +230,10 @@ RIGHT = {
     "kiln-run.json": (
         *(1, 0, 0),
         [
-            (1, "warning", "import-left-keys", "Left out: id (1 record)"),
+            *(
+                (1, "warning", "import-left-keys", f"Left out: {name} (1 record)")
+                for name in ("v", "id", "model_type")
+            ),
             *(
                 (1, "error", "import-field", f"What “output.{name}” means isn't said")
                 for name in ("source.type", "rating.type", "rating.value")
