@@ -32,7 +32,14 @@ _NAMES = {
             "текст вопроса",
             "вопрос пользователя",
         ),
-        *("user question", "question text", "faq question", "input", "text"),
+        *(
+            "user question",
+            "question text",
+            "faq question",
+            "input",
+            "input text",
+            "text",
+        ),
     ),
     "answer": (
         *(
@@ -46,10 +53,16 @@ _NAMES = {
             "a",
         ),
         *("chosen", "assistant", "responses", "reply", "текст ответа", "ответ бота"),
-        *("correct answer", "answer text", "faq answer", "правильный ответ"),
+        *(
+            "correct answer",
+            "answer text",
+            "faq answer",
+            "правильный ответ",
+            "output text",
+        ),
     ),
     "context": ("context", "input"),
-    "system": ("system", "system_prompt", "systemprompt", "system prompt"),
+    "system": ("system", "systemprompt", "system prompt"),
     "tags": ("tags", "tag", "теги", "тег", "category", "категория", "тема", "раздел"),
     "split": ("split",),
     "source": ("source", "источник"),
@@ -95,7 +108,7 @@ def plain_name(name: str) -> str:
 
 def find_columns(names: Sequence[str]) -> dict[str, int]:
     """Return part of an example -> place of its name among the names of columns or keys."""
-    plain = [plain_name(name) for name in names]
+    plain = [plain_name(name).replace("_", " ") for name in names]
     found: dict[str, int] = {}
     for part, words in _NAMES.items():
         taken = {plain[place] for place in found.values()}

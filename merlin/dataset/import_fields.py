@@ -39,8 +39,8 @@ _BAD = re.compile(
     r"|archived?|deleted|hidden|disabled|inactive|spam|toxic|flagged|outdated|impossible|dislikes"
     r"|нет|ложь|неверно|плохо|черновик|архив|удалено|скрыто|отклонено|👎"
 )
-# Keys of known programs that mean nothing for an example. Source: openai/openai-openapi, Kiln.
-_KNOWN = frozenset({"parallel_tool_calls", "model_type", "v"})
+# Keys of known programs that mean nothing: of OpenAI's API, Kiln, SQuAD.
+_KNOWN = frozenset({"parallel_tool_calls", "model_type", "v", "answer_start"})
 
 # What a map says of a collection within it.
 COLLECTION = re.compile(r"title|name|description|version|название|описание|версия")
@@ -172,14 +172,14 @@ def list_questions(
     for name, found in counts.items():
         missing = sum(sizes[file] for file in files[name]) - found.total()
         is_dated = missing > 0 and _is_date(name, found)
-        if choices.has(name) or (not is_dated and _is_harmless(name, found)):
+        if choices.has(name) or (not is_dated and is_harmless(name, found)):
             continue
         is_few = is_dated or len(found) <= FEW
-        none = [("", missing)] if is_few and missing > 0 else []
-        values = (*none, *found.most_common(FEW))
-        yield FieldQuestion(
-            next(iter(files[name])), name, values, "few" if is_few else "many"
-        )
+        usual = found.most_common(FEW)
+        if is_few and missing > 0:
+            usual.insert(0, ("", missing))
+        kind: Literal["few", "many"] = "few" if is_few else "many"
+        yield FieldQuestion(next(iter(files[name])), name, tuple(usual), kind)
 
 
 def is_bad(name: str, value: str) -> bool:
@@ -200,17 +200,18 @@ def _is_date(name: str, values: Iterable[str]) -> bool:
     return is_when or all(re.fullmatch(_DATE, value) for value in values)
 
 
-def _is_harmless(name: str, values: Iterable[str]) -> bool:
+def is_harmless(name: str, values: Iterable[str]) -> bool:
+    """Return whether a field plainly means nothing for an example: an id, an address, a date."""
     if name.rpartition(".")[2] in _KNOWN:
         return True
     words = _list_words(name)
     if words and _HARMLESS.fullmatch(words[-1]):
         # "Valid date: no" is a verdict, whatever its name ends with; an index may begin with 0.
-        return not any(_says_bad(value) for value in values)
+        return not any(is_verdict("", value) for value in values)
     return all(map(_HARMLESS_VALUE.fullmatch, values))
 
 
-def _says_bad(value: str) -> bool:
-    plain = plain_value(value)
-    is_number = plain.lstrip("-").isdecimal()
-    return _BAD.fullmatch(plain) is not None and not is_number
+def is_verdict(name: str, value: str) -> bool:
+    """Return whether a value says that an answer is bad, and is no number."""
+    is_number = plain_value(value).lstrip("-").isdecimal()
+    return is_bad(name, value) and not is_number

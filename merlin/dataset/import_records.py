@@ -19,7 +19,12 @@ from merlin.core.table_cells import REQUIRED_COLUMNS, find_columns
 from merlin.core.yaml_error import json_type
 from merlin.dataset.example import split_tags
 from merlin.dataset.finding import shorten
-from merlin.dataset.import_fields import NO_CHOICES, FieldChoices, find_parts
+from merlin.dataset.import_fields import (
+    NO_CHOICES,
+    FieldChoices,
+    find_parts,
+    is_verdict,
+)
 from merlin.dataset.import_texts import find_picture, mend_html
 from merlin.dataset.import_trees import MEDIA_KEYS, find_all
 
@@ -57,6 +62,7 @@ _SHAPES = (
     Shape({"conversations": "user", "chosen": "assistant"}),
     Shape({"conversations": "user"}),
     Shape({"conversation": "user"}),
+    Shape({"chat_messages": "user"}),
     Shape({"prompt": "user", "completion": "assistant"}),
     Shape({"prompt": "user", "chosen": "assistant"}),
     Shape({"chosen": "user"}),
@@ -64,7 +70,7 @@ _SHAPES = (
     Shape({"contents": "user"}, system="systemInstruction parts text"),
 )
 # Keys of a message, the first that is there.
-_ROLE_KEYS = ("role", "from", "author", "speaker")
+ROLE_KEYS = ("role", "from", "author", "speaker", "sender")
 _TEXT_KEYS = ("content", "value", "text", "parts")
 _ROLES = {
     **dict.fromkeys(
@@ -122,7 +128,8 @@ def convert_record(
     _check_meaning(record)
     has_chosen = bool(choices.parts.keys() & {*REQUIRED_COLUMNS})
     flat, keys = _find_keys(record, choices)
-    shapes = () if has_chosen and keys.keys() >= {*REQUIRED_COLUMNS} else _SHAPES
+    is_pair = has_chosen and keys.keys() >= {*REQUIRED_COLUMNS}
+    shapes = () if is_pair else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
     if not shape:
         record = flat
@@ -159,7 +166,13 @@ def convert_record(
         for name in names
         if name not in used and record[name] not in (None, "", [], {})
     )
-    earlier = _read_history(record, left)
+    # A chat of open-webui has its turns once more, as a tree.
+    own = {
+        key: record[key]
+        for key in names
+        if not (shape and isinstance(record[key], dict))
+    }
+    earlier = _read_history(own, left)
     first = [{"system": system}] if system else []
     for talk in talks:
         yield {
@@ -240,9 +253,14 @@ def _is_of(record: Mapping[str, Any], shape: Shape) -> bool:
 def _is_talk(turns: Any) -> bool:
     """Return whether there is a list, of which nothing is a map without a role."""
     return isinstance(turns, list) and all(
-        not isinstance(turn, dict)
-        or turn.keys() & {*_ROLES}
-        or any(isinstance(turn.get(key), str) for key in _ROLE_KEYS)
+        isinstance(turn, str)
+        or (
+            isinstance(turn, dict)
+            and (
+                turn.keys() & {*_ROLES}
+                or any(isinstance(turn.get(key), str) for key in ROLE_KEYS)
+            )
+        )
         for turn in turns[:1]
     )
 
@@ -287,7 +305,7 @@ def _read_turns(turns: Any, place: str, role: str, left: Unmapped) -> list[Any]:
 
 def _read_message(place: str, turn: Any, left: Unmapped) -> Any:
     role_key = next(
-        (key for key in _ROLE_KEYS if isinstance(turn, dict) and key in turn), ""
+        (key for key in ROLE_KEYS if isinstance(turn, dict) and key in turn), ""
     )
     if not role_key:  # {"user": "…"} is as in our own files
         return turn
@@ -339,8 +357,8 @@ def _read_part(part: Any, place: str) -> str:
         case {"text": str(text), **others} if not others:
             return text
         case {**others} if others:
-            kind = next((key for key in others if key != "text"), "text")
-            raise Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
+            name = next((key for key in others if key != "text"), "text")
+            raise Unreadable("import-part", kind=shorten(name), inside=shorten(place))
     return str(require(str, part, place))
 
 
@@ -353,14 +371,13 @@ def _read_pairs(
         yield _split_talk("".join(map(str, written)))
         return
     if not {"question", "answer"} <= keys.keys():
-        raise Unreadable("import-keys", found=shorten(", ".join(record)) or "–")
-    answers = _list_texts(record, keys["answer"])
-    if len(answers) > 1:
-        left.append((f"{keys['answer']}[1:]", None))
+        found = shorten(", ".join(record)) or "–"
+        raise Unreadable("import-keys", found=found, question="no")
+    answers = _list_texts(record, keys["answer"], left)
     context = record.get(keys.get("context", ""))
     if context and not isinstance(context, str):
         left.append((keys["context"], context))
-    for question in _list_texts(record, keys["question"]):
+    for question in _list_texts(record, keys["question"], left):
         asked = (
             f"{question}\n{context}"
             if context and isinstance(context, str)
@@ -370,6 +387,8 @@ def _read_pairs(
             {"user": clean_text(asked, left)},
             {"assistant": clean_text(answers[0], left)},
         ]
+    if len(answers) > 1:
+        left.append((f"{keys['answer']}[1:]", None))
 
 
 def _split_talk(text: Any) -> list[dict[str, str]]:
@@ -386,19 +405,28 @@ def _split_talk(text: Any) -> list[dict[str, str]]:
     return turns if {"user", "assistant"} <= {*roles} else []
 
 
-def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:
-    """Return the texts under a key: one, those of a list, or those of a map's `text`."""
+def _list_texts(record: Mapping[str, Any], key: str, left: Unmapped) -> list[str]:
+    """Return the texts under a key: one, those of a list, or those of a map's `text`.
+
+    A text beside which it says "correct: false" is left out; what else is said of one is asked.
+    """
+    texts = list[str]()
     value = record[key]
-    if isinstance(value, dict) and "text" in value:
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
         value = value["text"]
-    if value is None or value == []:
-        return [""]
-    values = value if isinstance(value, list) else [value]
-    texts = [
-        each["text"] if isinstance(each, dict) and "text" in each else each
-        for each in values
-    ]
-    return [str(require(str, each, key)) for each in texts]
+    for each in value if isinstance(value, list) else [value]:
+        about = {**each} if isinstance(each, dict) else {}
+        text: Any = about.pop("text", each)
+        if any(is_verdict(name, str(says)) for name, says in about.items()):
+            left.append((f"{key}[]", None))
+            continue
+        left += (
+            (f"{key}[].{name}", says)
+            for name, says in about.items()
+            if says is not True
+        )
+        texts.append(str(require(str, "" if text is None else text, key)))
+    return texts or [""]
 
 
 def _read_history(record: Mapping[str, Any], left: Unmapped) -> list[Any]:
