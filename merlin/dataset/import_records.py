@@ -112,6 +112,7 @@ _TALK = re.compile(
 _TALK_ROLES = {"human": "user", "instruction": "user", "input": "user"} | dict.fromkeys(
     ("model", "response"), "assistant"
 )
+_ALPACA = "Below is an instruction"
 _TALK_ENDS = re.compile(
     r"</?s>|<bos>|<end_of_turn>|<\|(?:im_end|eot_id|\w+_of_text)\|>"
 )
@@ -358,7 +359,9 @@ def _read_part(part: Any, place: str) -> str:
             return text
         case {**others} if others:
             name = next((key for key in others if key != "text"), "text")
-            raise Unreadable("import-part", kind=shorten(name), inside=shorten(place))
+            raise Unreadable(
+                "import-part", kind=shorten(str(name)), inside=shorten(place)
+            )
     return str(require(str, part, place))
 
 
@@ -396,13 +399,14 @@ def _split_talk(text: Any) -> list[dict[str, str]]:
     marked = (
         str(text).replace("[INST]", "### user:").replace("[/INST]", "### assistant:")
     )
-    _, *said = _TALK.split(_TALK_ENDS.sub("", marked))
+    before, *said = _TALK.split(_TALK_ENDS.sub("", marked))
     roles = [_TALK_ROLES.get(role.casefold(), role.casefold()) for role in said[::2]]
     turns = list[dict[str, str]]()
     for role, words in zip(roles, said[1::2], strict=True):
-        before = turns.pop()["content"] if turns and turns[-1]["role"] == role else ""
-        turns.append({"role": role, "content": f"{before}\n{words}".strip()})
-    return turns if {"user", "assistant"} <= {*roles} else []
+        own = turns.pop()["content"] if turns and turns[-1]["role"] == role else ""
+        turns.append({"role": role, "content": f"{own}\n{words}".strip()})
+    is_talk = before.strip() == "" or before.lstrip().startswith(_ALPACA)
+    return turns if is_talk and {"user", "assistant"} <= {*roles} else []
 
 
 def _list_texts(record: Mapping[str, Any], key: str, left: Unmapped) -> list[str]:
