@@ -37,7 +37,8 @@ _HARMLESS_VALUE = re.compile(
 _BAD = re.compile(
     r"false|0|-\d|no|n|bad|wrong|incorrect|rejected|down|dislike|negative|undesirable|draft"
     r"|archived?|deleted|hidden|disabled|inactive|spam|toxic|flagged|outdated|impossible|dislikes"
-    r"|нет|ложь|неверно|плохо|черновик|архив|удалено|скрыто|отклонено|👎"
+    r"|drafts|trash|unpublished|deprecated|obsolete|old"
+    r"|нет|ложь|неверно|плохо|черновики?|архив|удалено|скрыто|отклонено|устарело|👎"
 )
 # Keys of known programs that mean nothing: of OpenAI's API, Kiln, SQuAD.
 _KNOWN = frozenset({"parallel_tool_calls", "model_type", "v", "answer_start"})

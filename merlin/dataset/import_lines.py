@@ -395,7 +395,7 @@ def _list_inner(
 ) -> Iterator[tuple[Record, FieldValues]]:
     """Yield the records within a map that is none, each with the fields of the maps around it.
 
-    Beside a record in a list all maps are.
+    Beside a record in a list all maps are. What stands under "draft" has a field of this name.
     """
     if isinstance(value, list):
         maps = [each for each in value if isinstance(each, dict)]
@@ -414,16 +414,21 @@ def _list_inner(
             ]
             for key, each in value.items()
         }
-        records = [*chain.from_iterable(found.values())]
+        is_many = len([*chain.from_iterable(found.values())]) > 1
         beside = {
             key: each
             for key, each in value.items()
             # What the map says of all of them.
-            if not found[key]
-            and not (len(records) > 1 and COLLECTION.fullmatch(key.casefold()))
+            if not found[key] and not (is_many and COLLECTION.fullmatch(key.casefold()))
         }
-        own = tuple(list_fields(beside, path)) if records else ()
-        yield from ((record, (*own, *around)) for record, around in records)
+        own = tuple(list_fields(beside, path))
+        for key, records in found.items():
+            state = (
+                ((f"{path}.{key}" if path else key, key),)
+                if is_verdict("", key)
+                else ()
+            )
+            yield from ((record, (*own, *state, *around)) for record, around in records)
 
 
 def _read_record(

@@ -162,6 +162,8 @@ def convert_record(
         parts["rejected"] = worse[-1]["content"]
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
+    if any(is_verdict("", str(tag)) for tag in find_all(parts, "tags")):
+        left.append((keys["tags"], parts["tags"]))
     left += (
         (name, record[name])
         for name in names

@@ -218,6 +218,9 @@ class Block(NamedTuple):
 
 _BOLD = 7  # the level of a paragraph that is bold as a whole, or that a reader opens
 _BOLD_LINE = re.compile(r"(?:\*\*([^*\n]+)\*\*|__([^_\n]+)__):?(?:\n|\Z)")
+_PROPERTIES = re.compile(
+    r"\A(?:(---|\+\+\+)\n.*?\n\1\n|# [^\n]*\n\n(?:[\w -]+: [^\n]*\n)+\n)", re.DOTALL
+)
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1\n", re.DOTALL)
 # Blocks of Docusaurus, VitePress and MyST.
 _FENCE = re.compile(r"(?m)^:::+[ \t]*(?:(?:details|dropdown)[ \t]+(\S[^\n]*))?.*$")
@@ -274,9 +277,9 @@ def read_markdown(text: str, left: Counter[str]) -> Iterator[Block]:
 
 
 def read_front_matter(text: str) -> dict[str, str]:
-    """Return what a document says of itself above its text, without quotes."""
-    head = _FRONT_MATTER.match(text.replace("\r\n", "\n"))
-    lines = re.findall(r"(?m)^([\w-]+)[ \t]*[:=][ \t]*(.+)$", head[0] if head else "")
+    """Return what a document says of itself above its text or, in Notion, below its title."""
+    head = _PROPERTIES.match(text.replace("\r\n", "\n"))
+    lines = re.findall(r"(?m)^([\w -]+?)[ \t]*[:=][ \t]*(.+)$", head[0] if head else "")
     return {name: value.strip(" \t\"'") for name, value in lines}
 
 

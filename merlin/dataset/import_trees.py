@@ -10,7 +10,7 @@ Format"; Dialogflow ES's export; "Moodle XML format"; Label Studio's "JSON"; FAQ
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, takewhile
+from itertools import chain, filterfalse, takewhile
 from typing import Any, NamedTuple
 
 from merlin.dataset.import_fields import FEW
@@ -359,6 +359,8 @@ def _ask(
         left["questions"] += len(questions)
 
 
+# The value of a slot or a parameter, of Rasa and Dialogflow: another one in each conversation.
+_SLOT = re.compile(r"\{\w+\}|\$[a-z][\w.-]*|#[a-z][\w-]*\.\w", re.IGNORECASE)
 _RASA_ENTITY = re.compile(r"\[([^\]\n]+)\](?:\([^)\n]*\)|\{[^}\n]*\})")
 
 
@@ -398,17 +400,14 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
 
 
 def _list_rasa_texts(tree: Any, action: str, left: Left) -> list[str]:
-    """Return the wordings of a response that are said without a condition, in every channel.
-
-    One with the value of a slot (`{name}`) is another in each conversation.
-    """
+    """Return the wordings of a response that are said without a condition, in every channel."""
     said = _find_maps(tree, f"responses {action}")
     plain = [
         each
         for each in said
         if not each.get("condition")
         and not each.get("channel")
-        and not re.search(r"\{\w+\}", str(each.get("text")))
+        and not _SLOT.search(str(each.get("text")))
     ]
     left["conditional"] += len(said) - len(plain)
     return [f"{each.get('text') or ''} {_picture_in(each)}".strip() for each in plain]
@@ -436,7 +435,8 @@ def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             ]
             own = [each for each in messages if each.get("lang", language) == language]
             answers = [
-                [*filter(None, [_picture_in(each)])] or _list_texts(each, "speech")
+                [*filter(None, [_picture_in(each)])]
+                or [*filterfalse(_SLOT.search, _list_texts(each, "speech"))]
                 for each in own
             ]
             if not intent_is_follow_up:
@@ -450,6 +450,14 @@ def _moodle_text(element: Any) -> str:
 
 
 _WHOLE = 100  # percent
+# Gaps, and formulas with other numbers each time.
+_MOODLE_OTHERS = (
+    "cloze",
+    "multianswer",
+    "calculated",
+    "calculatedsimple",
+    "calculatedmulti",
+)
 
 
 def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
@@ -477,7 +485,7 @@ def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
         )
         left["choices"] += len(answers) - len(right) if right and answers else 0
         asked = _moodle_text(find_all(question, "questiontext"))
-        if asked and right and kind not in ("cloze", "multianswer"):
+        if asked and right and kind not in _MOODLE_OTHERS:
             yield (
                 int(question.get("@line") or 1),
                 {"question": asked, "answer": "\n".join(right)},
