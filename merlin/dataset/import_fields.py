@@ -40,8 +40,10 @@ _BAD = re.compile(
     r"|drafts|trash|unpublished|deprecated|obsolete|old"
     r"|нет|ложь|неверно|плохо|черновики?|архив|удалено|скрыто|отклонено|устарело|👎"
 )
-# Keys of known programs that mean nothing: of OpenAI's API, Kiln, SQuAD.
-_KNOWN = frozenset({"parallel_tool_calls", "model_type", "v", "answer_start"})
+# Keys of known programs that mean nothing: of OpenAI, Kiln, Bedrock, SQuAD.
+_KNOWN = frozenset(
+    {"parallel_tool_calls", "model_type", "v", "schemaVersion", "answer_start"}
+)
 
 # What a map says of a collection within it.
 COLLECTION = re.compile(r"title|name|description|version|название|описание|версия")

@@ -424,7 +424,7 @@ def _list_inner(
         own = tuple(list_fields(beside, path))
         for key, records in found.items():
             state = (
-                ((f"{path}.{key}" if path else key, key),)
+                ((f"{path}.{key}" if path else key, "true"),)
                 if is_verdict("", key)
                 else ()
             )
