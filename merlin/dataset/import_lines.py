@@ -378,16 +378,15 @@ def _is_answered(question: str, answer: Any) -> bool:
 
 def _list_rows(value: Record) -> list[Any]:
     """Return the first list of maps within a map that has no part of an example, else itself."""
-    around = (
-        [] if {*find_columns([*value])} & {*REQUIRED_COLUMNS} else [*value.values()]
+    maps = [value, *(each for each in value.values() if isinstance(each, dict))]
+    lists = (
+        each
+        for inner in maps
+        for each in inner.values()
+        if isinstance(each, list) and each and isinstance(each[0], dict)
     )
-    while around:
-        for each in around:
-            if isinstance(each, list) and each and isinstance(each[0], dict):
-                return each
-        maps = (each.values() for each in around if isinstance(each, dict))
-        around = [*chain.from_iterable(maps)]
-    return [value]
+    has_part = bool({*find_columns([*value])} & {*REQUIRED_COLUMNS})
+    return [value] if has_part else next(lists, [value])
 
 
 def _list_inner(

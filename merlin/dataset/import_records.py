@@ -46,7 +46,7 @@ class Shape(NamedTuple):
 
     turns: Mapping[str, str]
     rejected: str = "rejected"
-    system: str = ""
+    system: str = "system text"
     tools: str = "tools"
 
 
@@ -56,8 +56,7 @@ _SHAPES = (
     Shape(
         {"input messages": "user", "preferred_output": "assistant"},
         "non_preferred_output",
-        "",
-        "input tools",
+        tools="input tools",
     ),
     Shape({"conversations": "user", "chosen": "assistant"}),
     Shape({"conversations": "user"}),
@@ -132,14 +131,12 @@ def convert_record(
     is_pair = has_chosen and keys.keys() >= {*REQUIRED_COLUMNS}
     shapes = () if is_pair else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
-    if not shape:
-        record = flat
+    record = record if shape else flat
+    keys = {part: key for part, key in keys.items() if key in record}
     names = [*record]
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
-    if isinstance(system, list):
-        system = "\n".join(map(str, find_all(system, "text")))
     parts = {part: record[keys[part]] for part in _PARTS if part in keys}
     if shape:
         used |= {
@@ -148,9 +145,7 @@ def convert_record(
         }
         talks = [_read_talk(record, shape, left)]
         parts["rejected"] = _read_rejected(record, shape, left)
-        system = system or "\n".join(
-            find_all(record, shape.system) if shape.system else ()
-        )
+        system = "\n".join(map(str, find_all(record, shape.system))) or system
     else:
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
@@ -170,12 +165,8 @@ def convert_record(
         if name not in used and record[name] not in (None, "", [], {})
     )
     # A chat of open-webui has its turns once more, as a tree.
-    own = {
-        key: record[key]
-        for key in names
-        if not (shape and isinstance(record[key], dict))
-    }
-    earlier = _read_history(own, left)
+    is_tree = bool(shape) and isinstance(record.get("history"), dict)
+    earlier = [] if is_tree else _read_history(record, left)
     first = [{"system": system}] if system else []
     for talk in talks:
         yield {
@@ -438,18 +429,15 @@ def _list_texts(record: Mapping[str, Any], key: str, left: Unmapped) -> list[str
 def _read_history(record: Mapping[str, Any], left: Unmapped) -> list[Any]:
     """Return the turns before the question: a list of messages, or of questions with answers."""
     messages = list[Any]()
-    for key, history in record.items():
-        if _plain(key) not in _HISTORY or not history:
-            continue
-        if not isinstance(history, list):
-            raise Unreadable("import-history", found=shorten(key))
-        for turn in history:
+    for key in record:
+        history = record[key] if _plain(key) in _HISTORY else []
+        for turn in history if isinstance(history, list) else [history or {}]:
             if isinstance(turn, list) and len(turn) == len(("user", "assistant")):
                 pair = zip(("user", "assistant"), turn, strict=True)
                 messages += ({role: require(str, words, key)} for role, words in pair)
-            elif isinstance(turn, dict):
+            elif isinstance(turn, dict) and isinstance(history, list):
                 messages.append(_read_message(key, turn, left))
-            else:
+            elif history:
                 raise Unreadable("import-history", found=shorten(key))
     return messages
 

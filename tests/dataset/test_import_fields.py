@@ -203,6 +203,14 @@ def test_key_above_records_that_says_bad_is_a_field():
     assert question.proposed == ("",)
 
 
+def test_parts_of_a_map_beside_turns_stay_fields():
+    talk = {"messages": [{"user": "Where?"}, {"assistant": "Here."}]}
+    assert asked([talk | {"meta": {"tags": ["a"], "split": "x"}}]) == [
+        "meta.tags",
+        "meta.split",
+    ]
+
+
 @pytest.mark.parametrize(
     ("record", "named"),
     [
