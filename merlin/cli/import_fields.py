@@ -82,7 +82,7 @@ def read_choices(
 def _split(option: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
     for written in values:
         name, sign, value = written.partition("=")
-        if not (sign and name.strip() and value.strip()):
+        if not (sign and name.strip() and (value.strip() or option == "--only")):
             arguments = {"option": option, "written": written}
             raise ConfigError(f"{option} {written}", "import-no-value", **arguments)
         yield name.strip(), value.strip()

@@ -34,7 +34,14 @@ _NAMES = {
             "текст вопроса",
             "вопрос пользователя",
         ),
-        *("user question", "question text", "faq question", "input", "text"),
+        *(
+            "user question",
+            "question text",
+            "faq question",
+            "input",
+            "input text",
+            "text",
+        ),
     ),
     "answer": (
         *(
@@ -48,10 +55,16 @@ _NAMES = {
             "a",
         ),
         *("chosen", "assistant", "responses", "reply", "текст ответа", "ответ бота"),
-        *("correct answer", "answer text", "faq answer", "правильный ответ"),
+        *(
+            "correct answer",
+            "answer text",
+            "faq answer",
+            "правильный ответ",
+            "output text",
+        ),
     ),
     "context": ("context", "input"),
-    "system": ("system", "system_prompt", "systemprompt", "system prompt"),
+    "system": ("system", "systemprompt", "system prompt"),
     **{key.name: (key.name, *key.columns) for key in KEYS if key.columns is not None},
 }
 REQUIRED_COLUMNS = ("question", "answer")
@@ -118,7 +131,7 @@ def plain_name(name: str) -> str:
 
 def find_columns(names: Sequence[str]) -> dict[str, int]:
     """Return part of an example -> place of its name among the names of columns or keys."""
-    plain = [plain_name(name) for name in names]
+    plain = [plain_name(name).replace("_", " ") for name in names]
     found: dict[str, int] = {}
     for part, words in _NAMES.items():
         taken = {plain[place] for place in found.values()}

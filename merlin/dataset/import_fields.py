@@ -31,20 +31,22 @@ _HARMLESS = re.compile(
     r"|создано|изменено|обновлено"
 )
 _NAME_PARTS = re.compile(r"[^\W\d_]+|№")
+_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?: \d.*)?"
 _HARMLESS_VALUE = re.compile(
     r"(?i)https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,128}"
-    r"|\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?: \d.*)?"
+    rf"|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|[0-9a-f]{{16,128}}|{_DATE}"
 )
-# What says of an answer that it is bad: only proposed, never taken as known.
+# What says of an answer that it is bad, as a value or in a name: only proposed, never as known.
 _BAD = re.compile(
     r"false|0|-\d|no|n|bad|wrong|incorrect|rejected|down|dislike|negative|undesirable|draft"
-    r"|archived?|deleted|hidden|disabled|inactive|spam"
-    r"|нет|ложь|неверно|плохо|черновик|архив|удалено|скрыто|отклонено|👎"
+    r"|archived?|deleted|hidden|disabled|inactive|spam|toxic|flagged|outdated|impossible|dislikes"
+    r"|drafts|trash|unpublished|deprecated|obsolete|old"
+    r"|нет|ложь|неверно|плохо|черновики?|архив|удалено|скрыто|отклонено|устарело|👎"
 )
-# Keys of known programs that mean nothing for an example, whatever their values; the first is that
-# of Merlin's own exports. Source: openai/openai-openapi.
-_KNOWN = frozenset({"id", "parallel_tool_calls"})
+# Keys that mean nothing: of Merlin's own exports, OpenAI, Kiln, Bedrock, SQuAD.
+_KNOWN = frozenset(
+    {"id", "parallel_tool_calls", "model_type", "v", "schemaVersion", "answer_start"}
+)
 
 # What a map says of a collection within it.
 COLLECTION = re.compile(r"title|name|description|version|название|описание|версия")
@@ -126,8 +128,8 @@ NO_CHOICES = FieldChoices()
 class FieldQuestion(NamedTuple):
     """A field of which nobody has said what it means; `file` is the first that has it.
 
-    `values` are its most frequent ones, each with its number of records; `kind`: it has few of
-    them, or many.
+    `values` are its most frequent ones, each with its number of records, first "" if some have
+    none; `kind`: it has few of them, or many.
     """
 
     file: str
@@ -137,11 +139,13 @@ class FieldQuestion(NamedTuple):
 
     @property
     def proposed(self) -> tuple[str, ...]:
-        """Return the values that don't say of an answer that it is bad; () if none does."""
-        good = [
-            value for value, _ in self.values if not _BAD.fullmatch(plain_value(value))
-        ]
-        return tuple(good) if len(good) < len(self.values) else ()
+        """Return the values that don't say of an answer that it is bad; () if none does.
+
+        "Hidden: no" is good.
+        """
+        values = [value for value, _ in self.values]
+        bad = [value for value in values if is_bad(self.name, value)]
+        return tuple(each for each in values if each not in bad) if any(bad) else ()
 
 
 def plain_value(value: str) -> str:
@@ -203,22 +207,28 @@ def list_questions(
 ) -> Iterator[FieldQuestion]:
     """Yield what has to be asked of the fields of records, each with the name of its file."""
     counts: dict[str, Counter[str]] = {}
-    files: dict[str, str] = {}
+    files: dict[str, dict[str, None]] = {}
+    sizes = Counter[str]()
     for file, values in records:
+        sizes[file] += 1
         for name, value in values:
-            files.setdefault(name, file)
+            files.setdefault(name, {})[file] = None
             counts.setdefault(name, Counter())[value.strip()] += 1
     chosen = {plain_name(name): name for name in choices.only}
     for name, found in counts.items():
         known = chosen.get(plain_name(name), "")
-        is_asked = any(choices.is_new(known, value) for value in found) or not (
-            choices.has(name) or _is_harmless(name, found)
-        )
-        if is_asked:
-            kind: Literal["few", "many"] = (
-                "few" if known or len(found) <= FEW else "many"
-            )
-            yield FieldQuestion(files[name], name, tuple(found.most_common(FEW)), kind)
+        has_new = any(choices.is_new(known, value) for value in found)
+        missing = sum(sizes[file] for file in files[name]) - found.total()
+        is_dated = missing > 0 and _is_date(name, found)
+        is_plain = choices.has(name) or (not is_dated and is_harmless(name, found))
+        if is_plain and not has_new:
+            continue
+        is_few = known != "" or is_dated or len(found) <= FEW
+        usual = found.most_common(FEW)
+        if is_few and missing > 0:
+            usual.insert(0, ("", missing))
+        kind: Literal["few", "many"] = "few" if is_few else "many"
+        yield FieldQuestion(next(iter(files[name])), name, tuple(usual), kind)
 
 
 def describe_choices(
@@ -234,18 +244,36 @@ def describe_choices(
         yield FieldQuestion("", name, tuple(values[:FEW]), kind)
 
 
-def _is_harmless(name: str, values: Iterable[str]) -> bool:
-    if name in _KNOWN:
-        return True
+def is_bad(name: str, value: str) -> bool:
+    """Return whether a value of a field says of an answer that it is bad, as "hidden: yes" does."""
+    is_bad_name = any(map(_BAD.fullmatch, _list_words(name)))
+    return (_BAD.fullmatch(plain_value(value or "no")) is None) == is_bad_name
+
+
+def _list_words(name: str) -> list[str]:
+    """Return the words of the last part of a name, in small letters."""
     own = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2])
-    words = _NAME_PARTS.findall(own.casefold())
+    return _NAME_PARTS.findall(own.casefold())
+
+
+def _is_date(name: str, values: Iterable[str]) -> bool:
+    """Return whether a field says when: what some records lack is a state (deleted, published)."""
+    is_when = _list_words(name)[-1:] == ["at"]
+    return is_when or all(re.fullmatch(_DATE, value) for value in values)
+
+
+def is_harmless(name: str, values: Iterable[str]) -> bool:
+    """Return whether a field plainly means nothing for an example: an id, an address, a date."""
+    if name.rpartition(".")[2] in _KNOWN:
+        return True
+    words = _list_words(name)
     if words and _HARMLESS.fullmatch(words[-1]):
         # "Valid date: no" is a verdict, whatever its name ends with; an index may begin with 0.
-        return not any(_says_bad(value) for value in values)
+        return not any(is_verdict("", value) for value in values)
     return all(map(_HARMLESS_VALUE.fullmatch, values))
 
 
-def _says_bad(value: str) -> bool:
-    plain = plain_value(value)
-    is_number = plain.lstrip("-").isdecimal()
-    return _BAD.fullmatch(plain) is not None and not is_number
+def is_verdict(name: str, value: str) -> bool:
+    """Return whether a value says that an answer is bad, and is no number."""
+    is_number = plain_value(value).lstrip("-").isdecimal()
+    return is_bad(name, value) and not is_number

@@ -10,7 +10,16 @@ from typing import Literal, NamedTuple
 from merlin.core.file_kind import HEAD_BYTES, UTF_16, detect_encoding
 
 Reader = Literal[
-    "json", "table", "workbook", "document", "gift", "moodle", "dialogflow", "rasa", ""
+    "json",
+    "yaml",
+    "table",
+    "workbook",
+    "document",
+    "gift",
+    "moodle",
+    "dialogflow",
+    "rasa",
+    "",
 ]
 
 # The names of all files of an archive are at its end.
@@ -63,8 +72,11 @@ _FORMS = (
     ),
     FileForm("json", rb"\s*[\[{]", "json", (".json", ".jsonl", ".ndjson")),
     FileForm("moodle", rb"\s*(?:<\?xml[^>]*>\s*)?<quiz\b", "moodle", child="xml"),
+    FileForm("telegram-html", rb"\s*<!DOCTYPE html>[\s\S]{0,200}<title>Exported Data<"),
     FileForm(
-        "html", rb"(?i:\s*<(?:!doctype html|html|head|body|table|div|p|h[1-6])\b)"
+        "html",
+        rb"(?i:\s*<(?:!doctype html|html|head|body|main|article|section|table|div|p|h[1-6]|[duo]l"
+        rb")\b)",
     ),
     FileForm("xml", rb"\s*<\?xml"),
     FileForm(
@@ -79,9 +91,11 @@ _FORMS = (
         "rasa",
     ),
     FileForm("rasa-markdown", rb"\s*##\s*(?:intent|synonym|regex|lookup):"),
-    FileForm("yaml", _SPACE + rb"messages:", endings=(".yaml", ".yml")),
+    FileForm("yaml", _SPACE + rb"messages:"),
+    FileForm("yaml", rb"(?!)", "yaml", (".yaml", ".yml")),
     FileForm("markdown", rb"\s*#{1,6} \S", "document", (".md", ".markdown")),
     FileForm("text", _ASKED, "document"),  # questions and answers one below another
+    FileForm("xml", rb"\s*<[a-z][\w:-]*[ >]"),
     FileForm("table", b"", "table"),
 )
 

@@ -22,6 +22,7 @@ from merlin.core.errors import Refused
 from merlin.core.table_cells import (
     REQUIRED_COLUMNS,
     Row,
+    find_columns,
     is_cell_error,
     parse_heading,
     plain_name,
@@ -38,11 +39,14 @@ from merlin.dataset.import_fields import (
     FieldChoices,
     FieldValues,
     find_parts,
+    is_harmless,
+    is_verdict,
     join_fields,
     list_fields,
 )
 from merlin.dataset.import_forms import FileForm, find_form
 from merlin.dataset.import_records import (
+    ROLE_KEYS,
     Unmapped,
     Unreadable,
     convert_record,
@@ -51,6 +55,7 @@ from merlin.dataset.import_records import (
 from merlin.dataset.import_texts import (
     Block,
     decode_any,
+    read_front_matter,
     read_gift,
     read_markdown,
     read_outline,
@@ -206,9 +211,15 @@ def _read_text(
     text: str, form: FileForm, choices: FieldChoices
 ) -> Iterator[ImportedLine]:
     left = Left()
+    if form.reader == "yaml":
+        tree = read_yaml(text.encode())
+        if isinstance(tree, Finding):
+            yield ImportedLine(tree.line, None, (tree,))
+            return
+        text = format_json(_plain_value(tree))
     match form.reader:
-        case "json":
-            lines = [*_read_json(text, choices)]
+        case "json" | "yaml":
+            lines = _ask_keys([*_read_json(text, choices)])
             empty = [
                 each
                 for each in lines
@@ -222,9 +233,35 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            yield from _read_document([*read_markdown(text, left)], form, choices, left)
+            about = read_front_matter(text).items()
+            state = tuple(each for each in about if is_verdict(*each))
+            blocks = [*read_markdown(text, left)]
+            for line in _read_document(blocks, form, choices, left):
+                yield replace(line, fields=(*state, *line.fields))
         case _:
             yield from _read_table(_csv_rows(text), choices, left)
+
+
+def _ask_keys(lines: Sequence[ImportedLine]) -> Sequence[ImportedLine]:
+    """Return the lines; one that asks for question and answer if all lack them.
+
+    What is in a list of maps cannot be chosen; a file of single messages has no pairs.
+    """
+    rows = [
+        {name: text for name, text in line.fields if "[]" not in name} for line in lines
+    ]
+    names = [*dict.fromkeys(chain.from_iterable(rows))]
+    are_unknown = all(
+        [each.rule for each in line.findings] == ["import-keys"] for line in lines
+    )
+    if not are_unknown or len(names) < len(REQUIRED_COLUMNS):
+        return lines
+    cells = [[row.get(name, "") for name in names] for row in rows]
+    columns = _describe_columns([names, *cells])
+    if any({*name.split(".")} & {*ROLE_KEYS} for name in names):
+        columns = {"found": columns["found"], "question": "turns"}
+    finding = replace(lines[0].findings[0], arguments=columns)
+    return [replace(lines[0], findings=(finding,))]
 
 
 def _read_document(
@@ -326,50 +363,75 @@ def _read_value(
         records = ((line, record) for _, record in form.read(value, left))
         yield from _read_records(records, left, form.name, column, choices)
         return
-    is_map = isinstance(value, dict)
-    if is_map and not is_record(value) and (inner := [*_list_inner(value)]):
-        for record, around in inner:
-            for each in _read_record(record, line, column, choices):
-                yield replace(each, fields=join_fields((*around, *each.fields)))
-    elif is_map and value and all(_is_answered(*each) for each in value.items()):
-        for asked, answer in value.items():
-            yield from _read_record({"question": asked, "answer": answer}, line, column)
-    else:
-        yield from _read_record(value, line, column, choices)
+    found: list[tuple[Any, FieldValues]] = [(value, ())]
+    if isinstance(value, dict) and not is_record(value, choices):
+        found = [*_list_inner(value, choices)]
+        found = found or [(each, ()) for each in _list_rows(value)]
+        if value and all(map(_is_answered, value, value.values())):
+            found = [
+                ({"question": ask, "answer": said}, ()) for ask, said in value.items()
+            ]
+    for record, around in found:
+        for each in _read_record(record, line, column, choices):
+            yield replace(each, fields=join_fields((*around, *each.fields)))
 
 
 def _is_answered(question: str, answer: Any) -> bool:
     return question.rstrip().endswith("?") and isinstance(answer, str)
 
 
-def _list_inner(
-    value: Any, path: str = "", depth: int = 0
-) -> Iterator[tuple[Record, FieldValues]]:
-    """Yield the records within a map that is none, each with the fields of the maps around it."""
-    pairs = (
-        value.items() if isinstance(value, dict) else ((None, each) for each in value)
+def _list_rows(value: Record) -> list[Any]:
+    """Return the first list of maps within a map that has no part of an example, else itself."""
+    maps = [value, *(each for each in value.values() if isinstance(each, dict))]
+    lists = (
+        each
+        for inner in maps
+        for each in inner.values()
+        if isinstance(each, list) and each and isinstance(each[0], dict)
     )
-    found: dict[str | None, list[tuple[Record, FieldValues]]] = {}
-    for key, each in pairs:
-        inside = f"{path}.{key}" if path and key is not None else str(key or path)
-        if isinstance(each, dict) and is_record(each):
-            found.setdefault(key, []).append((each, ()))
-        elif isinstance(each, dict | list) and depth < MAX_DEPTH:
-            inner = [*_list_inner(each, inside, depth + 1)]
-            found.setdefault(key, []).extend(inner)
-    records = [*chain.from_iterable(found.values())]
-    if not isinstance(value, dict):
-        yield from records
-        return
-    beside = {key: each for key, each in value.items() if not found.get(key)}
-    if len(records) > 1:  # what the map says of all of them
+    has_part = bool({*find_columns([*value])} & {*REQUIRED_COLUMNS})
+    return [value] if has_part else next(lists, [value])
+
+
+def _list_inner(
+    value: Any, choices: FieldChoices, path: str = "", depth: int = 0
+) -> Iterator[tuple[Record, FieldValues]]:
+    """Yield the records within a map that is none, each with the fields of the maps around it.
+
+    Beside a record in a list all maps are. What stands under "draft" has a field of this name.
+    """
+    if isinstance(value, list):
+        maps = [each for each in value if isinstance(each, dict)]
+        is_table = any(is_record(each, choices) for each in maps)
+        for each in value:
+            if is_table and isinstance(each, dict):
+                yield each, ()
+            else:
+                yield from _list_inner(each, choices, path, depth)
+    elif isinstance(value, dict) and is_record(value, choices):
+        yield value, ()
+    elif isinstance(value, dict) and depth <= MAX_DEPTH:
+        found = {
+            key: [
+                *_list_inner(each, choices, f"{path}.{key}" if path else key, depth + 1)
+            ]
+            for key, each in value.items()
+        }
+        is_many = len([*chain.from_iterable(found.values())]) > 1
         beside = {
             key: each
-            for key, each in beside.items()
-            if not COLLECTION.fullmatch(key.casefold())
+            for key, each in value.items()
+            # What the map says of all of them.
+            if not found[key] and not (is_many and COLLECTION.fullmatch(key.casefold()))
         }
-    own = tuple(list_fields(beside, path)) if records else ()
-    yield from ((record, (*own, *around)) for record, around in records)
+        own = tuple(list_fields(beside, path))
+        for key, records in found.items():
+            state = (
+                ((f"{path}.{key}" if path else key, "true"),)
+                if is_verdict("", key)
+                else ()
+            )
+            yield from ((record, (*own, *state, *around)) for record, around in records)
 
 
 def _read_record(
@@ -437,7 +499,13 @@ def _read_table(
         widest = max(
             range(len(first)), key=lambda place: len(heads[place]), default=None
         )
-        if widest is not None:
+        if (
+            widest is not None
+            and len(heads[widest]) == 1
+            and not find_columns(heads[widest])
+        ):
+            yield _reject(1, "import-kind", kind="text")
+        elif widest is not None:
             number = first[widest][0]  # type: ignore[index]  # there is no finding
             yield _reject(
                 number, "import-heading", 1, **_describe_columns(heads[widest:])
@@ -487,24 +555,29 @@ def _repeats_heading(cells: Sequence[str], titles: Sequence[str]) -> bool:
 def _describe_columns(rows: Sequence[Sequence[str]]) -> dict[str, str | int]:
     """Return the names of a table's columns, and which of them could be question and answer.
 
-    Most cells below a question's name ask; those below an answer's are the longest of the others.
+    Most cells below a question's name ask; those below an answer's are twice as long as any others.
     """
     names, *below = rows
-    columns = [[row[at] for row in below if at < len(row)] for at in range(len(names))]
+    columns = [
+        [row[at] for row in below if at < len(row) and row[at]]
+        for at in range(len(names))
+    ]
     asking = [
         sum(cell.endswith("?") for cell in cells) * 2 > len(cells) for cells in columns
     ]
-    sizes = [
-        0 if is_asking else sum(map(len, cells))
-        for is_asking, cells in zip(asking, columns, strict=True)
-    ]
-    is_clear = asking.count(True) == 1 and max(sizes) > 0
+    sizes = [0]
+    for name, is_asking, cells in zip(names, asking, columns, strict=True):
+        is_text = " " in "".join(cells).replace(", ", "")  # no word, no list of words
+        is_answer = is_text and not is_asking and not is_harmless(name, cells)
+        sizes.append(sum(map(len, cells)) * is_answer)
+    *_, second, longest = sorted(sizes)
+    is_clear = asking.count(True) == 1 and longest > second * 2
     listed = [*filter(None, names)]
     return {
         "found": shorten(", ".join(listed), 300),
         "names": "\n".join(listed)[:2000],
         "question": shorten(names[asking.index(True)]) if is_clear else "none",
-        "answer": shorten(names[sizes.index(max(sizes))]) if is_clear else "none",
+        "answer": shorten(names[sizes.index(longest) - 1]) if is_clear else "none",
     }
 
 

@@ -319,7 +319,7 @@ def _list_excluded(excluded: Mapping[str, int]) -> Iterator[Finding]:
 def _ask(question: FieldQuestion) -> Finding:
     """Return the finding that asks what a field means."""
     values = ", ".join(
-        f"{shorten(value)} ({count})" for value, count in question.values
+        f"{shorten(value) or '–'} ({count})" for value, count in question.values
     )
     arguments: dict[str, str | int] = {
         "name": shorten(question.name),

@@ -21,7 +21,12 @@ from merlin.core.table_cells import REQUIRED_COLUMNS, find_columns
 from merlin.core.yaml_error import json_type
 from merlin.dataset.example import split_tags
 from merlin.dataset.finding import shorten
-from merlin.dataset.import_fields import NO_CHOICES, FieldChoices, find_parts
+from merlin.dataset.import_fields import (
+    NO_CHOICES,
+    FieldChoices,
+    find_parts,
+    is_verdict,
+)
 from merlin.dataset.import_texts import find_picture, mend_html
 from merlin.dataset.import_trees import MEDIA_KEYS, find_all
 
@@ -43,7 +48,7 @@ class Shape(NamedTuple):
 
     turns: Mapping[str, str]
     rejected: str = "rejected"
-    system: str = ""
+    system: str = "system text"
     tools: str = "tools"
 
 
@@ -53,12 +58,12 @@ _SHAPES = (
     Shape(
         {"input messages": "user", "preferred_output": "assistant"},
         "non_preferred_output",
-        "",
-        "input tools",
+        tools="input tools",
     ),
     Shape({"conversations": "user", "chosen": "assistant"}),
     Shape({"conversations": "user"}),
     Shape({"conversation": "user"}),
+    Shape({"chat_messages": "user"}),
     Shape({"prompt": "user", "completion": "assistant"}),
     Shape({"prompt": "user", "chosen": "assistant"}),
     Shape({"chosen": "user"}),
@@ -66,14 +71,24 @@ _SHAPES = (
     Shape({"contents": "user"}, system="systemInstruction parts text"),
 )
 # Keys of a message, the first that is there.
-_ROLE_KEYS = ("role", "from", "author", "speaker")
+ROLE_KEYS = ("role", "from", "author", "speaker", "sender")
 _TEXT_KEYS = ("content", "value", "text", "parts")
 _ROLES = {
     **dict.fromkeys(
         ("user", "human", "customer", "client", "пользователь", "клиент"), "user"
     ),
     **dict.fromkeys(
-        ("assistant", "bot", "gpt", "chatgpt", "model", "ai", "agent", "бот"),
+        (
+            "assistant",
+            "bot",
+            "gpt",
+            "chatgpt",
+            "chatbot",
+            "model",
+            "ai",
+            "agent",
+            "бот",
+        ),
         "assistant",
     ),
     **dict.fromkeys(("system", "developer"), "system"),
@@ -92,8 +107,19 @@ _NESTED = tuple(key.name for key in KEYS if key.columns is None and not key.is_r
 # What a cell of a table has as JSON.
 _WRITTEN = {"messages", *_NESTED, *_HISTORY, RECORD}
 _NOTHING: tuple[object, ...] = (None, "", [], {})
+# Marks of roles in one text: of Alpaca, Anthropic's form of 2023, ChatML, Llama 3 and Gemma.
 _TALK = re.compile(
-    r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
+    r"(?:###\s*|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|(?:\A|\n\n)(?=\w+:))"
+    r"(human|user|instruction|input|assistant|model|response|system)"
+    r"(?:\s*:|<\|end_header_id\|>|\n)\s*",
+    re.IGNORECASE,
+)
+_TALK_ROLES = {"human": "user", "instruction": "user", "input": "user"} | dict.fromkeys(
+    ("model", "response"), "assistant"
+)
+_ALPACA = "Below is an instruction"
+_TALK_ENDS = re.compile(
+    r"</?s>|<bos>|<end_of_turn>|<\|(?:im_end|eot_id|\w+_of_text)\|>"
 )
 
 
@@ -110,14 +136,14 @@ def convert_record(
         yield _read_exported(record, left)
         return
     _check_meaning(record)
-    for name in choices.parts.values():
-        if "." in name and (found := find_raw(record, " ".join(name.split(".")))):
-            record = {**record, name: found}
-    names = [*record]
-    keys = {part: names[place] for part, place in find_parts(names, choices).items()}
     has_chosen = bool(choices.parts.keys() & {*REQUIRED_COLUMNS})
-    shapes = () if has_chosen and keys.keys() >= {*REQUIRED_COLUMNS} else _SHAPES
+    flat, keys = _find_keys(record, choices)
+    is_pair = has_chosen and keys.keys() >= {*REQUIRED_COLUMNS}
+    shapes = () if is_pair else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
+    record = record if shape else flat
+    keys = {part: key for part, key in keys.items() if key in record}
+    names = [*record]
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
@@ -129,9 +155,7 @@ def convert_record(
         }
         talks = [_read_talk(record, shape, left)]
         parts["rejected"] = _read_rejected(record, shape, left)
-        system = system or "\n".join(
-            find_all(record, shape.system) if shape.system else ()
-        )
+        system = "\n".join(map(str, find_all(record, shape.system))) or system
     else:
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
@@ -146,14 +170,20 @@ def convert_record(
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
     if "rejected" in parts and _is_flag(parts["rejected"]):
         left.append((keys["rejected"], parts.pop("rejected")))
+    if worse := _split_talk(parts.get("rejected")):
+        parts["rejected"] = worse[-1]["content"]
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
+    if any(is_verdict("", str(tag)) for tag in find_all(parts, "tags")):
+        left.append((keys["tags"], parts["tags"]))
     left += (
         (name, record[name])
         for name in names
         if name not in used and record[name] not in _NOTHING
     )
-    earlier = _read_history(record, left)
+    # A chat of open-webui has its turns once more, as a tree.
+    is_tree = bool(shape) and isinstance(record.get("history"), dict)
+    earlier = [] if is_tree else _read_history(record, left)
     first = [{"system": system}] if system else []
     for talk in talks:
         yield {
@@ -187,12 +217,40 @@ def _read_exported(record: Mapping[str, Any], left: Unmapped) -> dict[str, Any]:
     return {name: record[name] for name in names}
 
 
-def is_record(value: Mapping[str, Any]) -> bool:
+def is_record(value: Mapping[str, Any], choices: FieldChoices = NO_CHOICES) -> bool:
     """Return whether a map has the turns of a form, or a question with its answer."""
-    found = find_columns([*value])
-    return {"question", "answer"} <= found.keys() or any(
+    _, keys = _find_keys(value, choices)
+    return keys.keys() >= {*REQUIRED_COLUMNS} or any(
         _is_of(value, each) for each in _SHAPES
     )
+
+
+def _find_keys(
+    record: Mapping[str, Any], choices: FieldChoices
+) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """Return a record with the paths of its values as keys, and part of an example -> its key.
+
+    Without a question and an answer of its own, those of the maps within it are taken, each if no
+    other is called so.
+    """
+    flat = _flatten(record)
+    names = [*flat]
+    found = find_parts(names, choices)
+    if not found.keys() >= {*REQUIRED_COLUMNS}:
+        last = [name.rpartition(".")[2] for name in names]
+        alone = [name if last.count(name) == 1 else "" for name in last]
+        found = find_columns(alone) | found
+    return flat, {part: names[place] for part, place in found.items()}
+
+
+def _flatten(record: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat = dict[str, Any]()
+    for key, value in record.items():
+        if isinstance(value, dict) and value and "text" not in value:
+            flat |= _flatten(value, f"{path}{key}.")
+        else:
+            flat[f"{path}{key}"] = value
+    return flat
 
 
 def _plain(name: str) -> str:
@@ -221,7 +279,22 @@ def _is_flag(rejected: Any) -> bool:
 
 def _is_of(record: Mapping[str, Any], shape: Shape) -> bool:
     first = [find_raw(record, path) for path in shape.turns]
-    return None not in first and any(isinstance(each, list) for each in first)
+    return None not in first and any(map(_is_talk, first))
+
+
+def _is_talk(turns: Any) -> bool:
+    """Return whether there is a list, of which nothing is a map without a role."""
+    return isinstance(turns, list) and all(
+        isinstance(turn, str)
+        or (
+            isinstance(turn, dict)
+            and (
+                turn.keys() & {*_ROLES}
+                or any(isinstance(turn.get(key), str) for key in ROLE_KEYS)
+            )
+        )
+        for turn in turns[:1]
+    )
 
 
 def find_raw(record: Any, path: str) -> Any:
@@ -264,7 +337,7 @@ def _read_turns(turns: Any, place: str, role: str, left: Unmapped) -> list[Any]:
 
 def _read_message(place: str, turn: Any, left: Unmapped) -> Any:
     role_key = next(
-        (key for key in _ROLE_KEYS if isinstance(turn, dict) and key in turn), ""
+        (key for key in ROLE_KEYS if isinstance(turn, dict) and key in turn), ""
     )
     if not role_key:  # {"user": "…"} is as in our own files
         return turn
@@ -315,6 +388,11 @@ def _read_part(part: Any, place: str) -> str:
             raise Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
         case {"text": str(text), **others} if not others:
             return text
+        case {**others} if others:
+            name = next((key for key in others if key != "text"), "text")
+            raise Unreadable(
+                "import-part", kind=shorten(str(name)), inside=shorten(place)
+            )
     return str(require(str, part, place))
 
 
@@ -322,26 +400,18 @@ def _read_pairs(
     record: Mapping[str, Any], keys: Mapping[str, str], left: Unmapped
 ) -> Iterator[list[Any]]:
     """Yield question and answer for each question of a record."""
-    text = record.get("text")
-    if "answer" not in keys and isinstance(text, str) and _TALK.search(text):
-        _, *said = _TALK.split(text)
-        roles = {"human": "user", "instruction": "user", "response": "assistant"}
-        turns = zip(map(str.casefold, said[::2]), said[1::2], strict=True)
-        left[:] = [each for each in left if each[0] != "text"]
-        yield [
-            {"role": roles.get(role, role), "content": words.strip()}
-            for role, words in turns
-        ]
+    written = [record[keys[part]] for part in REQUIRED_COLUMNS if part in keys]
+    if written and _split_talk(written[0]):
+        yield _split_talk("".join(map(str, written)))
         return
     if not {"question", "answer"} <= keys.keys():
-        raise Unreadable("import-keys", found=shorten(", ".join(record)) or "–")
-    answers = _list_texts(record, keys["answer"])
-    if len(answers) > 1:
-        left.append((f"{keys['answer']}[1:]", None))
+        found = shorten(", ".join(record)) or "–"
+        raise Unreadable("import-keys", found=found, question="no")
+    answers = _list_texts(record, keys["answer"], left)
     context = record.get(keys.get("context", ""))
     if context and not isinstance(context, str):
         left.append((keys["context"], context))
-    for question in _list_texts(record, keys["question"]):
+    for question in _list_texts(record, keys["question"], left):
         asked = (
             f"{question}\n{context}"
             if context and isinstance(context, str)
@@ -351,38 +421,61 @@ def _read_pairs(
             {"user": clean_text(asked, left)},
             {"assistant": clean_text(answers[0], left)},
         ]
+    if len(answers) > 1:
+        left.append((f"{keys['answer']}[1:]", None))
 
 
-def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:
-    """Return the texts under a key: one, those of a list, or those of a map's `text`."""
+def _split_talk(text: Any) -> list[dict[str, str]]:
+    """Return the turns of a text that has marks of both roles, [] of any other."""
+    marked = (
+        str(text).replace("[INST]", "### user:").replace("[/INST]", "### assistant:")
+    )
+    before, *said = _TALK.split(_TALK_ENDS.sub("", marked))
+    roles = [_TALK_ROLES.get(role.casefold(), role.casefold()) for role in said[::2]]
+    turns = list[dict[str, str]]()
+    for role, words in zip(roles, said[1::2], strict=True):
+        own = turns.pop()["content"] if turns and turns[-1]["role"] == role else ""
+        turns.append({"role": role, "content": f"{own}\n{words}".strip()})
+    is_talk = before.strip() == "" or before.lstrip().startswith(_ALPACA)
+    return turns if is_talk and {"user", "assistant"} <= {*roles} else []
+
+
+def _list_texts(record: Mapping[str, Any], key: str, left: Unmapped) -> list[str]:
+    """Return the texts under a key: one, those of a list, or those of a map's `text`.
+
+    A text beside which it says "correct: false" is left out; what else is said of one is asked.
+    """
+    texts = list[str]()
     value = record[key]
-    if isinstance(value, dict) and "text" in value:
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
         value = value["text"]
-    if value is None or value == []:
-        return [""]
-    values = value if isinstance(value, list) else [value]
-    texts = [
-        each["text"] if isinstance(each, dict) and "text" in each else each
-        for each in values
-    ]
-    return [str(require(str, each, key)) for each in texts]
+    for each in value if isinstance(value, list) else [value]:
+        about = {**each} if isinstance(each, dict) else {}
+        text: Any = about.pop("text", each)
+        if any(is_verdict(name, str(says)) for name, says in about.items()):
+            left.append((f"{key}[]", None))
+            continue
+        left += (
+            (f"{key}[].{name}", says)
+            for name, says in about.items()
+            if says is not True
+        )
+        texts.append(str(require(str, "" if text is None else text, key)))
+    return texts or [""]
 
 
 def _read_history(record: Mapping[str, Any], left: Unmapped) -> list[Any]:
     """Return the turns before the question: a list of messages, or of questions with answers."""
     messages = list[Any]()
-    for key, history in record.items():
-        if _plain(key) not in _HISTORY or not history:
-            continue
-        if not isinstance(history, list):
-            raise Unreadable("import-history", found=shorten(key))
-        for turn in history:
+    for key in record:
+        history = record[key] if _plain(key) in _HISTORY else []
+        for turn in history if isinstance(history, list) else [history or {}]:
             if isinstance(turn, list) and len(turn) == len(("user", "assistant")):
                 pair = zip(("user", "assistant"), turn, strict=True)
                 messages += ({role: require(str, words, key)} for role, words in pair)
-            elif isinstance(turn, dict):
+            elif isinstance(turn, dict) and isinstance(history, list):
                 messages.append(_read_message(key, turn, left))
-            else:
+            elif history:
                 raise Unreadable("import-history", found=shorten(key))
     return messages
 

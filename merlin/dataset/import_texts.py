@@ -218,16 +218,24 @@ class Block(NamedTuple):
 
 _BOLD = 7  # the level of a paragraph that is bold as a whole, or that a reader opens
 _BOLD_LINE = re.compile(r"(?:\*\*([^*\n]+)\*\*|__([^_\n]+)__):?(?:\n|\Z)")
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_PROPERTIES = re.compile(
+    r"\A(?:(---|\+\+\+)\n.*?\n\1\n|# [^\n]*\n\n(?:[\w -]+: [^\n]*\n)+\n)", re.DOTALL
+)
+_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1\n", re.DOTALL)
 # Blocks of Docusaurus, VitePress and MyST.
 _FENCE = re.compile(r"(?m)^:::+[ \t]*(?:(?:details|dropdown)[ \t]+(\S[^\n]*))?.*$")
+# What MkDocs and Obsidian open by a click, and boxes that ask: the title, and the lines below.
+_OPENED = re.compile(
+    r"(?m)^(?:\?\?\?\+?|!!!(?=.*\?\"$)) \w+ \"([^\"\n]+)\"$((?:\n(?: {4}.*|(?=\n|\Z)))*)"
+    r"|^> ?\[!\w+\](?:[-+]|(?=.*\?$)) *(\S[^\n]*)$((?:\n>.*)*)"
+)
 # The id of a heading, in Markdown or HTML.
 _ANCHOR = re.compile(r"(?i)\{[#.:][^{}\n]*\}$|<a\b[^<>]*></a>")
 _SUMMARY = re.compile(
     r"(?is)<summary\b[^<>]*>((?:(?!<summary\b).)*?)</summary\s*>|</?details\b[^<>]*>"
 )
 _UNSEEN = {
-    "comments": re.compile(r"<!--(?:(?!<!--)[\s\S])*?-->"),
+    "comments": re.compile(r"<!--(?:(?!<!--)[\s\S])*?-->|%%[^%]*%%"),
     "struck": re.compile(r"~~[^~\n]+~~"),
 }
 
@@ -241,6 +249,7 @@ def read_markdown(text: str, left: Counter[str]) -> Iterator[Block]:
         lambda found: "\n" * found[0].count("\n"), text.replace("\r\n", "\n")
     )
     text = _FENCE.sub(lambda found: f"###### {found[1]}" if found[1] else "", text)
+    text = _OPENED.sub(_write_opened, text)
     lines = text.split("\n")
     for token, inner, is_inside, is_opened in _list_tokens(text):
         first, end = token.map or (0, 0)
@@ -265,6 +274,18 @@ def read_markdown(text: str, left: Counter[str]) -> Iterator[Block]:
                 yield from _read_html_block(first + 1, written)
             else:
                 yield from _read_paragraph(first + 1, written)
+
+
+def read_front_matter(text: str) -> dict[str, str]:
+    """Return what a document says of itself above its text or, in Notion, below its title."""
+    head = _PROPERTIES.match(text.replace("\r\n", "\n"))
+    lines = re.findall(r"(?m)^([\w -]+?)[ \t]*[:=][ \t]*(.+)$", head[0] if head else "")
+    return {name: value.strip(" \t\"'") for name, value in lines}
+
+
+def _write_opened(found: re.Match[str]) -> str:
+    below = re.sub(r"(?m)^(?: {4}|> ?)", "", found[2] or found[4] or "")
+    return f"###### {found[1] or found[3]}{below}"
 
 
 def _split_cells(row: str) -> list[str]:

@@ -10,7 +10,7 @@ Format"; Dialogflow ES's export; "Moodle XML format"; Label Studio's "JSON"; FAQ
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, takewhile
+from itertools import chain, filterfalse, takewhile
 from typing import Any, NamedTuple
 
 from merlin.dataset.import_fields import FEW
@@ -300,26 +300,6 @@ def read_librechat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     yield from read_chatgpt({"mapping": nodes}, left)
 
 
-def read_kiln(tree: Any, _left: Left) -> Iterator[tuple[int, Record]]:
-    """Yield a run of a task, with all that is said of its output."""
-    output = tree["output"]
-    rest = {key: value for key, value in output.items() if key != "output"}
-    others = {
-        key: value
-        for key, value in tree.items()
-        if key not in ("input", "model_type", "v")
-    }
-    yield (
-        1,
-        {
-            **others,
-            "question": tree["input"],
-            "answer": output["output"],
-            "output": rest,
-        },
-    )
-
-
 def read_label_studio(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield a task's data with each text that an annotator wrote, and with each verdict."""
     for note in _find_maps(tree, "annotations") + _find_maps(tree, "completions"):
@@ -358,7 +338,6 @@ JSON_FORMS = (
     JsonForm("telegram", "messages date", read_chat),
     JsonForm("telegram", "chats list", read_chat),
     JsonForm("librechat", "messages isCreatedByUser", read_librechat),
-    JsonForm("kiln", "output output", read_kiln),
     JsonForm("label-studio", "annotations result", read_label_studio),
     JsonForm("label-studio", "completions result", read_label_studio),
     JsonForm("faq-page", "mainEntity acceptedAnswer", read_faq_page),
@@ -380,6 +359,8 @@ def _ask(
         left["questions"] += len(questions)
 
 
+# The value of a slot or a parameter, of Rasa and Dialogflow: another one in each conversation.
+_SLOT = re.compile(r"\{\w+\}|\$[a-z][\w.-]*|#[a-z][\w-]*\.\w", re.IGNORECASE)
 _RASA_ENTITY = re.compile(r"\[([^\]\n]+)\](?:\([^)\n]*\)|\{[^}\n]*\})")
 
 
@@ -422,7 +403,11 @@ def _list_rasa_texts(tree: Any, action: str, left: Left) -> list[str]:
     """Return the wordings of a response that are said without a condition, in every channel."""
     said = _find_maps(tree, f"responses {action}")
     plain = [
-        each for each in said if not each.get("condition") and not each.get("channel")
+        each
+        for each in said
+        if not each.get("condition")
+        and not each.get("channel")
+        and not _SLOT.search(str(each.get("text")))
     ]
     left["conditional"] += len(said) - len(plain)
     return [f"{each.get('text') or ''} {_picture_in(each)}".strip() for each in plain]
@@ -432,7 +417,8 @@ def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield the phrases of each intent with its answer in the same language; `tree` is by file."""
     for name, intent in tree.items():
         messages = _find_maps(intent, "responses messages")
-        if find_all(intent, "priority")[:1] == [-1]:
+        is_off = find_all(intent, "priority")[:1] == [-1]
+        if is_off or True in find_all(intent, "fallbackIntent"):
             left["disabled"] += 1
             continue
         said = {
@@ -449,7 +435,8 @@ def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             ]
             own = [each for each in messages if each.get("lang", language) == language]
             answers = [
-                [*filter(None, [_picture_in(each)])] or _list_texts(each, "speech")
+                [*filter(None, [_picture_in(each)])]
+                or [*filterfalse(_SLOT.search, _list_texts(each, "speech"))]
                 for each in own
             ]
             if not intent_is_follow_up:
@@ -462,10 +449,22 @@ def _moodle_text(element: Any) -> str:
     return html_text(_find_text(element, "text #") + " @@PLUGINFILE@@" * len(files))
 
 
+_WHOLE = 100  # percent
+# Gaps, and formulas with other numbers each time.
+_MOODLE_OTHERS = (
+    "cloze",
+    "multianswer",
+    "calculated",
+    "calculatedsimple",
+    "calculatedmulti",
+)
+
+
 def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield the questions of a quiz that have right answers, several in lines.
 
-    A short answer has other wordings: the first is taken. Those for "*" are of no wording.
+    An answer that is right alone leaves out those that are right in part. A short answer has other
+    wordings: the first is taken. Those for "*" are of no wording.
     """
     for question in _find_maps(tree, "quiz question"):
         kind = question.get("@type")
@@ -476,7 +475,8 @@ def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             (float(each.get("@fraction") or 0), _moodle_text(each))
             for each in _find_maps(question, "answer")
         ]
-        right = [text for share, text in answers if share > 0 and text not in ("", "*")]
+        whole = [each for each in answers if each[0] == _WHOLE] or answers
+        right = [text for share, text in whole if share > 0 and text not in ("", "*")]
         if kind in ("shortanswer", "numerical", "truefalse"):
             right = right[:1]
         right += (
@@ -485,7 +485,7 @@ def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
         )
         left["choices"] += len(answers) - len(right) if right and answers else 0
         asked = _moodle_text(find_all(question, "questiontext"))
-        if asked and right and kind not in ("cloze", "multianswer"):
+        if asked and right and kind not in _MOODLE_OTHERS:
             yield (
                 int(question.get("@line") or 1),
                 {"question": asked, "answer": "\n".join(right)},

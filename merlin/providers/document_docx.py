@@ -66,6 +66,7 @@ _UNSEEN = {
     "hidden-texts": (qn("w:vanish"),),
 }
 _PICTURES = (qn("pic:pic"), "{urn:schemas-microsoft-com:vml}imagedata")
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _BOLD = 7  # below all headings
 
 
@@ -79,6 +80,8 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
     document = _open(content)
     body = document.part.element.body
     left = {kind: _blank(body, tags) for kind, tags in _UNSEEN.items()}
+    for copy in [*body.iter(_FALLBACK)]:  # of a text box, for an old Word
+        copy.getparent().remove(copy)
     for picture in [*body.iter(*_PICTURES)]:
         sign = OxmlElement("w:t")
         sign.text = "![](…)"
@@ -90,18 +93,21 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
             texts[0].text = f"[{texts[0].text or ''}"
             texts[-1].text = f"{texts[-1].text or ''}]({relation.target_ref})"
     blocks = list[tuple[int, int, str, list[str]]]()
+    step = 0
     for number, element in enumerate(body.iter(_P, _ROW), start=1):
         if element.tag == _ROW:
             cells = [
                 " ".join(_blocks(cell)).strip() for cell in _find_parts(element, _CELL)
             ]
             blocks.append((number, 0, " | ".join(cells), cells))
-        elif next(element.iterancestors(_ROW), None) is None:
+        elif next(element.iterancestors(_ROW, _P), None) is None:
             text = "".join(_blocks([element])).strip()
             style = getattr(Paragraph(element, document).style, "name", "")
             is_item = element.pPr is not None and element.pPr.numPr is not None
             is_item = is_item or style.startswith("List ")
-            text = f"- {text}" if is_item and text else text
+            step = step + 1 if style.startswith("List Number") else 0
+            mark = f"{step}." if step else "-"
+            text = f"{mark} {text}" if is_item and text else text
             blocks.append((number, _find_level(element, style), text, []))
     values = {"blocks": [block for block in blocks if block[2]], "left": left}
     result = json.dumps(values, ensure_ascii=False)

@@ -278,7 +278,7 @@ def test_field_can_be_a_part_or_nothing(lab, run_json, options):
     [
         (["--map", "reply=b"], "question, answer, context"),
         (["--map", "note"], "--map"),
-        (["--only", "a="], "--only"),
+        (["--only", "a"], "--only"),
         (["--only", "=b"], "--only"),
     ],
 )

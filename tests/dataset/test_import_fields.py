@@ -140,6 +140,134 @@ def test_few_values_are_named_with_their_counts_and_the_good_ones_proposed():
     assert (question.kind, question.proposed) == ("few", ("да",))
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "proposed"),
+    [
+        ("hidden", [False, True], ("false",)),
+        ("is_draft", ["", "yes"], ("",)),
+        ("dislikes", [0, 45], ("0",)),
+        ("isDeprecated", ["", "yes"], ("",)),
+        ("verified", ["yes", "no"], ("yes",)),
+        ("verified", ["yes", "no", ""], ("yes",)),
+        ("verified", ["yes", ""], ()),
+        ("hidden", [False, ""], ()),
+    ],
+)
+def test_name_that_says_bad_turns_the_proposal_round(name, values, proposed):
+    records = [
+        PAIR | {"answer": str(at), name: value} for at, value in enumerate(values)
+    ]
+    (question,) = plan(records).questions
+    assert question.proposed == proposed
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "counts"),
+    [
+        ("deleted_at", ["2026-05-01", ""], (("", 1), ("2026-05-01", 1))),
+        ("publishedAt", [None, 1714554000], (("", 1), ("1714554000", 1))),
+        ("until", ["", "01.05.2026"], (("", 1), ("01.05.2026", 1))),
+        ("deleted_at", ["2026-05-01", "2026-05-02"], None),
+        ("link", ["https://example.org/a", ""], None),
+    ],
+)
+def test_date_that_some_records_lack_is_a_state(name, values, counts):
+    records = [
+        PAIR | {"answer": str(at), name: value} for at, value in enumerate(values)
+    ]
+    assert [each.values for each in plan(records).questions] == [counts] * bool(counts)
+
+
+def test_records_without_a_value_can_be_taken():
+    records = [PAIR, {**PAIR, "answer": "Nowhere.", "draft": True}]
+    assert answers(plan(records, only={"draft": ("",)})) == ["Here."]
+
+
+def test_many_values_have_no_count_of_records_without_one():
+    records = [PAIR | {"answer": f"{n}.", "mark": f"m{n}"} for n in range(FEW + 1)]
+    (question,) = plan([*records, {**PAIR, "answer": "x"}]).questions
+    assert (question.kind, question.values[0][1]) == ("many", 1)
+
+
+@pytest.mark.parametrize("bad", ["Архив", "outdated"])
+def test_tag_that_says_bad_is_asked_about(bad):
+    assert asked([PAIR | {"tags": ["lamps", bad]}]) == ["tags"]
+    assert asked([PAIR | {"category": bad}]) == ["category"]
+    assert asked([PAIR | {"tags": ["lamps"]}]) == []
+
+
+def test_key_above_records_that_says_bad_is_a_field():
+    files = {"live": [PAIR], "draft": {"list": [{**PAIR, "answer": "x"}]}}
+    (question,) = plan({"faq": files}).questions
+    assert (question.name, question.values) == ("faq.draft", (("", 1), ("true", 1)))
+    assert question.proposed == ("",)
+
+
+def test_parts_of_a_map_beside_turns_stay_fields():
+    talk = {"messages": [{"user": "Where?"}, {"assistant": "Here."}]}
+    assert asked([talk | {"meta": {"tags": ["a"], "split": "x"}}]) == [
+        "meta.tags",
+        "meta.split",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "named"),
+    [
+        ({"q1": "Where?", "said": "Here it is."}, ("q1", "said")),
+        ({"a": {"q1": "Where?"}, "b": {"said": ["Here it is."]}}, ("a.q1", "b.said")),
+        ({"a": "Where?", "b": "Here it is.", "c": "There it was."}, ("none", "none")),
+        ({"a": "Where?", "b": "yes", "c": "no"}, ("none", "none")),
+        ({"a": "Where?", "seen": "2026-12-01 10:00"}, ("none", "none")),
+        ({"a": "Where?", "b": ["x", "y"]}, ("none", "none")),
+    ],
+)
+def test_json_without_names_is_asked_for_question_and_answer(record, named):
+    (finding,) = plan([record, record]).findings
+    assert finding.rule == "import-keys"
+    assert (finding.arguments["question"], finding.arguments["answer"]) == named
+    if "none" not in named:
+        parts = dict(zip(("question", "answer"), named, strict=True))
+        assert len(plan([record], parts=parts).good_edits) == 1
+
+
+def test_rows_of_a_map_without_parts_are_asked_about_and_read_when_chosen():
+    rows = [{"title": f"How {n}?", "body": f"So {n}."} for n in range(2)]
+    content = {"page": 1, "articles": {"items": rows}}
+    (finding,) = plan(content).findings
+    assert finding.arguments["names"] == "title\nbody"
+    found = plan(
+        content, parts={"question": "title", "answer": "body"}, leave=("page",)
+    )
+    assert answers(found) == ["So 0.", "So 1."]
+    (finding,) = plan({"question": "How?", "steps": rows}).findings
+    assert "names" not in finding.arguments
+
+
+def test_row_beside_records_without_a_pair_is_an_error_of_its_own():
+    found = plan({"faq": [PAIR, {"question": "And?"}, "note"]})
+    assert (len(found.good_edits), found.rejected) == (1, 1)
+    assert [each.rule for each in found.findings] == ["import-keys"]
+
+
+@pytest.mark.parametrize("key", ["role", "from", "sender"])
+def test_single_messages_are_named_as_such(key):
+    (finding,) = plan(
+        [{key: "x", "said": "Where?"}, {key: "y", "said": "Here."}]
+    ).findings
+    assert "single messages" in finding.text("en")
+    assert "names" not in finding.arguments
+
+
+def test_parts_in_two_maps_are_found_unless_another_is_called_so():
+    record = {"in": {"question": "Where?"}, "out": {"answer": "Here."}}
+    assert answers(plan([record])) == ["Here."]
+    found = plan([record | {"gold": {"answer": "There."}}])
+    assert [each.rule for each in found.findings] == ["import-keys"]
+    own = {"answer": "Own.", **record, "question": "What?"}
+    assert asked([own]) == ["in.question", "out.answer"]
+
+
 @pytest.mark.parametrize(("count", "kind"), [(FEW, "few"), (FEW + 1, "many")])
 def test_values_are_few_up_to_a_dozen(count, kind):
     records = [PAIR | {"answer": f"{n}.", "mark": f"m{n}"} for n in range(count)]

@@ -373,7 +373,7 @@ FORMS = {
     "qna maker": (
         dump({"qnaDocuments": QNA}),
         ["How? | So.", "In which way? | So."],
-        ["import-history", "context", "id"],
+        ["import-history", "id", "context.isContextOnly"],
     ),
     "qna maker, tsv": (
         "Question\tAnswer\tSource\tMetadata\tIsContextOnly\nA?\tB.\ts\t\tFalse\n",
@@ -891,6 +891,70 @@ def test_conditional_and_disabled_answers_are_left_out():
         ("a.zip", make_zip(DIALOGFLOW | {"intents/hours.json": intent}))
     )
     assert (talks, found) == ([], ["disabled 1", "follow-ups 1", "import-kind"])
+    intent = DIALOGFLOW["intents/hours.json"] | {"fallbackIntent": True}
+    fallback = make_zip(DIALOGFLOW | {"intents/hours.json": intent})
+    assert read(("a.zip", fallback))[0] == []
+
+
+@pytest.mark.parametrize("slot", ["$name", "#order.id", "{name}"])
+def test_answer_with_the_value_of_a_slot_is_none(slot):
+    said = [{"type": "0", "speech": [f"Hi {slot}.", "From 9, for $5."]}]
+    intent = {"contexts": [], "responses": [{"messages": said}]}
+    agent = make_zip(DIALOGFLOW | {"intents/hours.json": intent})
+    assert "open when? | From 9, for $5." in read(("a.zip", agent))[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Human: A?### Assistant: B.",
+        "\n\nHuman: A?\n\nAssistant: B.",
+        "<s>[INST] A? [/INST] B.</s>",
+        "<|im_start|>user\nA?<|im_end|>\n<|im_start|>assistant\nB.<|im_end|>",
+        "<start_of_turn>user\nA?<end_of_turn>\n<start_of_turn>model\nB.<end_of_turn>",
+        "Below is an instruction.\n\n### Instruction:\nA?\n\n### Input:\n\n\n### Response:\nB.",
+    ],
+)
+def test_talk_in_one_text_is_read_by_its_marks(text):
+    assert read(("a.jsonl", dump({"text": text}))) == (["A? | B."], [])
+    assert read(("a.jsonl", dump({"chosen": text, "rejected": text})))[0] == ["A? | B."]
+
+
+@pytest.mark.parametrize(
+    "text", ["### Human: A?", "See:\n\n### Human: A?### Assistant: B.", "A? B."]
+)
+def test_text_without_both_roles_or_with_more_before_them_is_no_talk(text):
+    assert read(("a.jsonl", dump({"text": text})))[1] == ["import-keys"]
+
+
+@pytest.mark.parametrize(
+    ("beside", "talk"),
+    [
+        ({"correct": False}, "A? | B."),
+        ({"rejected": True}, "A? | B."),
+        ({"score": 0}, "A? | C."),
+    ],
+)
+def test_answer_beside_which_it_says_bad_is_left_out(beside, talk):
+    record = {"question": "A?", "answers": [{"text": "C.", **beside}, {"text": "B."}]}
+    assert read(("a.json", dump(record)))[0] == [talk]
+
+
+@pytest.mark.parametrize(
+    ("head", "fields"),
+    [
+        ("---\ndraft: true\ntitle: x\n---\n", [("draft", "true")]),
+        ("+++\ndraft = true\n+++\n", [("draft", "true")]),
+        ("---\npublished: 'no'\nweight: 0\n---\n", [("published", "no")]),
+        ("---\ndraft: false\n---\n", []),
+        ("# FAQ\n\nStatus: Archived\nBy: Ann\n\n", [("Status", "Archived")]),
+        ("# FAQ\n\nStatus: Archived", []),
+    ],
+)
+def test_state_of_a_document_is_a_field_of_its_examples(head, fields):
+    text = f"{head}\n## How?\n\nSo.\n"
+    lines = [*read_import_files([(text.encode(), "a.md")])]
+    assert [each for line in lines for each in line.fields] == fields
 
 
 def chat(*messages, **more):
@@ -1073,7 +1137,10 @@ def test_runs_and_chats_of_other_programs_are_read():
         "input": "A?",
         "output": {"output": "B.", "rating": {"value": 1}},
     }
-    assert read(("a.kiln", dump(run))) == (["A? | B."], ["output"])
+    assert read(("a.kiln", dump(run))) == (
+        ["A? | B."],
+        ["v", "model_type", "output.rating.value"],
+    )
     whatsapp = "[12.01.2026, 10:00:00] Anna: How?\n[12.01.2026, 10:01:00] Boris: So.\n"
     (line,) = read_import_files([(whatsapp.encode(), "chat.txt")])
     assert (

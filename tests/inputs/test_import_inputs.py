@@ -16,8 +16,9 @@ title: {en: Lamps}
 system: Answer briefly.
 recipe: {provider: openai, base_model: gpt-4.1-mini}
 """
+COLUMNS = "No columns question and answer were found in the first rows. These columns are there: "
 ODD_COLUMNS = (
-    "No columns question and answer were found in the first rows. These columns are there: №,"
+    f"{COLUMNS}№,"
     " О чём спрашивают, Что отвечаем, Кто отвечал. By what stands below them, “О чём спрашивают”"
     " asks and “Что отвечаем” answers: name both after --columns"
 )
@@ -230,7 +231,10 @@ RIGHT = {
     "kiln-run.json": (
         *(1, 0, 0),
         [
-            (1, "warning", "import-left-keys", "Left out: id (1 record)"),
+            *(
+                (1, "warning", "import-left-keys", f"Left out: {name} (1 record)")
+                for name in ("v", "id", "model_type")
+            ),
             *(
                 (1, "error", "import-field", f"What “output.{name}” means isn't said")
                 for name in ("source.type", "rating.type", "rating.value")
@@ -295,6 +299,297 @@ RIGHT = {
             ),
         ],
     ),
+    "deleted-at.csv": (
+        3,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “deleted_at” means isn't said: – (2), 2025-01-02 10:00:",
+            ),
+            (2, "warning", "import-left-keys", "Left out: id (3 records)."),
+        ],
+    ),
+    "draft-only-one.json": (
+        2,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “draft” means isn't said: – (1), true (1). Which of the",
+            )
+        ],
+    ),
+    "hugo-draft.md": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “draft” means isn't said: true (1). Which of these answ",
+            )
+        ],
+    ),
+    "notion-page.md": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “Status” means isn't said: Draft (1). Which of these an",
+            )
+        ],
+    ),
+    "obsidian.md": (
+        2,
+        2,
+        0,
+        [(1, "warning", "import-left", "Left out: 1 hidden comment.")],
+    ),
+    "mkdocs.md": (
+        2,
+        2,
+        0,
+        [
+            (
+                3,
+                "warning",
+                "import-left",
+                "Left out: 1 paragraph outside of questions and answers.",
+            )
+        ],
+    ),
+    "moodle-partial.xml": (
+        2,
+        2,
+        0,
+        [
+            (3, "warning", "import-left", "Left out: 2 other choices."),
+            (3, "warning", "import-left", "Left out: 1 question without an answer."),
+        ],
+    ),
+    "talks-in-text.jsonl": (9, 4, 5, []),
+    "langsmith.jsonl": (2, 2, 0, []),
+    "kiln-repaired.json": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-keys",
+                "No conversation found in the keys v, id, created_at, created",
+            )
+        ],
+    ),
+    "answers-accepted.jsonl": (
+        1,
+        1,
+        0,
+        [(1, "warning", "import-left-keys", "Left out: answers[] (1 record).")],
+    ),
+    "botpress.json": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-keys",
+                "No conversation found in the keys id, data.action, data.cont",
+            )
+        ],
+    ),
+    "chatwoot.json": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-keys",
+                "No conversation found in the keys id, content, message_type,",
+            )
+        ],
+    ),
+    "lex.json": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-keys",
+                "No conversation found in the keys name, sampleUtterances. Sa",
+            )
+        ],
+    ),
+    "gemini-thought.jsonl": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-part",
+                "contents[1].parts[0]: This isn't text: thought. Merlin train",
+            )
+        ],
+    ),
+    "bedrock-nova.jsonl": (
+        1,
+        1,
+        0,
+        [(1, "warning", "import-left-keys", "Left out: schemaVersion (1 record).")],
+    ),
+    "faq-data.yml": (
+        2,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “draft” means isn't said: – (1), true (1). Which of the",
+            )
+        ],
+    ),
+    "dokuwiki.txt": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-kind",
+                "No question with its answer was found in this text. Start qu",
+            )
+        ],
+    ),
+    "telegram.html": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-kind",
+                "This is a chat exported from Telegram as HTML. Export it aga",
+            )
+        ],
+    ),
+    "status-map.json": (
+        2,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “draft” means isn't said: – (1), true (1). Which of th",
+            )
+        ],
+    ),
+    "tag-archive.csv": (
+        3,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “Категория” means isn't said: – (2), Архив (1). Which o",
+            )
+        ],
+    ),
+    "survey.csv": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-heading",
+                f"{COLUMNS}Отметка времени, Почта, Ваш вопрос, Оценка. Say which",
+            )
+        ],
+    ),
+    "old-new.csv": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-heading",
+                f"{COLUMNS}Вопрос, Было, Стало. Say which",
+            )
+        ],
+    ),
+    "openwebui.json": (
+        1,
+        0,
+        0,
+        [
+            (
+                1,
+                "error",
+                "import-field",
+                "What “title” means isn't said: Pay, Pay (1). Which of these ",
+            ),
+            (
+                1,
+                "error",
+                "import-field",
+                "What “messages[].annotation.rating” means isn't said: -1 (1)",
+            ),
+            (
+                1,
+                "error",
+                "import-field",
+                "What “models” means isn't said: m (1). Which of these answer",
+            ),
+            (1, "warning", "import-left-keys", "Left out: messages[].id (1 record)."),
+        ],
+    ),
+    "rasa-slot.yml": (
+        1,
+        1,
+        0,
+        [
+            (
+                1,
+                "warning",
+                "import-left",
+                "Left out: 1 answer or rule under a condition.",
+            )
+        ],
+    ),
+    "word-box-and-steps.docx": (1, 1, 0, []),
 }
 # File -> what its examples say.
 SAID = {
@@ -308,6 +603,27 @@ SAID = {
     "notion-toggles.md": ["Как войти? | По ссылке.", "Как оплатить? | Картой."],
     "librechat.json": ["What is a lamp? | A light."],
     "rasa-condition.yml": ["When are you open? | 9 to 5."],
+    "obsidian.md": ["How do I pay? | By card. ", "And abroad? | By PayPal."],
+    "mkdocs.md": ["How do I pay? | By card.", "How do I log in? | By the link."],
+    "moodle-partial.xml": ["2+2? | 4", "Even? | 2\n4"],
+    "talks-in-text.jsonl": [
+        "How do I pay? | By card.",
+        "Refund? | In 3 days.",
+        "How do I pay? | By card.",
+        "Refund? | In 3 days.",
+        "How do I pay? | By card.",
+        "Brief. | How do I pay? | By card.",
+        "Brief. | How do I pay? | By card.",
+        "How do I pay? | By card.",
+        "How do I pay? | By card. | Fee? | None.",
+    ],
+    "langsmith.jsonl": ["How do I pay? | By card.", "Refund? | In 3 days."],
+    "answers-accepted.jsonl": ["How do I pay? | By card."],
+    "bedrock-nova.jsonl": ["Brief. | How do I pay? | By card."],
+    "rasa-slot.yml": ["When are you open? | 9 to 5."],
+    "word-box-and-steps.docx": [
+        "How do I start? | 1. Open it.\n\n2. Press.\n\nCall us: \n112"
+    ],
 }
 
 

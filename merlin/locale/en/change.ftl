@@ -60,7 +60,12 @@ change-unreadable = This edit can no longer be read: its encryption key is gone.
 change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = Not a valid JSON object: { $words }
-finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
+finding-import-keys = No conversation found in the keys { $found }. { $question ->
+        [no] Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
+        [turns] These are single messages. Write those of each conversation as a list under messages, or questions and answers into a table.
+        [none] Say which are the question and the answer (--columns QUESTION ANSWER), or name them so.
+       *[other] By what stands in them, “{ $question }” asks and “{ $answer }” answers: name both after --columns, or two others.
+    }
 finding-import-field = What “{ $name }” means isn't said: { $values }. { $kind ->
         [few] Which of these answers count?
        *[many] Is it the question, the answer, or nothing for an example?
@@ -87,6 +92,7 @@ finding-import-kind = { $kind ->
         [text] No question with its answer was found in this text. Start questions with “Question:” and answers with “Answer:”, each on a line of its own.
         [rasa-markdown] This is training data of an old Rasa (Markdown). { import-as-table }
         [telegram] No answer was found in this chat exported from Telegram: an example is a reply of one person to a message of another.
+        [telegram-html] This is a chat exported from Telegram as HTML. Export it again in the format “Machine-readable JSON”.
         [vk] No answer was found in this chat of VK: an example is a reply of one person to a message of another.
         [librechat] No answer was found in this conversation exported from LibreChat.
         [kiln] No input with its output was found in this run of Kiln.
