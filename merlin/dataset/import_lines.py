@@ -50,6 +50,7 @@ from merlin.dataset.import_records import (
     Unmapped,
     Unreadable,
     convert_record,
+    flatten,
     is_record,
 )
 from merlin.dataset.import_texts import (
@@ -454,7 +455,7 @@ def _read_record(
     fields = join_fields(
         chain.from_iterable(list_fields(value, name) for name, value in unmapped)
     )
-    names = tuple(value) if isinstance(value, dict) else ()
+    names = tuple(value | flatten(value)) if isinstance(value, dict) else ()
     for number, values in enumerate(examples):
         # JSON is YAML: the record is read as an example's file is.
         content = format_json(values).encode("utf-8", "surrogatepass")

@@ -233,7 +233,7 @@ def _find_keys(
     Without a question and an answer of its own, those of the maps within it are taken, each if no
     other is called so.
     """
-    flat = _flatten(record)
+    flat = flatten(record)
     names = [*flat]
     found = find_parts(names, choices)
     if not found.keys() >= {*REQUIRED_COLUMNS}:
@@ -243,11 +243,13 @@ def _find_keys(
     return flat, {part: names[place] for part, place in found.items()}
 
 
-def _flatten(record: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def flatten(record: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return a record with the paths of the values within its maps as keys."""
     flat = dict[str, Any]()
     for key, value in record.items():
-        if isinstance(value, dict) and value and "text" not in value:
-            flat |= _flatten(value, f"{path}{key}.")
+        is_whole = key in _NESTED or (isinstance(value, dict) and "text" in value)
+        if isinstance(value, dict) and value and not is_whole:
+            flat |= flatten(value, f"{path}{key}.")
         else:
             flat[f"{path}{key}"] = value
     return flat
