@@ -51,12 +51,9 @@ from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.course.editing import CourseEdits
 from merlin.dataset.chat_formats import to_record
 from merlin.dataset.import_fields import FieldChoices
-from merlin.dataset.import_lines import (
-    MAX_IMPORT_BYTES,
-    ImportedLine,
-    read_import_files,
-)
+from merlin.dataset.import_lines import MAX_IMPORT_BYTES, ImportedLine
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.import_reading import read_files
 from merlin.dataset.spec import schema_text
 
 _FILES = Annotated[
@@ -132,7 +129,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         )
         return
     with edit_session(settings) as session, closing(read_contents(files)) as contents:
-        lines = read_import_files(contents, choices)
+        lines = read_files(contents, choices)
         planned = _plan_new if create else _plan
         plan, edits = planned(session, dataset, lines, choices)
         print_findings([*plan.findings, *plan.preview.around])

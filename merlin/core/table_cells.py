@@ -6,6 +6,7 @@ read without it.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 # The number of a row's first line, and its cells, escaped.
 Row = tuple[int, list[str]]
@@ -87,6 +88,7 @@ def unescape_formula(cell: str) -> str:
 _BEHIND_NAME = re.compile(r"\s*(?:\([^()]*\)|\[[a-zа-я][^\[\]]*\])?[\s:*]*\Z")
 
 
+@lru_cache(maxsize=1000)  # each row has the same names
 def plain_name(name: str) -> str:
     """Return the name of a column without what is unseen or stands behind it, in small letters."""
     visible = name.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()

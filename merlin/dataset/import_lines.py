@@ -2,9 +2,10 @@
 
 `merlin.dataset.import_forms` tells what a file is, `merlin.dataset.import_records` reads what its
 records say. A table has the columns question and answer in one of its first rows, and optionally
-others, by the same names as keys of JSON; its rows are read as records. Archives, documents and XML
-are read by a child process (`merlin.providers.documents`). Every record becomes examples or
-findings.
+others, by the same names as keys of JSON; its rows are read as records. Every record becomes
+examples or findings.
+
+Strangers sent the files: all of this runs in a child process (`merlin.dataset.import_reading`).
 """
 
 import csv
@@ -18,7 +19,8 @@ from io import StringIO
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from merlin.core.errors import Refused
+from pydantic_core import from_json
+
 from merlin.core.table_cells import (
     REQUIRED_COLUMNS,
     Row,
@@ -64,13 +66,14 @@ from merlin.dataset.import_trees import (
     read_rasa,
 )
 from merlin.dataset.yaml_io import (
+    MAX_DEPTH as MAX_LEVELS,
     MAX_FILE_BYTES,
     Node,
     find_path,
     format_json,
     read_yaml,
 )
-from merlin.providers.documents import read_in_child
+from merlin.providers.document_child import UnreadableDocument, load_reader, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,21 @@ class ImportedLine:
     fields: FieldValues = ()
 
 
-MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
+MAX_RECORDS = 10_000  # as many examples as one commit takes
+MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each of them
+MAX_TREE_CHARACTERS = 5_000_000  # of a workbook, a document or an archive: 500 for each
+
+
+def take_most(
+    lines: Iterable[ImportedLine], choices: FieldChoices
+) -> Iterator[ImportedLine]:
+    """Yield the lines up to one more than MAX_RECORDS of those whose records are taken."""
+    count = 0
+    for line in lines:
+        yield line
+        count += choices.takes(line.fields)
+        if count > MAX_RECORDS:
+            return
 
 
 def read_import_files(
@@ -151,10 +168,12 @@ def _read_file(
         yield _reject(1, "import-kind", kind=form.name)
     elif form.child:
         try:
-            tree = read_in_child(form.child, content)
-        except Refused as error:
-            reason = error.key.removeprefix("media-")
-            yield _reject(1, "import-unreadable", reason=reason)
+            written, _ = parse(load_reader(form.child), content, MAX_TREE_CHARACTERS)
+            tree = from_json(written)
+        except UnreadableDocument as error:
+            yield _reject(1, "import-unreadable", reason=error.reason)
+        except ValueError:  # nested deeper than who goes on can follow
+            yield _reject(1, "import-unreadable", reason="damaged")
         else:
             yield from _read_tree(tree, form, choices)
     else:
@@ -204,16 +223,16 @@ def _read_text(
     left = Left()
     match form.reader:
         case "json":
-            lines = [*_read_json(text, choices)]
-            empty = [
+            lines = [*take_most(_read_json(text, choices), choices)]
+            answered = [
                 each
                 for each in lines
-                if [one.rule for one in each.findings][-1:] == _EMPTY
+                if [one.rule for one in each.findings][-1:] != _EMPTY
             ]
             # Some conversations of many have no answer: that is no error of the file.
-            if len(empty) < len(lines):
-                left["conversations"] = len(empty)
-                lines = [each for each in lines if each not in empty]
+            if answered:
+                left["conversations"] = len(lines) - len(answered)
+                lines = answered
             yield from _add_findings(lines, _list_left(left))
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
@@ -244,11 +263,12 @@ def _read_records(
 ) -> Iterator[ImportedLine]:
     """Yield the lines of a form's records, and what its reader left out; without any, its name."""
     try:
-        lines = [
+        read = (
             each
             for line, record in records
             for each in _read_record(record, line, column, choices)
-        ]
+        )
+        lines = [*take_most(read, choices)]
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         lines = []  # a tree of another kind, which has the same keys
     yield from _add_findings(
@@ -302,8 +322,12 @@ def _read_json(text: str, choices: FieldChoices) -> Iterator[ImportedLine]:
         except (ValueError, RecursionError) as error:
             at = getattr(error, "pos", at)
             line = bisect(starts, at)
-            words = shorten(getattr(error, "msg", "") or str(error))
-            yield _reject(line, "import-json", at - starts[line - 1] + 1, words=words)
+            column = at - starts[line - 1] + 1
+            if isinstance(error, RecursionError):
+                yield _reject(line, "too-deep", column, limit=MAX_LEVELS)
+            else:
+                words = shorten(getattr(error, "msg", "") or str(error))
+                yield _reject(line, "import-json", column, words=words)
             if is_list:
                 return
             at = starts[line] if line < len(starts) else len(text)
@@ -364,7 +388,7 @@ def _list_inner(
             for key, each in beside.items()
             if not COLLECTION.fullmatch(key.casefold())
         }
-    own = tuple(list_fields(beside, path)) if records else ()
+    own = join_fields(list_fields(beside, path)) if records else ()
     yield from ((record, (*own, *around)) for record, around in records)
 
 

@@ -4,16 +4,14 @@ The page holds the file between the steps, so nothing is stored, and no script i
 """
 
 import asyncio
-import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import Form
 from pydantic import Field, TypeAdapter
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import UploadRoute, page_router
@@ -28,13 +26,15 @@ from merlin.api.pages.teach.edit_form import (
 from merlin.app import changes, examples
 from merlin.app.changes import DatasetFiles
 from merlin.core.errors import Refused
+from merlin.core.server import run_while_connected
 from merlin.core.table_cells import PARTS
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.import_fields import FEW, MAX_FIELDS, FieldChoices
-from merlin.dataset.import_lines import ImportedLine, read_import_files
+from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.import_reading import File, pack_files, read_apart, unpack_files
 
 router = page_router(route_class=UploadRoute)
 
@@ -42,9 +42,7 @@ MEGABYTES = 4  # of files; the page holds them in six at most
 # A field of a form has at most a megabyte.
 _PIECE_CHARACTERS = 500_000
 _SHOWN = 10
-# What a form keeps: the content of each file, a letter a byte, and its name.
 _PAIR = TypeAdapter(tuple[str, str])
-_KEPT = TypeAdapter(list[tuple[str, str]])
 
 
 class ImportForm(EditForm):
@@ -82,23 +80,36 @@ class ImportForm(EditForm):
             tuple(name for kind, name in meant if kind == "leave"),
         )
 
-    def keep(self, files: list[tuple[bytes, str]]) -> None:
-        """Put files, each with its name, into the form."""
-        values = [(content.decode("latin-1"), name) for content, name in files]
-        packed = urlsafe_b64encode(zlib.compress(json.dumps(values).encode())).decode()
+    def keep(self, files: list[File]) -> None:
+        """Put files into the form."""
+        packed = urlsafe_b64encode(zlib.compress(pack_files(files))).decode()
         starts = range(0, len(packed), _PIECE_CHARACTERS)
         self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
 
-    def read_lines(self) -> Iterator[ImportedLine]:
-        """Yield the records of the files. Raises Refused for a form that was not sent whole."""
-        most = MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
+    def unpack(self) -> list[File]:
+        """Return the files. Raises Refused for a form that was not sent whole."""
+        if not self.kept:
+            return []
+        most = MEGABYTES * 1024 * 1024 + 100_000  # of names
         try:
             packed = urlsafe_b64decode("".join(self.kept))
-            values = _KEPT.validate_json(zlib.decompressobj().decompress(packed, most))
-            files = [(content.encode("latin-1"), name) for content, name in values]
+            return unpack_files(zlib.decompressobj().decompress(packed, most))
         except (ValueError, zlib.error) as error:
             raise Refused("the file is not whole", "import-no-file") from error
-        return read_import_files(files, self.choices)
+
+
+async def read_lines(
+    request: Request, context: TeacherContext, form: ImportForm
+) -> list[ImportedLine]:
+    """Return the records of the form's files. Raises Refused; the end of a visitor ends it."""
+    files = await asyncio.to_thread(form.unpack)
+    if not files:
+        return []
+    reading = read_apart(files, form.choices, context.services.reader)
+    lines = await run_while_connected(request, reading)
+    if lines is None:
+        raise ClientDisconnect
+    return lines
 
 
 @router.get("/datasets/{dataset}/import")
@@ -118,13 +129,18 @@ async def import_file(
     form, wrong = await take_files(request, context, form)
     if not (wrong or form.kept):
         wrong = context.say("import-no-file")
-    if wrong or form.act == "show":
+    if wrong:
         return await _render(context, dataset, form, FormResult(wrong))
+    try:
+        lines = await read_lines(request, context, form)
+    except Refused as error:
+        refused = FormResult(refusal_text(context, error))
+        return await _render(context, dataset, form, refused)
+    if form.act == "show":
+        return await _render(context, dataset, form, FormResult(), lines)
 
     def make(current: DatasetFiles) -> CourseEdits:
-        edits = examples.plan(
-            context.services, current, form.read_lines(), form.choices
-        )
+        edits = examples.plan(context.services, current, lines, form.choices)
         if not edits.good_edits:
             raise Refused("nothing new", "import-nothing-new")
         return CourseEdits(tuple(edits.good_edits), edits.subject)
@@ -133,7 +149,7 @@ async def import_file(
         context, dataset.name, make, form, None, "stale-example"
     )
     if isinstance(result, FormResult):
-        return await _render(context, dataset, form, result)
+        return await _render(context, dataset, form, result, lines)
     return seen_other(f"{base_of(dataset.name)}?changed={result.id}")
 
 
@@ -152,7 +168,7 @@ async def take_files(
     form = form.model_copy(update=ImportForm(once=form.once).model_dump())
     if sum(len(content) for content, _ in files) > MEGABYTES * 1024 * 1024:
         return form, context.say("import-too-large", megabytes=MEGABYTES)
-    form.keep(files)
+    await asyncio.to_thread(form.keep, files)
     return form, ""
 
 
@@ -161,18 +177,15 @@ async def _render(
     dataset: EditedDataset,
     form: ImportForm,
     result: FormResult,
+    lines: list[ImportedLine] | None = None,
 ) -> Response:
-    """Return the page, with the first rows of the form's file."""
+    """Return the page, with the first rows of the form's file if its lines are given."""
     plan: ImportPlan | None = None
-    if form.kept:
+    if lines is not None:
         files = await context.read(changes.read_files, context.actor, dataset.name)
         try:
             plan = await asyncio.to_thread(
-                examples.plan,
-                context.services,
-                files,
-                form.read_lines(),
-                form.choices,
+                examples.plan, context.services, files, lines, form.choices
             )
         except Refused as error:
             result = FormResult(refusal_text(context, error))
