@@ -97,6 +97,11 @@ def plain_name(name: str) -> str:
 
 def find_columns(names: Sequence[str]) -> dict[str, int]:
     """Return part of an example -> place of its name among the names of columns or keys."""
+    return {**_find_columns(tuple(names))}
+
+
+@lru_cache(maxsize=100)  # each row has the same columns
+def _find_columns(names: tuple[str, ...]) -> dict[str, int]:
     plain = [plain_name(name) for name in names]
     found: dict[str, int] = {}
     for part, words in _NAMES.items():

@@ -465,14 +465,10 @@ def _read_table(
     left["rows"] += max(at, 0)
     parts = find_parts(titles, choices)
     below = chain(first[at + 1 :] if titles else errors, filled)
-    read = _join_rows(below, parts.get("question"), merged)
-    data = [
-        row
-        for row in read
-        if isinstance(row, Finding) or not _repeats_heading(row[1], titles)
-    ]
-    left["headings"] += len(read) - len(data)
-    lines = (_read_row(titles, parts, row, choices) for row in data)
+    joined = _join_rows(below, parts.get("question"), merged)
+    data = _drop_headings(joined, titles, left)
+    read = (_read_row(titles, parts, row, choices) for row in data)
+    lines = [*take_most(read, choices)]
     yield from _add_findings(lines, _list_left(left))
 
 
@@ -480,20 +476,32 @@ def _join_rows(
     rows: Iterable[Row | Finding],
     place: int | None,
     merged: Collection[tuple[int, int | None]],
-) -> list[Row | Finding]:
-    """Return the rows; what is in those of one merged question is joined in lines."""
-    joined = list[Row | Finding]()
+) -> Iterator[Row | Finding]:
+    """Yield the rows; what is in those of one merged question is joined in lines."""
+    last: Row | Finding | None = None
     for row in rows:
         if isinstance(row, Finding) or (row[0], place) not in merged:
-            joined.append(row)
-        elif joined and not isinstance(joined[-1], Finding):
-            pairs = enumerate(zip_longest(joined[-1][1], row[1], fillvalue=""))
+            yield from [last] if last else []
+            last = row
+        elif last and not isinstance(last, Finding):
+            pairs = enumerate(zip_longest(last[1], row[1], fillvalue=""))
             cells = [
                 pair[0] if (row[0], at) in merged else "\n".join(filter(None, pair))
                 for at, pair in pairs
             ]
-            joined[-1] = (joined[-1][0], cells)
-    return joined
+            last = (last[0], cells)
+    yield from [last] if last else []
+
+
+def _drop_headings(
+    rows: Iterable[Row | Finding], titles: Sequence[str], left: Left
+) -> Iterator[Row | Finding]:
+    """Yield the rows but those that repeat the heading, which are counted."""
+    for row in rows:
+        if not isinstance(row, Finding) and _repeats_heading(row[1], titles):
+            left["headings"] += 1
+        else:
+            yield row
 
 
 def _repeats_heading(cells: Sequence[str], titles: Sequence[str]) -> bool:

@@ -52,6 +52,11 @@ def pack_files(files: Iterable[File]) -> bytes:
     return b"".join((_HEAD.dump_json([*sizes]), b"\n", *contents))
 
 
+def pack_request(files: Iterable[File], choices: FieldChoices) -> bytes:
+    """Return what the child reads: a line of JSON with the choices, then the files."""
+    return b"".join((_CHOICES.dump_json(choices), b"\n", pack_files(files)))
+
+
 def unpack_files(packed: bytes) -> list[File]:
     """Return the files of `pack_files`. Raises ValueError."""
     return _unpack(BytesIO(packed))
@@ -73,7 +78,7 @@ async def read_apart(
     Files that the child can't read in its time and memory are a finding each. Raises Refused if
     `choices` takes more than MAX_RECORDS.
     """
-    content = b"".join((_CHOICES.dump_json(choices), b"\n", pack_files(files)))
+    content = pack_request(files, choices)
     most = max(_MAX_GROWTH * len(content), _LEAST_CHARACTERS)
     try:
         text, _ = await reader.read_kind(_LOADER, content, most)

@@ -1,32 +1,34 @@
 """Files that were built to be slow: what each reader of an import could take the square of.
 
-A row is a reader, by its name in `import_forms` or `import_trees`, and makes a file of any length.
+A row is a reader, by its name in `import_forms` or `import_trees`, with what makes files for it, of
+as many bytes as it is told.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
+from typing import get_args
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl import Workbook
 
-from merlin.dataset.import_forms import _FORMS
+from merlin.dataset.import_forms import Reader
 from merlin.dataset.import_trees import JSON_FORMS
 
 SlowFile = tuple[bytes, str]
+Maker = Callable[[int], SlowFile]
 
 
 def list_readers() -> set[str]:
     """Return the names of all readers: of forms of files, and of forms of JSON."""
-    forms = {form.reader for form in _FORMS if form.reader}
-    return forms | {form.name for form in JSON_FORMS}
+    return {*filter(None, get_args(Reader)), *(form.name for form in JSON_FORMS)}
 
 
-def _text(name: str, head: str, mark: str) -> Callable[[int], SlowFile]:
+def _text(name: str, head: str, mark: str) -> Maker:
     return lambda size: ((head + mark * (size // len(mark))).encode(), name)
 
 
-def _tree(make: Callable[[int], object], item_bytes: int) -> Callable[[int], SlowFile]:
+def _tree(make: Callable[[int], object], item_bytes: int) -> Maker:
     return lambda size: (json.dumps(make(size // item_bytes)).encode(), "a.json")
 
 
@@ -119,7 +121,7 @@ def _wide(size: int) -> SlowFile:
     return json.dumps({**around, "items": records}).encode(), "a.json"
 
 
-FILES: dict[str, tuple[Callable[[int], SlowFile], ...]] = {
+FILES: dict[str, tuple[Maker, ...]] = {
     "json": (
         _wide,
         _text("a.jsonl", "", '{"a":\n'),
@@ -136,7 +138,7 @@ FILES: dict[str, tuple[Callable[[int], SlowFile], ...]] = {
     ),
     "workbook": (_workbook,),
     "document": (
-        _text("a.md", "# a?\n\n", "b\n"),
+        lambda size: _text("a.md", "# a?\n\n", "b\n")(8 * size),
         _text("a.md", "Q: a\n", "A: b\n"),
         _text("a.md", "", "<summary>"),
         _text("a.md", "", "# [a](<b\n\n"),
@@ -200,10 +202,3 @@ FILES: dict[str, tuple[Callable[[int], SlowFile], ...]] = {
         ),
     ),
 }
-
-
-def list_files(size: int) -> Iterator[tuple[str, SlowFile]]:
-    """Yield each reader with its files of about so many bytes."""
-    for reader, makers in FILES.items():
-        for make in makers:
-            yield reader, make(size)
