@@ -8,6 +8,7 @@ from starlette.requests import Request
 from merlin.account.sign_ins import PRODUCTION
 from merlin.app.context import Context
 from merlin.db.writer import Store
+from merlin.providers.documents import ChildReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class ApiServices(Context):
     `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
     `telegram_secret` is the secret token of that webhook. `telegram_keys` are Telegram's public
     keys, which verify who opened a page inside Telegram.
-    `git_secrets` are the accepted secrets of the git host.
+    `git_secrets` are the accepted secrets of the git host. `reader` reads the files of imports.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape.
     """
@@ -27,6 +28,7 @@ class ApiServices(Context):
     telegram_secret: str = field(default="", repr=False)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     git_secrets: Sequence[str] = field(default=(), repr=False)
+    reader: ChildReader = field(default_factory=ChildReader)
     body_bytes: int = 8 * 1024 * 1024
 
 

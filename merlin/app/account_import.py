@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,8 +28,9 @@ from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
-from merlin.dataset.import_lines import ImportedLine, read_import_files
+from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.import_reading import read_files
 from merlin.dataset.preview import edited_blob
 from merlin.dataset.spec import DPO, SUPERVISED
 from merlin.dataset.split import TEST
@@ -169,13 +169,15 @@ def plan_files(
         if content is None:
             yield FilePlan(file, key, failure=failure)
             continue
-        named = [(content, f"{file.file_id}/{file.name}")]
-        lines = read_import_files(named, choices)
-        if file.file_id in account.test_files:
-            lines = map(_mark_as_test, lines)
+        rows = content.rstrip().splitlines(keepends=True)
         plans = []
-        while part := [*islice(lines, COMMIT_LINES)]:
-            plans.append(plan := examples.plan(ctx, files, part, choices))
+        for at in range(0, len(rows) or 1, COMMIT_LINES):
+            part = b"".join(rows[at : at + COMMIT_LINES])
+            read = read_files([(part, f"{file.file_id}/{file.name}")], choices)
+            lines = map(partial(_move, by=at), read)
+            if file.file_id in account.test_files:
+                lines = map(_mark_as_test, lines)
+            plans.append(plan := examples.plan(ctx, files, lines, choices))
             added = (
                 FileText(
                     plan.dataset, edit.path, edited_blob(edit.text or ""), edit.text
@@ -184,6 +186,12 @@ def plan_files(
             )
             files = replace(files, files=[*files.files, *added])
         yield FilePlan(file, key, hashlib.sha256(content).hexdigest(), plans)
+
+
+def _move(line: ImportedLine, by: int) -> ImportedLine:
+    """Return a record of a part of a file, which begins below so many lines, at its place."""
+    findings = (replace(each, line=each.line + by) for each in line.findings)
+    return replace(line, line=line.line + by, findings=tuple(findings))
 
 
 def read_kept(folder: Path, file_id: str, *, download: Callable[[str], bytes]) -> bytes:

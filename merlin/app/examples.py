@@ -38,7 +38,6 @@ from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_er
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
 from merlin.dataset.import_lines import ImportedLine
-from merlin.dataset.import_memory import ReadFiles, recall_choices
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, read_dataset
@@ -436,19 +435,3 @@ def plan(
         choices,
         removes_gone=removes_gone,
     )
-
-
-def plan_files(
-    ctx: Context,
-    files: DatasetFiles,
-    read: ReadFiles,
-    given: FieldChoices,
-    *,
-    removes_gone: bool = False,
-) -> ImportPlan:
-    """Return a plan to import files, of whose fields the dataset remembers what was said.
-
-    `read` returns their lines, read with the choices that it is given. Raises Refused.
-    """
-    lines, choices = recall_choices(files.files, read, given)
-    return plan(ctx, files, lines, choices, removes_gone=removes_gone)

@@ -3,6 +3,7 @@
 Whoever may edit some course may make one: course.yaml names a teacher, so that they lead it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import yaml
@@ -22,7 +23,7 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.entries import FileText
 from merlin.dataset.files import FileIndex
 from merlin.dataset.import_fields import NO_CHOICES, FieldChoices
-from merlin.dataset.import_memory import ReadFiles
+from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, NameAllocator
 from merlin.dataset.preview import edited_blob
@@ -109,17 +110,15 @@ def describe(
 def plan(
     ctx: Context,
     new: NewDataset,
-    read: ReadFiles = lambda _: (),
+    lines: Iterable[ImportedLine] = (),
     choices: FieldChoices = NO_CHOICES,
 ) -> ImportPlan:
-    """Return the plan of its examples, from what `examples.plan_files` takes; slow.
-
-    Reads no rows. Raises Refused as that.
+    """Return the plan of its examples; slow, reads no rows. Raises Refused as `examples.plan`.
 
     It also says that they are too few to be trained.
     """
     files = DatasetFiles(dataset=new.name, files=new.files, materials=[])
-    planned = examples.plan_files(ctx, files, read, choices)
+    planned = examples.plan(ctx, files, lines, choices)
     if not planned.good_edits:
         return planned
     added = [

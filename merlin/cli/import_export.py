@@ -51,9 +51,10 @@ from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.course.editing import CourseEdits
 from merlin.dataset.export_files import FORMS, ExportForm
 from merlin.dataset.import_fields import FieldChoices
-from merlin.dataset.import_lines import MAX_IMPORT_BYTES, read_import_files
-from merlin.dataset.import_memory import ReadFiles
+from merlin.dataset.import_lines import MAX_IMPORT_BYTES
+from merlin.dataset.import_memory import ReadFiles, recall_choices
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.import_reading import read_files
 from merlin.dataset.preview import unified_diff
 from merlin.dataset.spec import schema_text
 
@@ -141,7 +142,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         )
         return
     with edit_session(settings) as session:
-        read = partial(read_import_files, [*read_contents(files)])
+        read = partial(read_files, [*read_contents(files)])
         planned = _plan_new if create else partial(_plan, removes_gone=remove_gone)
         plan, edits = planned(session, dataset, read, choices)
         print_findings([*plan.findings, *plan.preview.around])
@@ -172,9 +173,8 @@ def _plan(
 ) -> tuple[ImportPlan, CourseEdits]:
     """Return the plan for a dataset, and its edits. Raises NotFound, Refused."""
     files = _read_dataset(session, dataset)
-    plan = examples.plan_files(
-        session.ctx, files, read, choices, removes_gone=removes_gone
-    )
+    recalled = recall_choices(files.files, read, choices)
+    plan = examples.plan(session.ctx, files, *recalled, removes_gone=removes_gone)
     return plan, CourseEdits(tuple(plan.committed), plan.subject)
 
 
@@ -188,7 +188,8 @@ def _plan_new(
     ctx = session.ctx
     new_datasets.read_unused(ctx, session.actor, name)
     new = new_datasets.describe(ctx, session.actor, name, name, ctx.config.language)
-    plan = new_datasets.plan(ctx, new, read, choices)
+    recalled = recall_choices(new.files, read, choices)
+    plan = new_datasets.plan(ctx, new, *recalled)
     return plan, new_datasets.make_edits(new, plan)
 
 

@@ -172,15 +172,13 @@ def _take_file(
     from merlin.app.new_datasets import NewDataset, make_edits
     from merlin.cli.edit_session import print_findings
     from merlin.cli.import_export import read_contents
-    from merlin.dataset.import_lines import read_import_files
     from merlin.dataset.import_memory import recall_choices
     from merlin.dataset.import_plan import plan_import
+    from merlin.dataset.import_reading import read_files
 
     new = NewDataset(dataset, dataset, language())
     contents = [*read_contents([source])]
-    lines, choices = recall_choices(
-        new.files, partial(read_import_files, contents), choices
-    )
+    lines, choices = recall_choices(new.files, partial(read_files, contents), choices)
     plan = plan_import(dataset, new.files, lines, choices=choices)
     print_findings(plan.findings)
     require_answers(plan, skip_bad=skip_bad)

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 from merlin.core.combining_marks import normalise_unicode
 
@@ -59,6 +60,7 @@ def suggest_name(name: str) -> str:
     return joined or "unnamed"
 
 
+@lru_cache(maxsize=1000)
 def _is_allowed(letter: str) -> bool:
     # Letters, numbers, and the combining marks that many scripts use for vowels.
     return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"

@@ -6,6 +6,7 @@ read without it.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from merlin.core.example_keys import KEYS
 
@@ -123,6 +124,7 @@ def unescape_number(cell: str) -> str:
 _BEHIND_NAME = re.compile(r"\s*(?:\([^()]*\)|\[[a-zа-я][^\[\]]*\])?[\s:*]*\Z")
 
 
+@lru_cache(maxsize=1000)  # each row has the same names
 def plain_name(name: str) -> str:
     """Return the name of a column without what is unseen or stands behind it, in small letters."""
     visible = name.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()
@@ -131,6 +133,11 @@ def plain_name(name: str) -> str:
 
 def find_columns(names: Sequence[str]) -> dict[str, int]:
     """Return part of an example -> place of its name among the names of columns or keys."""
+    return {**_find_columns(tuple(names))}
+
+
+@lru_cache(maxsize=100)  # each row has the same columns
+def _find_columns(names: tuple[str, ...]) -> dict[str, int]:
     plain = [plain_name(name).replace("_", " ") for name in names]
     found: dict[str, int] = {}
     for part, words in _NAMES.items():

@@ -194,12 +194,12 @@ def list_fields(
 
 def join_fields(values: Iterable[tuple[str, str]]) -> FieldValues:
     """Return each field once, the values of a repeated one joined by commas."""
-    joined: dict[str, str] = {}
+    joined: dict[str, list[str]] = {}
     for name, value in values:
         if len(joined) >= MAX_FIELDS and name not in joined:
             break
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return tuple(joined.items())
+        joined.setdefault(name, []).append(value)
+    return tuple((name, ", ".join(found)) for name, found in joined.items())
 
 
 def list_questions(

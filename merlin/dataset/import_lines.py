@@ -2,9 +2,10 @@
 
 `merlin.dataset.import_forms` tells what a file is, `merlin.dataset.import_records` reads what its
 records say. A table has the columns question and answer in one of its first rows, and optionally
-others, by the same names as keys of JSON; its rows are read as records. Archives, documents and XML
-are read by a child process (`merlin.providers.documents`). Every record becomes examples or
-findings.
+others, by the same names as keys of JSON; its rows are read as records. Every record becomes
+examples or findings.
+
+Strangers sent the files: all of this runs in a child process (`merlin.dataset.import_reading`).
 """
 
 import csv
@@ -18,7 +19,8 @@ from io import StringIO
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from merlin.core.errors import Refused
+from pydantic_core import from_json
+
 from merlin.core.table_cells import (
     REQUIRED_COLUMNS,
     Row,
@@ -71,13 +73,14 @@ from merlin.dataset.import_trees import (
     read_rasa,
 )
 from merlin.dataset.yaml_io import (
+    MAX_DEPTH as MAX_LEVELS,
     MAX_FILE_BYTES,
     Node,
     find_path,
     format_json,
     read_yaml,
 )
-from merlin.providers.documents import read_in_child
+from merlin.providers.document_child import UnreadableDocument, load_reader, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,21 @@ class ImportedLine:
     number: int = 0
 
 
-MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
+MAX_RECORDS = 10_000  # as many examples as one commit takes
+MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each of them
+MAX_TREE_CHARACTERS = 5_000_000  # of a workbook, a document or an archive: 500 for each
+
+
+def take_most(
+    lines: Iterable[ImportedLine], choices: FieldChoices
+) -> Iterator[ImportedLine]:
+    """Yield the lines up to one more than MAX_RECORDS of those whose records are taken."""
+    count = 0
+    for line in lines:
+        yield line
+        count += choices.takes(line.fields)
+        if count > MAX_RECORDS:
+            return
 
 
 def read_import_files(
@@ -161,10 +178,12 @@ def _read_file(
         yield _reject(1, "import-kind", kind=form.name)
     elif form.child:
         try:
-            tree = read_in_child(form.child, content)
-        except Refused as error:
-            reason = error.key.removeprefix("media-")
-            yield _reject(1, "import-unreadable", reason=reason)
+            written, _ = parse(load_reader(form.child), content, MAX_TREE_CHARACTERS)
+            tree = from_json(written)
+        except UnreadableDocument as error:
+            yield _reject(1, "import-unreadable", reason=error.reason)
+        except ValueError:  # nested deeper than who goes on can follow
+            yield _reject(1, "import-unreadable", reason="damaged")
         else:
             yield from _read_tree(tree, form, choices)
     else:
@@ -220,16 +239,16 @@ def _read_text(
         text = format_json(_plain_value(tree))
     match form.reader:
         case "json" | "yaml":
-            lines = _ask_keys([*_read_json(text, choices)])
-            empty = [
+            lines = _ask_keys([*take_most(_read_json(text, choices), choices)])
+            answered = [
                 each
                 for each in lines
-                if [one.rule for one in each.findings][-1:] == _EMPTY
+                if [one.rule for one in each.findings][-1:] != _EMPTY
             ]
             # Some conversations of many have no answer: that is no error of the file.
-            if len(empty) < len(lines):
-                left["conversations"] = len(empty)
-                lines = [each for each in lines if each not in empty]
+            if answered:
+                left["conversations"] = len(lines) - len(answered)
+                lines = answered
             yield from _add_findings(lines, _list_left(left))
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
@@ -286,11 +305,12 @@ def _read_records(
 ) -> Iterator[ImportedLine]:
     """Yield the lines of a form's records, and what its reader left out; without any, its name."""
     try:
-        lines = [
+        read = (
             each
             for line, record in records
             for each in _read_record(record, line, column, choices)
-        ]
+        )
+        lines = [*take_most(read, choices)]
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         lines = []  # a tree of another kind, which has the same keys
     yield from _add_findings(
@@ -344,8 +364,12 @@ def _read_json(text: str, choices: FieldChoices) -> Iterator[ImportedLine]:
         except (ValueError, RecursionError) as error:
             at = getattr(error, "pos", at)
             line = bisect(starts, at)
-            words = shorten(getattr(error, "msg", "") or str(error))
-            yield _reject(line, "import-json", at - starts[line - 1] + 1, words=words)
+            column = at - starts[line - 1] + 1
+            if isinstance(error, RecursionError):
+                yield _reject(line, "too-deep", column, limit=MAX_LEVELS)
+            else:
+                words = shorten(getattr(error, "msg", "") or str(error))
+                yield _reject(line, "import-json", column, words=words)
             if is_list:
                 return
             at = starts[line] if line < len(starts) else len(text)
@@ -425,7 +449,7 @@ def _list_inner(
             # What the map says of all of them.
             if not found[key] and not (is_many and COLLECTION.fullmatch(key.casefold()))
         }
-        own = tuple(list_fields(beside, path))
+        own = join_fields(list_fields(beside, path)) if any(found.values()) else ()
         for key, records in found.items():
             state = (
                 ((f"{path}.{key}" if path else key, "true"),)
@@ -515,14 +539,10 @@ def _read_table(
     left["rows"] += max(at, 0)
     parts = find_parts(titles, choices)
     below = chain(first[at + 1 :] if titles else errors, filled)
-    read = _join_rows(below, parts.get("question"), merged)
-    data = [
-        row
-        for row in read
-        if isinstance(row, Finding) or not _repeats_heading(row[1], titles)
-    ]
-    left["headings"] += len(read) - len(data)
-    lines = (_read_row(titles, parts, row, choices) for row in data)
+    joined = _join_rows(below, parts.get("question"), merged)
+    data = _drop_headings(joined, titles, left)
+    read = (_read_row(titles, parts, row, choices) for row in data)
+    lines = [*take_most(read, choices)]
     yield from _add_findings(lines, _list_left(left))
 
 
@@ -530,20 +550,32 @@ def _join_rows(
     rows: Iterable[Row | Finding],
     place: int | None,
     merged: Collection[tuple[int, int | None]],
-) -> list[Row | Finding]:
-    """Return the rows; what is in those of one merged question is joined in lines."""
-    joined = list[Row | Finding]()
+) -> Iterator[Row | Finding]:
+    """Yield the rows; what is in those of one merged question is joined in lines."""
+    last: Row | Finding | None = None
     for row in rows:
         if isinstance(row, Finding) or (row[0], place) not in merged:
-            joined.append(row)
-        elif joined and not isinstance(joined[-1], Finding):
-            pairs = enumerate(zip_longest(joined[-1][1], row[1], fillvalue=""))
+            yield from [last] if last else []
+            last = row
+        elif last and not isinstance(last, Finding):
+            pairs = enumerate(zip_longest(last[1], row[1], fillvalue=""))
             cells = [
                 pair[0] if (row[0], at) in merged else "\n".join(filter(None, pair))
                 for at, pair in pairs
             ]
-            joined[-1] = (joined[-1][0], cells)
-    return joined
+            last = (last[0], cells)
+    yield from [last] if last else []
+
+
+def _drop_headings(
+    rows: Iterable[Row | Finding], titles: Sequence[str], left: Left
+) -> Iterator[Row | Finding]:
+    """Yield the rows but those that repeat the heading, which are counted."""
+    for row in rows:
+        if not isinstance(row, Finding) and _repeats_heading(row[1], titles):
+            left["headings"] += 1
+        else:
+            yield row
 
 
 def _repeats_heading(cells: Sequence[str], titles: Sequence[str]) -> bool:

@@ -11,7 +11,14 @@ new field of such a file is asked about, and a value of a field of `only` that i
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from itertools import chain
 from pathlib import PurePath
@@ -28,6 +35,7 @@ from merlin.dataset.example_rewording import set_lines
 from merlin.dataset.finding import Severity, shorten
 from merlin.dataset.import_fields import (
     FEW,
+    NO_CHOICES,
     FieldChoices,
     FieldQuestion,
     list_questions,
@@ -86,10 +94,35 @@ def find_imports(
     return file, {name: _read_entry(name, each) for name, each in value.items()}
 
 
+# The records of an import, and the choices that they were read with.
+Recalled = tuple[list[ImportedLine], FieldChoices]
+# Yields choices, gets the records that are read with them, and returns the recalled ones.
+Recalling = Generator[FieldChoices, Sequence[ImportedLine], Recalled]
+
+
 def recall_choices(
     files: Sequence[FileText], read: ReadFiles, given: FieldChoices
-) -> tuple[list[ImportedLine], FieldChoices]:
-    """Return the records of an import, and the choices that they were read with.
+) -> Recalled:
+    """Return what `begin_recalling` comes to with the records that `read` returns."""
+    recalling = begin_recalling(files, given)
+    asked, found = next(recalling), None
+    while found is None:
+        asked, found = go_on_recalling(recalling, [*read(asked)])
+    return found
+
+
+def go_on_recalling(
+    recalling: Recalling, lines: Sequence[ImportedLine]
+) -> tuple[FieldChoices, Recalled | None]:
+    """Give the records; return the choices that are asked for next, and the result at the end."""
+    try:
+        return recalling.send(lines), None
+    except StopIteration as end:
+        return NO_CHOICES, end.value
+
+
+def begin_recalling(files: Sequence[FileText], given: FieldChoices) -> Recalling:
+    """Ask for the records of an import by choices, and return them with those that fit.
 
     These are the given ones, completed by those that the dataset remembers for such a file: under
     the given name, else those that fit, of several the ones with most fields. Raises Refused for a
@@ -99,11 +132,11 @@ def recall_choices(
         arguments = {"name": shorten(given.name), "proposed": suggest_name(given.name)}
         raise Refused(given.name, "import-bad-name", **arguments)
     _, stored = find_imports(files)
-    lines = [*read(given)]
+    lines = [*(yield given)]
     fitting = None
     for earlier in _list_candidates(stored, lines, given):
         choices = replace(given.complete(earlier), name=earlier.name, remembered=True)
-        again = [*read(choices)]
+        again = [*(yield choices)]
         if find_missing(again, choices.fields):
             continue
         fitting = fitting or (again, choices)

@@ -148,9 +148,10 @@ def mend_html(text: str) -> str:
     return html_text(text) if is_html and not is_code else text
 
 
+# No text is matched in two ways: the time would be the square of the length.
 _GIFT = re.compile(
-    r"\s*(?:::(?P<title>(?:\\.|[^\\])*?)::)?\s*(?:\[(?P<form>\w+)\])?(?P<before>(?:\\.|[^\\{])*)"
-    r"\{(?P<body>(?:\\.|[^\\}])*)\}(?P<after>.*)",
+    r"\s*+(?:::(?P<title>(?:\\.|(?!::)[^\\])*)::)?\s*+(?:\[(?P<form>\w++)\])?"
+    r"(?P<before>(?:\\.|[^\\{])*)\{(?P<body>(?:\\.|[^\\}])*)\}(?P<after>.*)",
     re.DOTALL,
 )
 # "=" or "~" (with how many percent are right), the choice, and the feedback after "#".
@@ -163,7 +164,11 @@ _GIFT_TRUTH = {"t": "true", "true": "true", "f": "false", "false": "false"}
 def read_gift(text: str, left: Counter[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the questions of a quiz in GIFT that have right answers, several in lines."""
     plain = re.sub(r"(?m)^[ \t]*(?://|\$CATEGORY).*$", "", text)
+    line = 1
+    last = 0
     for found in re.finditer(r"(?:^.*\S.*\n?)+", plain, re.MULTILINE):
+        line += plain.count("\n", last, found.start())
+        last = found.start()
         match = _GIFT.fullmatch(found[0].strip())
         right, others = _read_gift_answers(match["body"].strip()) if match else ([], 0)
         if not match or not right:
@@ -176,10 +181,7 @@ def read_gift(text: str, left: Counter[str]) -> Iterator[tuple[int, dict[str, st
         if match["form"] == "html":
             asked = html_text(asked)
             answer = html_text(answer)
-        yield (
-            plain.count("\n", 0, found.start()) + 1,
-            {"question": asked, "answer": answer},
-        )
+        yield line, {"question": asked, "answer": answer}
 
 
 def _read_gift_answers(body: str) -> tuple[list[str], int]:
@@ -377,7 +379,8 @@ def read_outline(
     """
     blocks, is_question = _find_questions(blocks)
     asked: Block | None = None
-    answer = list[str]()
+    question = list[str]()
+    answer = list[list[str]]()  # paragraphs of lines
     last = 0
     for block in [*blocks, _END]:
         is_next = bool(is_question(block))
@@ -385,24 +388,24 @@ def read_outline(
             block.level and block.level <= ((asked and asked.level) or _BOLD)
         ):
             if asked and answer:
-                text = _NUMBER.sub("", _ASKED.sub("", asked.text, count=1), count=1)
-                yield (
-                    asked.line,
-                    {"question": text.strip(" *_-"), "answer": "\n\n".join(answer)},
-                )
+                text = _ASKED.sub("", "\n".join(question), count=1)
+                text = _NUMBER.sub("", text, count=1).strip(" *_-")
+                said = "\n\n".join(map("\n".join, answer))
+                yield asked.line, {"question": text, "answer": said}
             left["questions"] += asked is not None and not answer
             left["texts"] += not is_next and block.text != ""
             asked = block if is_next else None
+            question = [block.text]
             answer = []
         elif not asked:
             left["texts"] += 1
         elif is_question is _is_marked and _ANSWERED.match(block.text):
-            asked = asked._replace(text="\n".join([asked.text, *answer]))
-            answer = [_ANSWERED.sub("", block.text, count=1)]
+            question += map("\n".join, answer)
+            answer = [[_ANSWERED.sub("", block.text, count=1)]]
         elif answer and block.line == last:
-            answer[-1] += f"\n{block.text}"
+            answer[-1].append(block.text)
         else:
-            answer.append(block.text)
+            answer.append([block.text])
         last = block.line
 
 

@@ -149,18 +149,26 @@ def read_chat(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     Who of them answers is for a person to say: `answers by` has the name. It is one of the FEW who
     answer most.
     """
-    records = [
-        record
+    answers = [
+        answer
         for talk in _find_maps(tree, "chats list") or [tree]
-        for record in _read_talk(_find_maps(talk, "messages"), left)
+        for answer in _list_answers(_find_maps(talk, "messages"), left)
     ]
-    shares = Counter(record["answers by"] for record in records)
+    shares = Counter(said[-1].name for said in answers)
     named = {name for name, _ in shares.most_common(FEW)}
-    left["messages"] += sum(record["answers by"] not in named for record in records)
-    yield from ((1, record) for record in records if record["answers by"] in named)
+    for said in answers:
+        if said[-1].name not in named:
+            left["messages"] += 1
+            continue
+        sender = said[-1].sender
+        roles = ("assistant" if turn.sender == sender else "user" for turn in said)
+        texts = (["\n".join(turn.texts)] for turn in said)
+        talk = _join_turns(zip(roles, texts, strict=True), Left())
+        yield 1, {"messages": talk, "answers by": said[-1].name}
 
 
-def _read_talk(messages: list[Record], left: Left) -> Iterator[Record]:
+def _list_answers(messages: list[Record], left: Left) -> Iterator[list[_Turn]]:
+    """Yield the turns of each question, after those before it, with the answer of one person."""
     turns = _list_turns(messages, left)
     answers = defaultdict[tuple[int, str], list[_Turn]](list)
     for turn in turns:
@@ -174,10 +182,7 @@ def _read_talk(messages: list[Record], left: Left) -> Iterator[Record]:
     for (to, sender), given in answers.items():
         said = [*_list_before(to, sender, turns), *given]
         used.update(map(id, said))
-        roles = ("assistant" if turn.sender == sender else "user" for turn in said)
-        texts = (["\n".join(turn.texts)] for turn in said)
-        talk = _join_turns(zip(roles, texts, strict=True), Left())
-        yield {"messages": talk, "answers by": given[0].name}
+        yield said
     others = (turn for turn in turns if id(turn) not in used and not turn.media)
     left["messages"] += sum(len(turn.texts) for turn in others)
 
@@ -361,7 +366,8 @@ def _ask(
 
 # The value of a slot or a parameter, of Rasa and Dialogflow: another one in each conversation.
 _SLOT = re.compile(r"\{\w+\}|\$[a-z][\w.-]*|#[a-z][\w-]*\.\w", re.IGNORECASE)
-_RASA_ENTITY = re.compile(r"\[([^\]\n]+)\](?:\([^)\n]*\)|\{[^}\n]*\})")
+# Each bracket is looked for up to the next one that opens.
+_RASA_ENTITY = re.compile(r"\[([^\[\]\n]+)\](?:\([^()\n]*\)|\{[^{}\n]*\})")
 
 
 def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
@@ -370,6 +376,10 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     `tree` is all files of a project together.
     """
     follow = dict[str, list[str]]()
+    responses = defaultdict[str, list[Record]](list)
+    for each in _find_maps(tree, "responses"):
+        for action, said in each.items():
+            responses[action] += _find_maps(said, "")
     for story in _find_maps(tree, "rules") + _find_maps(tree, "stories"):
         if story.get("condition"):
             left["conditional"] += 1
@@ -395,13 +405,12 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             left["other"] += 1
             continue
         actions = follow.get(name) or [f"utter_{name}"]
-        answers = [_list_rasa_texts(tree, action, left) for action in actions]
+        answers = [_list_rasa_texts(responses[action], left) for action in actions]
         yield from _ask([*filter(None, asked)], answers, left)
 
 
-def _list_rasa_texts(tree: Any, action: str, left: Left) -> list[str]:
+def _list_rasa_texts(said: list[Record], left: Left) -> list[str]:
     """Return the wordings of a response that are said without a condition, in every channel."""
-    said = _find_maps(tree, f"responses {action}")
     plain = [
         each
         for each in said
@@ -415,17 +424,17 @@ def _list_rasa_texts(tree: Any, action: str, left: Left) -> list[str]:
 
 def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield the phrases of each intent with its answer in the same language; `tree` is by file."""
+    phrases_of = defaultdict[str, Record](dict)
+    for file, value in tree.items():
+        stem, _, language = file.removesuffix(".json").rpartition("_usersays_")
+        phrases_of[stem][language] = value
     for name, intent in tree.items():
         messages = _find_maps(intent, "responses messages")
         is_off = find_all(intent, "priority")[:1] == [-1]
         if is_off or True in find_all(intent, "fallbackIntent"):
             left["disabled"] += 1
             continue
-        said = {
-            file.removesuffix(".json").rpartition("_usersays_")[2]: value
-            for file, value in tree.items()
-            if file.startswith(f"{name.removesuffix('.json')}_usersays_")
-        }
+        said = phrases_of.get(name.removesuffix(".json"), {})
         if intent_is_follow_up := any(find_all(intent, "contexts")):
             left["follow-ups"] += len(messages)
         for language, phrases in said.items():

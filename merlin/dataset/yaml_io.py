@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -291,12 +292,14 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
 
 _STRING_TAG = "tag:yaml.org,2002:str"
 # Further line ends in YAML 1.1, and the byte order mark.
-_ESCAPED = {
-    "\x85": "\\u0085",
-    "\u2028": "\\u2028",
-    "\u2029": "\\u2029",
-    "\ufeff": "\\ufeff",
-}
+_ESCAPED = str.maketrans(
+    {
+        "\x85": "\\u0085",
+        "\u2028": "\\u2028",
+        "\u2029": "\\u2029",
+        "\ufeff": "\\ufeff",
+    }
+)
 _resolve: Any = yaml.resolver.Resolver().resolve
 
 
@@ -317,6 +320,7 @@ def format_key_text(text: str, block_header: str, indent: int) -> str:
     return written if is_allowed and is_same else format_json(text)
 
 
+@lru_cache(maxsize=1000)  # many examples have the same tags
 def format_flow_text(text: str) -> str:
     """Return a text as an item of a list in brackets: plain or in quotes."""
     is_plain = _is_plain(text) and _read_back(f"key: [{text}]") == text
@@ -325,8 +329,7 @@ def format_flow_text(text: str) -> str:
 
 def format_json(value: object) -> str:
     """Return `value` as JSON, which is valid YAML, without escaping readable characters."""
-    written = json.dumps(value, ensure_ascii=False)
-    return "".join(_ESCAPED.get(character, character) for character in written)
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPED)
 
 
 def _is_plain(text: str) -> bool:

@@ -7,7 +7,7 @@ are imported before any input is read; after that the kernel refuses the process
 to compute, to read what is open, to write its answer and to end (`limit_resources`).
 
 The readers of PDF, DOCX, XLSX, XML and archives are in modules of their own, each imported only for
-its kind.
+its kind. A reader of a layer above, as that of an import, is given as `module:function`.
 """
 
 import codecs
@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from encodings.aliases import aliases
+from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -159,11 +160,17 @@ _LIBRARIES = {
 }
 
 
+@cache  # nothing can be imported once the process is confined
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind with all of its modules imported.
 
-    pdf, docx, outline (of a DOCX), xlsx, xml, zip (of JSON files), else text.
+    pdf, docx, outline (of a DOCX), xlsx, xml, zip (of JSON files), the name of a function
+    (`module:function`) that returns a reader, else text.
     """
+    if ":" in kind:
+        above, _, loader = kind.partition(":")
+        made: Reader = getattr(importlib.import_module(above), loader)()
+        return made
     if kind not in _LIBRARIES:
         for encoding in (*UNICODE, _WINDOWS, "utf-16-le"):  # the last for `clean_text`
             codecs.lookup(encoding)
@@ -197,12 +204,12 @@ def parse(read: Reader, content: bytes, most_characters: int) -> ExtractedText:
 
 
 def main() -> None:
-    """Read one document; the kind and the maximum number of characters are the arguments."""
-    kind, most_characters = sys.argv[-2:]
+    """Read one document; the arguments are its kind, the most characters and the most seconds."""
+    kind, most_characters, cpu_s = sys.argv[-3:]
     # openpyxl loads numpy, each of whose threads would take 40 MB of the limit.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     read = load_reader(kind)
-    limit_resources()
+    limit_resources(int(cpu_s))
     values: dict[str, object]
     try:
         text, is_cut = parse(read, sys.stdin.buffer.read(), int(most_characters))

@@ -151,7 +151,8 @@ def _read_rows(
     hidden_count = 0
     struck = 0
     filled_columns = set[int]()
-    for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
+    width = min(sheet.max_column, _MAX_COLUMNS)
+    for number, row in enumerate(sheet.iter_rows(max_col=width), start=1):
         cells = (firsts.get((number, cell.column), cell) for cell in row)
         texts = [
             _read_value(cell, links.get((sheet.title, cell.coordinate)))

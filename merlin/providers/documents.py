@@ -12,9 +12,8 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -31,9 +30,6 @@ MAX_DOCUMENT_BYTES = 20 * MEGABYTE
 MAX_DOCUMENT_CHARACTERS = 1_000_000
 # Others wait for its place: at 30 s, two hostile files kept every document waiting for a minute.
 MAX_CHILD_S = 15.0
-# 10,000 examples, the most of one import, have 500 characters each.
-MAX_TABLE_CHARACTERS = 5_000_000
-_table_lock = Lock()
 _PACKAGE_ROOT = str(Path(__file__).parents[2])
 # Isolated mode: imports neither from the working directory nor from PYTHON* variables.
 _START = (
@@ -61,7 +57,6 @@ class _Fault:
 # A child reads what strangers sent, so its answer is read as theirs; JSON that is nested deeper
 # than 200 levels is refused, for the stack of whoever reads it on.
 _OUTPUT = TypeAdapter[_Text | _Fault](_Text | _Fault)
-_TREE = TypeAdapter[Any](Any)
 
 
 def file_error(key: str, **arguments: object) -> Refused:
@@ -106,7 +101,7 @@ class ChildReader:
         return await self.read_kind(kind, content, MAX_DOCUMENT_CHARACTERS)
 
     async def read_kind(self, kind: str, content: bytes, most: int) -> tuple[str, bool]:
-        """Return the text of a file of a known kind, of fewer than `most` characters."""
+        """Return the text that the reader of a kind gives, of fewer than `most` characters."""
         async with self._slots:
             output = await self._read_by_child(kind, content, most)
         try:
@@ -143,7 +138,7 @@ class ChildReader:
 
     async def _start(self, kind: str, most: int) -> Process:
         return await asyncio.create_subprocess_exec(
-            *_child_command(kind, most),
+            *_child_command(kind, most, ceil(self._wall_s)),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -160,21 +155,7 @@ def are_readers_confined() -> bool:
     return child.returncode == 0
 
 
-def read_in_child(kind: str, content: bytes) -> Any:
-    """Return the JSON that the reader of a kind gives: xlsx, outline, xml or zip. Raises Refused.
-
-    One file at a time. Blocks; to be called where no event loop runs.
-    """
-    with _table_lock:
-        reading = ChildReader().read_kind(kind, content, MAX_TABLE_CHARACTERS)
-        text, _ = asyncio.run(reading)
-    try:
-        return _TREE.validate_json(text)
-    except ValueError as error:
-        raise file_error("media-damaged") from error
-
-
-def _child_command(kind: str, most_characters: int) -> list[str]:
+def _child_command(kind: str, most_characters: int, cpu_s: int) -> list[str]:
     return [
         sys.executable,
         "-IB",
@@ -183,4 +164,5 @@ def _child_command(kind: str, most_characters: int) -> list[str]:
         _PACKAGE_ROOT,
         kind,
         str(most_characters),
+        str(cpu_s),
     ]

@@ -233,7 +233,7 @@ def test_archive_of_json_that_is_nested_deep_is_damaged():
     ("content", "line", "column", "rule"),
     [
         (b'{"a": 1}\n{"b": 2, "c}', 2, 10, "import-json"),
-        (b'{"a": 1}\n{"a": ' + b"[" * 100_000, 2, 1, "import-json"),
+        (b'{"a": 1}\n{"a": ' + b"[" * 100_000, 2, 1, "too-deep"),
         ('{"а": "один"}\n{"'.encode() + b'\xd0\xb0": "\xff"}', 2, 8, "not-utf8"),
         ("question,answer\nчто,".encode() + b"\xff\n", 2, 5, "not-utf8"),
         ("question,answer\né,".encode() + b"\xff\n", 2, 3, "not-utf8"),
@@ -241,7 +241,7 @@ def test_archive_of_json_that_is_nested_deep_is_damaged():
         (b'\n[{"prompt": "a", "completion": "b"},\n  {"a" 1}]', 3, 8, "import-json"),
         (b'[{"prompt": "a", "completion": "b"}', 1, 36, "import-json"),
         (b"[\n1]\n\n[", 2, 2, "import-json"),
-        (b"[" * 100_000, 1, 2, "import-json"),
+        (b"[" * 100_000, 1, 2, "too-deep"),
     ],
 )
 def test_unreadable_text_is_reported_by_line_and_column(content, line, column, rule):

@@ -214,7 +214,8 @@ finding-import-unreadable = Can't read the file: { $reason ->
         [no-text] no visible sheet has rows, and no page has text.
         [damaged] it is damaged, has a password or is of an old form. Save it again, or as CSV UTF-8.
         [password] it has a password. Save it without.
-       *[other] reading it takes too much memory or time. Split it into several files.
+        [slow] reading it took too long and was stopped. Split it into several files.
+       *[other] reading it takes too much memory. Split it into several files.
     }
 finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.

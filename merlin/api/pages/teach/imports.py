@@ -5,17 +5,16 @@ it the export: the examples as a file.
 """
 
 import asyncio
-import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
 from fastapi import Form
 from pydantic import Field, TypeAdapter
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import UploadRoute, page_router
@@ -30,8 +29,10 @@ from merlin.api.pages.teach.edit_form import (
 from merlin.app import changes, examples
 from merlin.app.changes import DatasetFiles
 from merlin.core.errors import Refused
+from merlin.core.server import run_while_connected
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
+from merlin.dataset.entries import FileText
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.export_files import ExportForm
 from merlin.dataset.import_fields import (
@@ -40,8 +41,14 @@ from merlin.dataset.import_fields import (
     MAX_FIELDS,
     FieldChoices,
 )
-from merlin.dataset.import_lines import ImportedLine, read_import_files
+from merlin.dataset.import_memory import Recalled
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.import_reading import (
+    File,
+    pack_files,
+    recall_apart,
+    unpack_files,
+)
 
 router = page_router(route_class=UploadRoute)
 
@@ -49,9 +56,7 @@ MEGABYTES = 4  # of files; the page holds them in six at most
 # A field of a form has at most a megabyte.
 _PIECE_CHARACTERS = 500_000
 _SHOWN = 10
-# What a form keeps: the content of each file, a letter a byte, and its name.
 _PAIR = TypeAdapter(tuple[str, str])
-_KEPT = TypeAdapter(list[tuple[str, str]])
 
 
 class ImportForm(EditForm):
@@ -95,23 +100,43 @@ class ImportForm(EditForm):
             name=self.as_name.strip(),
         )
 
-    def keep(self, files: list[tuple[bytes, str]]) -> None:
-        """Put files, each with its name, into the form."""
-        values = [(content.decode("latin-1"), name) for content, name in files]
-        packed = urlsafe_b64encode(zlib.compress(json.dumps(values).encode())).decode()
+    def keep(self, files: list[File]) -> None:
+        """Put files into the form."""
+        packed = urlsafe_b64encode(zlib.compress(pack_files(files))).decode()
         starts = range(0, len(packed), _PIECE_CHARACTERS)
         self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
 
-    def read_lines(self, choices: FieldChoices) -> Iterator[ImportedLine]:
-        """Yield the records of the files. Raises Refused for a form that was not sent whole."""
-        most = MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
+    def unpack(self) -> list[File]:
+        """Return the files. Raises Refused for a form that was not sent whole."""
+        if not self.kept:
+            return []
+        most = MEGABYTES * 1024 * 1024 + 100_000  # of names
         try:
             packed = urlsafe_b64decode("".join(self.kept))
-            values = _KEPT.validate_json(zlib.decompressobj().decompress(packed, most))
-            files = [(content.encode("latin-1"), name) for content, name in values]
+            return unpack_files(zlib.decompressobj().decompress(packed, most))
         except (ValueError, zlib.error) as error:
             raise Refused("the file is not whole", "import-no-file") from error
-        return read_import_files(files, choices)
+
+
+async def read_lines(
+    request: Request,
+    context: TeacherContext,
+    form: ImportForm,
+    dataset_files: Sequence[FileText],
+) -> Recalled:
+    """Return the records of the form's files, and the choices that they were read with.
+
+    Raises Refused. Ends with the visitor.
+    """
+    files = await asyncio.to_thread(form.unpack)
+    if not files:
+        return [], form.choices
+    reader = context.services.reader
+    reading = recall_apart(dataset_files, files, form.choices, reader)
+    recalled = await run_while_connected(request, reading)
+    if recalled is None:
+        raise ClientDisconnect
+    return recalled
 
 
 @router.get("/datasets/{dataset}/import")
@@ -131,11 +156,19 @@ async def import_file(
     form, wrong = await take_files(request, context, form)
     if not (wrong or form.kept):
         wrong = context.say("import-no-file")
-    if wrong or form.act == "show":
+    if wrong:
         return await _render(context, dataset, form, FormResult(wrong))
+    try:
+        files = await context.read(changes.read_files, context.actor, dataset.name)
+        recalled = await read_lines(request, context, form, files.files)
+    except Refused as error:
+        refused = FormResult(refusal_text(context, error))
+        return await _render(context, dataset, form, refused)
+    if form.act == "show":
+        return await _render(context, dataset, form, FormResult(), recalled)
 
     def make(current: DatasetFiles) -> CourseEdits:
-        plan = _plan(context, current, form)
+        plan = _plan(context, current, form, recalled)
         if not plan.committed:
             raise Refused("nothing new", "import-nothing-new")
         return CourseEdits(tuple(plan.committed), plan.subject)
@@ -144,7 +177,7 @@ async def import_file(
         context, dataset.name, make, form, None, "stale-example"
     )
     if isinstance(result, FormResult):
-        return await _render(context, dataset, form, result)
+        return await _render(context, dataset, form, result, recalled)
     return seen_other(f"{base_of(dataset.name)}?changed={result.id}")
 
 
@@ -169,13 +202,11 @@ async def export(
     return Response(content, headers=headers, media_type=_MEDIA_TYPES[form])
 
 
-def _plan(context: TeacherContext, files: DatasetFiles, form: ImportForm) -> ImportPlan:
-    return examples.plan_files(
-        context.services,
-        files,
-        form.read_lines,
-        form.choices,
-        removes_gone=form.remove_gone,
+def _plan(
+    context: TeacherContext, files: DatasetFiles, form: ImportForm, recalled: Recalled
+) -> ImportPlan:
+    return examples.plan(
+        context.services, files, *recalled, removes_gone=form.remove_gone
     )
 
 
@@ -194,7 +225,7 @@ async def take_files(
     form = form.model_copy(update=ImportForm(once=form.once).model_dump())
     if sum(len(content) for content, _ in files) > MEGABYTES * 1024 * 1024:
         return form, context.say("import-too-large", megabytes=MEGABYTES)
-    form.keep(files)
+    await asyncio.to_thread(form.keep, files)
     return form, ""
 
 
@@ -203,13 +234,14 @@ async def _render(
     dataset: EditedDataset,
     form: ImportForm,
     result: FormResult,
+    recalled: Recalled | None = None,
 ) -> Response:
-    """Return the page, with the first rows of the form's file."""
+    """Return the page, with the first rows of the form's file if they are given."""
     plan: ImportPlan | None = None
-    if form.kept:
+    if recalled is not None:
         files = await context.read(changes.read_files, context.actor, dataset.name)
         try:
-            plan = await asyncio.to_thread(_plan, context, files, form)
+            plan = await asyncio.to_thread(_plan, context, files, form, recalled)
         except Refused as error:
             result = FormResult(refusal_text(context, error))
     view = {

@@ -14,6 +14,7 @@ from merlin.api.pages.teach.edit_form import FormResult, base_of, submit_form
 from merlin.api.pages.teach.imports import (
     ImportForm,
     describe_plan,
+    read_lines,
     take_files,
 )
 from merlin.api.schema import LINE
@@ -23,6 +24,7 @@ from merlin.app.new_datasets import NewDataset
 from merlin.core.errors import Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
+from merlin.dataset.import_memory import Recalled
 from merlin.dataset.import_plan import ImportPlan
 
 router = page_router(route_class=UploadRoute)
@@ -51,14 +53,15 @@ async def make_dataset(
         return _render(context, form, FormResult(wrong), None)
     try:
         new = await _describe(context, form)
+        recalled = await read_lines(request, context, form, new.files)
     except REFUSALS as error:
         return _render(context, form, FormResult(refusal_text(context, error)), None)
     form = form.model_copy(update={"name": new.name})
     if form.act == "show":
-        return await _show(context, form, FormResult(), new)
+        return await _show(context, form, FormResult(), new, recalled)
 
     def make(_: DatasetFiles) -> CourseEdits:
-        plan = _plan(context, form, new)
+        plan = new_datasets.plan(context.services, new, *recalled)
         if form.kept and not plan.good_edits:
             raise Refused("nothing new", "import-nothing-new")
         return new_datasets.make_edits(new, plan)
@@ -73,7 +76,7 @@ async def make_dataset(
         read=new_datasets.read_unused,
     )
     if isinstance(result, FormResult):
-        return await _show(context, form, result, new)
+        return await _show(context, form, result, new, recalled)
     return seen_other(f"{base_of(new.name)}?changed={result.id}")
 
 
@@ -87,19 +90,19 @@ async def _describe(context: TeacherContext, form: NewDatasetForm) -> NewDataset
     )
 
 
-def _plan(context: TeacherContext, form: NewDatasetForm, new: NewDataset) -> ImportPlan:
-    if not form.kept:
-        return new_datasets.plan(context.services, new)
-    return new_datasets.plan(context.services, new, form.read_lines, form.choices)
-
-
 async def _show(
-    context: TeacherContext, form: NewDatasetForm, result: FormResult, new: NewDataset
+    context: TeacherContext,
+    form: NewDatasetForm,
+    result: FormResult,
+    new: NewDataset,
+    recalled: Recalled,
 ) -> Response:
     """Return the page with the first rows of the form's file."""
     plan: ImportPlan | None = None
     try:
-        plan = await asyncio.to_thread(_plan, context, form, new)
+        plan = await asyncio.to_thread(
+            new_datasets.plan, context.services, new, *recalled
+        )
         await context.read(new_datasets.read_unused, context.actor, new.name)
     except REFUSALS as error:
         result = FormResult(refusal_text(context, error))
