@@ -135,6 +135,7 @@ FILES: dict[str, tuple[Maker, ...]] = {
             },
             10,
         ),
+    ),
     "table": (
         _text("a.csv", "question,answer\n", "a?,b\n"),
         _text("a.csv", "question,answer" + ",c" * 500 + "\n", "a?" + "," * 500 + "x\n"),
@@ -183,7 +184,6 @@ FILES: dict[str, tuple[Maker, ...]] = {
         ),
     ),
     "librechat": (_tree(_librechat, 90),),
-    ),
     "label-studio": (
         _tree(
             lambda count: {
