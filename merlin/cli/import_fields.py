@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from merlin.core.errors import ConfigError, Refused
+from merlin.core.table_cells import REQUIRED_COLUMNS
+from merlin.dataset.finding import Finding
 from merlin.dataset.import_fields import CHOSEN_PARTS, FieldChoices, FieldQuestion
 from merlin.dataset.import_plan import ImportPlan
 
@@ -110,12 +112,23 @@ def require_answers(plan: ImportPlan, *, skip_bad: bool) -> None:
         raise ask_fields(plan.questions)
     has_some = plan.committed or plan.duplicates or plan.held
     if plan.rejected and not (skip_bad and has_some):
+        for finding in plan.findings:
+            if finding.rule == "import-heading":
+                raise _ask_columns(finding)
         raise Refused(
             "findings",
             "import-has-errors",
             rejected=plan.rejected,
             lines=plan.lines,
         )
+
+
+def _ask_columns(finding: Finding) -> Refused:
+    """Return the error that asks for the columns of a table, with those that are proposed."""
+    proposed = [str(finding.arguments[part]) for part in REQUIRED_COLUMNS]
+    names = ["QUESTION", "ANSWER"] if "none" in proposed else map(shlex.quote, proposed)
+    options = " ".join(["--columns", *names])
+    return Refused("columns without names", "import-columns", options=options)
 
 
 def _propose(question: FieldQuestion) -> Iterator[str]:

@@ -220,6 +220,13 @@ def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff, ve
     assert len(places) == len(cancelled) == 1
 
 
+def test_materials_of_a_course_are_read_again_when_an_edit_is_indexed(staff):
+    path = f"/courses/{staff.course_id('algorithms')}/edit"
+    with staff.browser_client(BORIS) as client:
+        page = client.get(path).text
+    assert f'id="listed" hx-get="{path}" hx-trigger="change-indexed from:body"' in page
+
+
 def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
     path = "/datasets/algorithms/proposals"
     fields = {"origin": "distil", "model_id": XSS, "note": XSS}

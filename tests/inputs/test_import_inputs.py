@@ -20,7 +20,7 @@ COLUMNS = "No columns question and answer were found in the first rows. These co
 ODD_COLUMNS = (
     f"{COLUMNS}№,"
     " О чём спрашивают, Что отвечаем, Кто отвечал. By what stands below them, “О чём спрашивают”"
-    " asks and “Что отвечаем” answers: name both after --columns"
+    " asks and “Что отвечаем” answers: say so"
 )
 # File -> how many lines were read, are new, known already; the errors and warnings: the line, the
 # severity, the rule, the beginning of the English text.

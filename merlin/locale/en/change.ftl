@@ -78,7 +78,7 @@ finding-import-held = { $kind ->
 finding-import-history = The question follows earlier turns under { $found }, and makes no sense without them. Write all turns as messages.
 import-as-table = Write its questions and answers into a table (CSV or XLSX) with the columns question and answer.
 finding-import-kind = { $kind ->
-        [gzip] This file is compressed. Unpack it first: gunzip FILE
+        [gzip] This file is compressed. Unpack it first.
         [archive] This is an archive. Unpack it, and import the files in it.
         [parquet] This is a Parquet or Arrow file. Save it as JSON Lines, for example with pandas (to_json, lines).
         [office] This is an old Office file (.xls, .doc). Open it and save it as XLSX or CSV.
@@ -86,7 +86,7 @@ finding-import-kind = { $kind ->
         [pdf] This is a PDF. { import-as-table }
         [rtf] This is an RTF document. { import-as-table }
         [picture] This is a picture. { import-as-table }
-        [lfs] This is a pointer of Git LFS, and the file itself is kept elsewhere. Fetch it: git lfs pull
+        [lfs] This is a pointer of Git LFS, and the file itself is kept elsewhere. Take it from there.
         [docx] No question with its answer was found in this Word document. Write each question as a heading with its answer below, or after “Question:” and “Answer:”.
         [markdown] No question with its answer was found in this text. Write each question as a heading with its answer below, or after “Question:” and “Answer:”.
         [text] No question with its answer was found in this text. Start questions with “Question:” and answers with “Answer:”, each on a line of its own.
@@ -206,8 +206,8 @@ finding-import-left = Left out: { $kind ->
     }.
 finding-import-encoding = The file isn't in UTF-8, and was read as { $encoding }. Look whether the letters are right.
 finding-import-heading = No columns question and answer were found in the first rows. These columns are there: { $found }. { $question ->
-        [none] Say which are the question and the answer (--columns QUESTION ANSWER), or name them so, each once.
-       *[other] By what stands below them, “{ $question }” asks and “{ $answer }” answers: name both after --columns, or two others.
+        [none] Say which are the question and the answer, or name them so, each once.
+       *[other] By what stands below them, “{ $question }” asks and “{ $answer }” answers: say so, or choose two others.
     }
 finding-import-csv = Can't read the table from here: { $words }. Usually a quote isn't closed: a cell with a comma, a quote or a line break stands in quotes, and quotes in it are doubled.
 finding-import-unreadable = Can't read the file: { $reason ->
@@ -270,6 +270,7 @@ import-asks = Nothing was imported: it isn't said what { $count ->
   }. Look at the values above and repeat the command with what is right, such as { $options }. --map PART=FIELD says that a field is a part of the example, --leave FIELD that it means nothing.
 import-no-part = --map: an example has no part { $part }. Its parts: { $parts }
 import-no-value = { $option }: “{ $written }” has no “=” with a name before it and a value behind it.
+import-columns = Nothing was imported: it isn't said which columns are the question and the answer. Repeat the command with { $options }
 import-has-errors = Nothing was imported: lines with errors: { $rejected } of { $lines }. Fix them, or leave them out: --skip-bad
 import-left-out = { $count ->
     [one] { $count } line was

@@ -62,7 +62,7 @@ finding-too-few-items = Too few parts in { $name }: the minimum is { $limit }.
 finding-two-in-one = Two messages in one: start each with its own dash, “- user: …”, then “- assistant: …”.
 finding-too-many-items = Too many parts in { $name }: at most { $limit } are allowed.
 finding-same-items = The list { $name } repeats an item.
-finding-wrong-form = “{ $found }” isn't valid here: see the schema: merlin schema example, dataset or course
+finding-wrong-form = “{ $found }” doesn't have the form that is needed here. The page on datasets says what each key is.
 finding-wrong-value = The value { $found } isn't valid here.
 
 finding-blank-text = Nothing can be seen of this text: it has only spaces or invisible characters. Write it, or remove the key.

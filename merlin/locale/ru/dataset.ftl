@@ -66,7 +66,7 @@ finding-too-few-items = Слишком мало частей в { $name }: ну�
 finding-two-in-one = Две реплики слиплись в одну: начните каждую со своего дефиса, «- user: …», затем «- assistant: …».
 finding-too-many-items = Слишком много частей в { $name }: допустимо не больше { $limit }.
 finding-same-items = В списке { $name } есть одинаковые пункты.
-finding-wrong-form = «{ $found }» здесь не подходит: проверьте по схеме: merlin schema example, dataset или course
+finding-wrong-form = «{ $found }» здесь не подходит. Что значит каждый ключ, написано на странице о наборах.
 finding-wrong-value = Значение { $found } здесь не подходит.
 
 finding-blank-text = В этом тексте ничего не видно: в нём только пробелы или невидимые знаки. Напишите его или уберите ключ.
