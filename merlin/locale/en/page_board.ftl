@@ -60,6 +60,14 @@ page-task-unanswered = { $count ->
         [one] { $count } unanswered question
        *[other] { $count } unanswered questions
     }
+page-task-wordings = { $count ->
+        [one] { $count } wording people use
+       *[other] { $count } wordings people use
+    }
+page-task-single = Found by one wording only: { $count ->
+        [one] { $count } answer
+       *[other] { $count } answers
+    }
 page-count-waiting = , { $count } waiting
 page-board-removed = Removed from the repository. { $way ->
         [none] People can't ask its model.

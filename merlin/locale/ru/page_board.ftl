@@ -69,6 +69,16 @@ page-task-unanswered = { $count ->
         [few] { $count } вопроса без ответа
        *[other] { $count } вопросов без ответа
     }
+page-task-wordings = { $count ->
+        [one] { $count } формулировка от людей
+        [few] { $count } формулировки от людей
+       *[other] { $count } формулировок от людей
+    }
+page-task-single = Находится по единственной формулировке: { $count ->
+        [one] { $count } ответ
+        [few] { $count } ответа
+       *[other] { $count } ответов
+    }
 page-count-waiting = , ждёт вас: { $count }
 page-board-removed = Набор удалён из репозитория. { $way ->
         [none] Спросить его модель людям негде.

@@ -1,0 +1,346 @@
+"""Other wordings of taught questions, for editors: what people used, and what rules propose.
+
+    labels (`merlin.chat.wordings`) -> grouped by answer -> ticked -> proposals -> one commit
+    answers found by one wording    -> frames            -> ticked -> proposals -> one commit
+
+Ticked ones become proposals of those who used them, which `merlin.app.reviews` approves: they are
+checked as all are, and removed when a consent is withdrawn. What would pull two answers together
+is shown, and not offered.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import (
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set as AbstractSet,
+)
+from dataclasses import dataclass, replace
+from operator import attrgetter
+
+from merlin.account.users import Consents
+from merlin.app.actor import Actor
+from merlin.app.changes import DatasetFiles
+from merlin.app.context import Context
+from merlin.app.permissions import require_editing
+from merlin.chat.wordings import Label, LabelKind, Labels
+from merlin.core.errors import Refused
+from merlin.core.i18n import detect_language
+from merlin.core.messages import Message
+from merlin.dataset.builds import NO_END, select_taught
+from merlin.dataset.changes import Changes
+from merlin.dataset.contradictions import find_confused, list_alone
+from merlin.dataset.corrections import find_corrected
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import parse_example
+from merlin.dataset.proposals import FRAMES, WORDING, Draft, Proposals
+from merlin.dataset.split import TRAIN
+from merlin.dataset.wordings import propose_by_frames
+from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
+from merlin.db.values import read_messages
+
+# People who used a wording, none of them an editor, before it stands at the top.
+PEOPLE = 3
+FRAMES_SHOWN = 4
+MAX_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """A wording as most people wrote it, and how many meant each of these taught questions.
+
+    `none` said that it is none of those. `turns` are those of the labels.
+    """
+
+    text: str
+    meant: Mapping[str, int]
+    none: int
+    turns: Sequence[int]
+    is_proposed: bool
+
+    @property
+    def people(self) -> int:
+        """Return how many people meant a taught question."""
+        return sum(self.meant.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerWordings:
+    """The wordings that people used for an answer, those at the top first."""
+
+    question: str
+    answer: str
+    wordings: Sequence[Wording]
+
+    @property
+    def proposed(self) -> int:
+        """Return how many stand at the top."""
+        return sum(each.is_proposed for each in self.wordings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedWordings:
+    """What people used: by answer, and what pulls two answers together.
+
+    The latter as a wording and the taught question of another answer that it is near to, "" if it
+    is near to none: people meant several.
+    """
+
+    answers: Sequence[AnswerWordings] = ()
+    shared: Sequence[tuple[Wording, str]] = ()
+
+    @property
+    def count(self) -> int:
+        """Return how many are offered."""
+        return sum(len(each.wordings) for each in self.answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleAnswer:
+    """An answer that one example teaches, and what other wordings of its question rules propose."""
+
+    example: str
+    question: str
+    answer: str
+    frames: Sequence[str] = ()
+
+
+def list_labels(
+    ctx: Context, actor: Actor, dataset: str
+) -> tuple[Sequence[Label], Collection[int]]:
+    """Return what people's questions meant, and the ids of the editors. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return Labels(ctx.db).list_newest(dataset), _list_editors(ctx, dataset)
+
+
+def _list_editors(ctx: Context, dataset: str) -> set[int]:
+    return {*ctx.roles.teachers(dataset), *ctx.roles.admins()}
+
+
+def group_labels(
+    ctx: Context,
+    files: DatasetFiles,
+    labels: Sequence[Label],
+    editors: Collection[int],
+) -> UsedWordings:
+    """Return the wordings that people used and no example asks. Slow, and reads no rows."""
+    if not labels:
+        return UsedWordings()
+    examples = ctx.checker.check(files.dataset, files.files).examples
+    alone = list_alone(examples)
+    by_question = {each.normal_question: each for each in alone}
+    by_answer = {normalise(each.answer): each for each in reversed(alone)}
+
+    def find_meant(label: Label) -> Example | None:
+        known = by_answer if label.kind is LabelKind.NEXT else by_question
+        return known.get(normalise(label.meant))
+
+    answers = defaultdict[str, list[Wording]](list)
+    shared = list[tuple[Wording, str]]()
+    for form, same in _group_by_form(labels).items():
+        found = [(label, example) for label in same if (example := find_meant(label))]
+        if form in by_question or not found:
+            continue
+        firsts = {
+            normalise(each.answer): by_answer[normalise(each.answer)]
+            for _, each in found
+        }
+        wording = _make_wording(same, found, firsts, editors)
+        (answer, example), *others = firsts.items()
+        near = None if others else find_confused(wording.text, answer, alone)
+        if near or others or wording.none >= wording.people:
+            shared.append((wording, near.question if near else ""))
+        else:
+            answers[answer].append(wording)
+    rank = attrgetter("is_proposed", "people")
+    groups = [
+        AnswerWordings(
+            question=by_answer[answer].question,
+            answer=by_answer[answer].answer,
+            wordings=sorted(wordings, key=rank, reverse=True),
+        )
+        for answer, wordings in answers.items()
+    ]
+    groups.sort(key=lambda group: rank(group.wordings[0]), reverse=True)
+    return UsedWordings(answers=groups, shared=shared)
+
+
+def _group_by_form(labels: Iterable[Label]) -> dict[str, list[Label]]:
+    groups = defaultdict[str, list[Label]](list)
+    for label in labels:
+        groups[normalise(label.question)].append(label)
+    return groups
+
+
+def _make_wording(
+    same: Sequence[Label],
+    found: Sequence[tuple[Label, Example]],
+    firsts: Mapping[str, Example],
+    editors: Collection[int],
+) -> Wording:
+    people = defaultdict[str, set[int]](set)
+    for label, example in found:
+        people[firsts[normalise(example.answer)].question].add(label.user_id)
+    everyone = set[int]().union(*people.values())
+    refused = {label.user_id for label in same} - everyone
+    ((text, _),) = Counter(label.question for label in same).most_common(1)
+    return Wording(
+        text=text,
+        meant={question: len(ids) for question, ids in people.items()},
+        none=len(refused),
+        turns=[label.turn_id for label in same],
+        is_proposed=is_enough(everyone, editors),
+    )
+
+
+def is_enough(people: AbstractSet[int], editors: Collection[int]) -> bool:
+    """Return whether a wording stands at the top: three people used it, or an editor."""
+    return len(people) >= PEOPLE or not people.isdisjoint(editors)
+
+
+def promote(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    ticked: Sequence[tuple[str, str]],
+    *,
+    is_used: bool,
+) -> list[int]:
+    """Make proposals of ticked wordings, each after its taught question; return their ids.
+
+    `is_used`: people used them, and each who did is an author. Raises NotFound; Refused if none is
+    ticked, or none stands any more.
+    """
+    require_editing(ctx, actor, dataset)
+    if not ticked:
+        raise Refused("none is ticked", "wordings-none-ticked")
+    rows = Proposals(ctx.db, ctx.clock)
+    labels = Labels(ctx.db)
+    forms = _group_by_form(labels.list_newest(dataset))
+    open_forms = {*map(normalise, rows.open_questions(dataset))}
+    ids = list[int]()
+    for question, text in ticked:
+        form = normalise(text)
+        answer = _find_answer(ctx, dataset, question)
+        is_taught = form in open_forms or _find_answer(ctx, dataset, text)
+        if not answer or is_taught:
+            continue
+        drafts = [(0, Draft(text, answer, dataset, origin=FRAMES))]
+        if is_used:
+            same = forms.get(form, [])
+            drafts = [*_draft_used(ctx, text, answer, same)]
+            labels.delete([label.turn_id for label in same])
+        for user_id, draft in drafts:
+            ids += rows.add_drafts([draft], user_id)
+        open_forms.add(form)
+    if not ids:
+        raise Refused("decided already", "examples-decided")
+    return ids
+
+
+def _draft_used(
+    ctx: Context, text: str, answer: str, same: Iterable[Label]
+) -> Iterator[tuple[int, Draft]]:
+    """Yield each person who used a wording and whose consent stands, with the draft."""
+    consents = Consents(ctx.db, ctx.clock)
+    by_person = {
+        label.user_id: label for label in same if label.kind is not LabelKind.NONE
+    }
+    for user_id, label in by_person.items():
+        if consents.hold(user_id):
+            turn = label.turn_id
+            yield user_id, Draft(text, answer, label.dataset, turn, origin=WORDING)
+
+
+def decline(ctx: Context, actor: Actor, dataset: str, texts: Iterable[str]) -> None:
+    """Delete what people's questions with these wordings meant; asked again, it comes again.
+
+    Raises NotFound.
+    """
+    require_editing(ctx, actor, dataset)
+    labels = Labels(ctx.db)
+    forms = _group_by_form(labels.list_newest(dataset))
+    for text in texts:
+        labels.delete([label.turn_id for label in forms.get(normalise(text), [])])
+
+
+def count_proposed(ctx: Context, dataset: str) -> int:
+    """Return how many wordings stand at the top, without those that people meant otherwise."""
+    editors = _list_editors(ctx, dataset)
+    return sum(
+        _is_proposed(ctx, dataset, same, editors)
+        for same in _group_by_form(Labels(ctx.db).list_newest(dataset)).values()
+    )
+
+
+def _is_proposed(
+    ctx: Context, dataset: str, same: Sequence[Label], editors: Collection[int]
+) -> bool:
+    people = {label.user_id for label in same if label.kind is not LabelKind.NONE}
+    refused = {label.user_id for label in same} - people
+    if len(refused) >= len(people) or not is_enough(people, editors):
+        return False
+    meant = {(label.kind, label.meant) for label in same if label.meant}
+    answers = {
+        normalise(_find_answer(ctx, dataset, each))
+        if kind is LabelKind.PRESSED
+        else normalise(each)
+        for kind, each in meant
+    } - {""}
+    return len(answers) == 1 and not _find_answer(ctx, dataset, same[0].question)
+
+
+def _find_answer(ctx: Context, dataset: str, question: str) -> str:
+    """Return the answer of the example that asks this alone, "" for none."""
+    asked = Message("user", question), Message("assistant", "")
+    same = find_corrected(ctx.db, dataset, asked, "").same
+    return same[0].answer if same else ""
+
+
+def list_single(ctx: Context, dataset: str) -> list[SingleAnswer]:
+    """Return the answers that one taught question of the newest build finds, by their questions.
+
+    Without those to which an edit on its way adds a wording.
+    """
+    columns = TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages
+    taught = select_taught(*columns).where(
+        (TAUGHT_EXAMPLE.dataset == dataset)
+        & (TAUGHT_EXAMPLE.split == TRAIN)
+        & (TAUGHT_EXAMPLE.end_build == NO_END)
+    )
+    found = defaultdict[str, list[SingleAnswer]](list)
+    for row in ctx.db.rows(taught.order_by(TAUGHT_EXAMPLE.example_id)):
+        messages = read_messages(row.messages)
+        answer = messages[-1].content
+        asked = [each for each in messages if each.role == "user"]
+        question = asked[0].content if len(asked) == 1 else ""
+        single = SingleAnswer(example=row.example_id, question=question, answer=answer)
+        found[normalise(answer)].append(single)
+    for each in Changes(ctx.db, ctx.clock).list_pending(dataset):
+        if example := parse_example(each.text):
+            found.pop(normalise(example.answer), None)
+    return [of[0] for of in found.values() if len(of) == 1 and of[0].question]
+
+
+def propose_frames(
+    ctx: Context, actor: Actor, dataset: str
+) -> tuple[Sequence[SingleAnswer], int]:
+    """Return the first answers that one wording finds, with wordings by rules; and how many are.
+
+    Raises NotFound.
+    """
+    require_editing(ctx, actor, dataset)
+    single = list_single(ctx, dataset)
+    taken = {*map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))}
+    shown = list[SingleAnswer]()
+    for each in single[:MAX_SHOWN]:
+        language = detect_language(each.question) or ctx.config.language
+        frames = [
+            words
+            for words in propose_by_frames(each.question, language)
+            if normalise(words) not in taken
+        ]
+        shown.append(replace(each, frames=frames[:FRAMES_SHOWN]))
+    return shown, len(single)
