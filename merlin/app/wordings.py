@@ -29,6 +29,7 @@ from merlin.chat.wordings import Label, LabelKind, Labels
 from merlin.core.errors import Refused
 from merlin.core.i18n import detect_language
 from merlin.core.messages import Message
+from merlin.core.permissions import Permission
 from merlin.dataset.builds import NO_END, select_taught
 from merlin.dataset.changes import Changes
 from merlin.dataset.contradictions import find_confused, list_alone
@@ -112,11 +113,14 @@ def list_labels(
 ) -> tuple[Sequence[Label], Collection[int]]:
     """Return what people's questions meant, and the ids of the editors. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return Labels(ctx.db).list_newest(dataset), _list_editors(ctx, dataset)
+    return _list_labels(ctx, dataset)
 
 
-def _list_editors(ctx: Context, dataset: str) -> set[int]:
-    return {*ctx.roles.teachers(dataset), *ctx.roles.admins()}
+def _list_labels(ctx: Context, dataset: str) -> tuple[Sequence[Label], Collection[int]]:
+    labels = Labels(ctx.db).list_newest(dataset)
+    people = ctx.roles.list_authorities({label.user_id for label in labels})
+    may_edit = Permission.EDIT_EXAMPLES
+    return labels, {each for each in people if people[each].may(may_edit, dataset)}
 
 
 def group_labels(
@@ -268,10 +272,10 @@ def decline(ctx: Context, actor: Actor, dataset: str, texts: Iterable[str]) -> N
 
 def count_proposed(ctx: Context, dataset: str) -> int:
     """Return how many wordings stand at the top, without those that people meant otherwise."""
-    editors = _list_editors(ctx, dataset)
+    labels, editors = _list_labels(ctx, dataset)
     return sum(
         _is_proposed(ctx, dataset, same, editors)
-        for same in _group_by_form(Labels(ctx.db).list_newest(dataset)).values()
+        for same in _group_by_form(labels).values()
     )
 
 
@@ -283,13 +287,17 @@ def _is_proposed(
     if len(refused) >= len(people) or not is_enough(people, editors):
         return False
     meant = {(label.kind, label.meant) for label in same if label.meant}
-    answers = {
-        normalise(_find_answer(ctx, dataset, each))
-        if kind is LabelKind.PRESSED
-        else normalise(each)
-        for kind, each in meant
-    } - {""}
-    return len(answers) == 1 and not _find_answer(ctx, dataset, same[0].question)
+    answers = {normalise(_find_meant(ctx, dataset, kind, each)) for kind, each in meant}
+    is_taught = _find_answer(ctx, dataset, same[0].question)
+    return len(answers - {""}) == 1 and not is_taught
+
+
+def _find_meant(ctx: Context, dataset: str, kind: LabelKind, meant: str) -> str:
+    """Return the answer that a label names, "" if no example has it."""
+    if kind is LabelKind.PRESSED:
+        return _find_answer(ctx, dataset, meant)
+    nothing = Message("user", ""), Message("assistant", "")
+    return meant if find_corrected(ctx.db, dataset, nothing, meant).others else ""
 
 
 def _find_answer(ctx: Context, dataset: str, question: str) -> str:

@@ -160,16 +160,21 @@ class QuestionStatistics(Repository):
         """Return the numbers of a dataset's questions to a model by outcome, for each period.
 
         A period ends where the next one starts, the last one has no end. Neither small talk nor
-        what a plan refused is among them.
+        what a plan refused is among them. Wrong is an answer that a person disliked or corrected.
         """
         is_failed = TURN.ending == UpdateState.FAILED.value
         is_unknown = TURN.known == 0
+        disliked = RATING.value == Rating.DOWN.value
+        is_wrong = fn.EXISTS(
+            RATING.select(RATING.turn_id).where(_is_rated() & disliked)
+        )
         outcome = Case(
             None,
             (
                 (is_failed, QuestionOutcome.FAILED.value),
                 (is_unknown & (TURN.nearest != ""), QuestionOutcome.OFFERED.value),
                 (is_unknown, QuestionOutcome.REFUSED.value),
+                (is_wrong, QuestionOutcome.WRONG.value),
             ),
             QuestionOutcome.ANSWERED.value,
         )
@@ -414,11 +419,15 @@ def _is_rated() -> Any:
 
 
 class QuestionOutcome(StrEnum):
-    """What a question to a model came to; offered: taught questions, in place of an answer."""
+    """What a question to a model came to.
+
+    Offered: taught questions, in place of an answer. Wrong: a person disliked or corrected it.
+    """
 
     ANSWERED = "answered"
     OFFERED = "offered"
     REFUSED = "refused"
+    WRONG = "wrong"
     FAILED = "failed"
 
 

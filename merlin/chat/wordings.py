@@ -29,18 +29,20 @@ from merlin.db.values import RowMap, decrypt
 SOON = timedelta(minutes=10)
 MAX_READ = 5_000
 # These run for every question that `recall` answers or declines.
-_EARLIER = """
+_MAY_BE_READ = """user_id IN (
+    SELECT user_id FROM consent WHERE given_at IS NOT NULL AND revoked_at IS NULL)"""
+_EARLIER = f"""
 SELECT before.id, before.user_id, before.question, before.nearest, before.known, before.format,
     before.asked_at, now.asked_at AS now
 FROM turn AS now JOIN turn AS before
     ON before.session_id = now.session_id AND before.user_id = now.user_id AND before.id < now.id
-WHERE now.id = :turn_id AND before.is_replaced = 0 AND now.user_id IN (
-    SELECT user_id FROM consent WHERE given_at IS NOT NULL AND revoked_at IS NULL)
+WHERE now.id = :turn_id AND before.is_replaced = 0 AND now.{_MAY_BE_READ}
 ORDER BY before.id DESC LIMIT 5
-"""
-_MEANT = (
-    "SELECT user_id, meant FROM wording WHERE dataset = ? AND kind = ? AND mark = ?"
-)
+"""  # noqa: S608 - our own words
+_MEANT = f"""
+SELECT user_id, meant FROM wording
+WHERE dataset = ? AND kind = ? AND mark = ? AND {_MAY_BE_READ}
+"""  # noqa: S608 - our own words
 
 
 class LabelKind(StrEnum):

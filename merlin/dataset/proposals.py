@@ -16,6 +16,8 @@ Texts are encrypted, and erased when a proposal is declined or withdrawn. The re
 encrypted, too, and erased with the row.
 """
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -336,6 +338,22 @@ class Proposals(Repository):
         return self.db.count(
             PROPOSAL, is_waiting & (PROPOSAL.split == split) if split else is_waiting
         )
+
+    def count_wordings(self, dataset: str, starts: Sequence[datetime]) -> list[int]:
+        """Return how many wordings of a dataset were accepted and committed in each period.
+
+        A period ends where the next one starts, the last one has no end.
+        """
+        is_committed = PROPOSAL.state == ProposalState.COMMITTED.value
+        accepted = PROPOSAL.select(PROPOSAL.example_ids, fn.MIN(PROPOSAL.reviewed_at))
+        accepted = accepted.where(is_committed & (PROPOSAL.dataset == dataset))
+        accepted = accepted.where(PROPOSAL.origin.in_([WORDING, FRAMES]))
+        begun = [iso(start) for start in starts]
+        places = Counter(
+            bisect_right(begun, at)
+            for _, at in self.db.rows(accepted.group_by(PROPOSAL.example_ids))
+        )
+        return [places[number] for number in range(1, len(begun) + 1)]
 
     def list_waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None

@@ -122,6 +122,14 @@ page-over-time-all = Всего
 page-over-time-answered = Ответ дан
 page-over-time-offered = Предложены похожие
 page-over-time-refused = Ответа не знает
+page-over-time-wrong = 👎 или исправлено
+page-over-time-wordings = Новых формулировок
+page-over-time-gained = { $count ->
+        [0] За эти недели не принято ни одной формулировки.
+        [one] За эти недели принята { NUMBER($count) } формулировка.
+        [few] За эти недели приняты { NUMBER($count) } формулировки.
+       *[other] За эти недели принято { NUMBER($count) } формулировок.
+    }
 page-over-time-failed = Сбой
 page-over-time-asked = { NUMBER($count) } { $count ->
         [one] вопрос
