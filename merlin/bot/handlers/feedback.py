@@ -66,7 +66,8 @@ def show_consent(context: BotContext) -> View:
             # Stored anew under its number: the screen would end it, and its text were gone.
             context.dialogs.put(context.chat_id, context.user_id, context.dialog)
         return ask_consent(context)
-    count = len(Proposals(context.db).of_user(context.user_id))
+    sent = Proposals(context.db).of_user(context.user_id)
+    count = sum(not each.draft.is_wording for each in sent)
     revoke = ("consent-revoke", "consent:revoke")
     return menu.text_view(context, "consent-given", revoke, count=count)
 
