@@ -36,8 +36,9 @@ from merlin.dataset.contradictions import find_confused, list_alone
 from merlin.dataset.corrections import find_corrected
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.example_file import parse_example
+from merlin.dataset.layout import example_id_of
 from merlin.dataset.proposals import FRAMES, WORDING, Draft, Proposals
-from merlin.dataset.split import TRAIN
+from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.wordings import propose_by_frames
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.db.values import read_messages
@@ -308,9 +309,9 @@ def _find_answer(ctx: Context, dataset: str, question: str) -> str:
 
 
 def list_single(ctx: Context, dataset: str) -> list[SingleAnswer]:
-    """Return the answers that one taught question of the newest build finds, by their questions.
+    """Return the answers that one taught question finds, by the newest build and edits since.
 
-    Without those to which an edit on its way adds a wording.
+    The edits on their way come first, then examples by their ids.
     """
     columns = TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages
     taught = select_taught(*columns).where(
@@ -318,17 +319,22 @@ def list_single(ctx: Context, dataset: str) -> list[SingleAnswer]:
         & (TAUGHT_EXAMPLE.split == TRAIN)
         & (TAUGHT_EXAMPLE.end_build == NO_END)
     )
-    found = defaultdict[str, list[SingleAnswer]](list)
-    for row in ctx.db.rows(taught.order_by(TAUGHT_EXAMPLE.example_id)):
-        messages = read_messages(row.messages)
-        answer = messages[-1].content
-        asked = [each for each in messages if each.role == "user"]
-        question = asked[0].content if len(asked) == 1 else ""
-        single = SingleAnswer(example=row.example_id, question=question, answer=answer)
-        found[normalise(answer)].append(single)
+    rows = ctx.db.rows(taught.order_by(TAUGHT_EXAMPLE.example_id))
+    examples = {row.example_id: read_messages(row.messages) for row in rows}
+    edited = dict[str, Sequence[Message]]()
     for each in Changes(ctx.db, ctx.clock).list_pending(dataset):
-        if example := parse_example(each.text):
-            found.pop(normalise(example.answer), None)
+        example = parse_example(each.text)
+        if example and example.split != TEST:
+            edited[example_id_of(each.inside)] = example.messages
+    found = defaultdict[str, list[SingleAnswer]](list)
+    for example_id, messages in {**edited, **examples, **edited}.items():
+        asked = [each for each in messages if each.role == "user"]
+        single = SingleAnswer(
+            example=example_id,
+            question=asked[0].content if len(asked) == 1 else "",
+            answer=messages[-1].content,
+        )
+        found[normalise(single.answer)].append(single)
     return [of[0] for of in found.values() if len(of) == 1 and of[0].question]
 
 

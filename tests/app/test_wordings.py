@@ -7,7 +7,7 @@ import pytest
 
 from merlin.account.users import Consents
 from merlin.app import consent, reviews, wordings
-from merlin.app.changes import read_files
+from merlin.app.changes import editor_of, read_files
 from merlin.app.unanswered import count
 from merlin.app.wordings import FRAMES_SHOWN, MAX_SHOWN, PEOPLE
 from merlin.chat.sessions import ChatPlace
@@ -15,7 +15,13 @@ from merlin.chat.turns import StoredAnswer
 from merlin.chat.wordings import Labels
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Role
-from merlin.dataset.changes import BatchResult, Changes
+from merlin.dataset.changes import (
+    BatchResult,
+    ChangeRequest,
+    Changes,
+    Edit,
+    make_changes,
+)
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposal_follower import ProposalFollower
@@ -366,3 +372,36 @@ def test_long_list_is_shown_in_part(built, ctx):
     built.push(2, make_examples(MAX_SHOWN + 3))
     shown, total = wordings.propose_frames(ctx, EDITOR, FACE)
     assert (len(shown), total) == (MAX_SHOWN, MAX_SHOWN + 2)
+
+
+def save(ctx, path, text):
+    """Request an edit of a file."""
+    request = ChangeRequest(editor_of(ctx, EDITOR), str(BORIS), ctx.clock())
+    changes = make_changes(FACE, [Edit(path, None, text)], request)
+    ctx.db.transact(partial(Changes(ctx.db, ctx.clock).put, changes))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "added"),
+    [
+        ("examples/new.yaml", make_file("Где вход?", "Слева."), ["Где вход?"]),
+        ("examples/new.yaml", make_file(*PRICE) + "split: test\n", []),
+        ("examples/new.yaml", "messages: [", []),
+        ("materials/new.md", "Вход слева.", []),
+    ],
+)
+def test_new_example_is_asked_for_other_wordings_before_its_commit(
+    built, ctx, path, text, added
+):
+    before = list_single(ctx)
+    save(ctx, path, text)
+    assert list_single(ctx) == [*added, *before]
+
+
+def test_edited_example_counts_as_it_will_be(built, ctx):
+    first, second, *_ = wordings.list_single(ctx, FACE)
+    assert first.question == make_example(1).question
+    others = list_single(ctx)[2:]
+    text = make_file(f'"{first.question}"', f'"{second.answer}"')
+    save(ctx, make_example(1).path, text)
+    assert list_single(ctx) == others
