@@ -678,10 +678,9 @@ def _learn_wording(
     is_composed = written.model_role == CandidateKind.COMPOSED
     model = ModelCatalogue(ctx.db).model(written.model_id) if written.known else None
     if model and session and session.chat_id == session.user_id and not is_composed:
-        turn_id = conversation.turn.turn_id
         language = conversation.asker.language
         labels = Labels(ctx.db, ctx.clock)
-        labels.learn(turn_id, model.dataset, written.answer, language)
+        labels.learn(conversation.turn, model.dataset, written.answer, language)
 
 
 def _store_answer(

@@ -16,6 +16,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from merlin.chat.feedback import EXAMPLE_FORMATS, has_consent
+from merlin.chat.turns import Turn
 from merlin.core.clock import from_iso, iso
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import needs_turn_before
@@ -77,16 +78,13 @@ class Labels(Repository):
     """The labels of all datasets."""
 
     @transaction
-    def learn(self, turn_id: int, dataset: str, answer: str, language: str) -> None:
+    def learn(self, turn: Turn, dataset: str, answer: str, language: str) -> None:
         """Store what an earlier question meant, now that this turn of its person is answered.
 
         Nothing for a person without a consent. Texts are masked in `language`.
         """
-        now = self.db.sql(
-            "SELECT question FROM turn WHERE id = :turn_id", turn_id=turn_id
-        )
-        asked = normalise(self._open(now[0].question)) if now else ""
-        for place, row in enumerate(self.db.sql(_EARLIER, turn_id=turn_id)):
+        asked = normalise(turn.question.text)
+        for place, row in enumerate(self.db.sql(_EARLIER, turn_id=turn.turn_id)):
             if row.known != 0:
                 continue
             offers = {

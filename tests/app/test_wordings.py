@@ -78,7 +78,7 @@ def press(ctx, store_question):
             again = store_question(
                 known or asked, StoredAnswer(answer, known=True), place
             )
-            labels.learn(again.turn_id, FACE, answer, "ru")
+            labels.learn(again, FACE, answer, "ru")
 
     return ask
 

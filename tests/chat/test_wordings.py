@@ -32,11 +32,11 @@ def labels(database, clock):
 
 @pytest.fixture
 def ask(store_question):
-    """Return a function that stores a question with its answer; it returns the turn's id."""
+    """Return a function that stores a question with its answer; it returns the turn."""
 
     def store(text, answer, user_id=ANNA, chat_id=None, **fields):
         place = ChatPlace(chat_id or user_id, user_id)
-        return store_question(text, answer, place, **fields).turn_id
+        return store_question(text, answer, place, **fields)
 
     return store
 
@@ -46,7 +46,7 @@ def press(ask, labels):
     """Return a function that asks, is offered questions, and asks one of them."""
 
     def ask_twice(text=ASKED, pressed=TAUGHT, user_id=ANNA):
-        first = ask(text, OFFERED, user_id)
+        first = ask(text, OFFERED, user_id).turn_id
         labels.learn(ask(pressed, ANSWERED, user_id), DATASET, PRICE, "ru")
         return first
 
@@ -72,7 +72,7 @@ def test_earlier_offer_may_be_asked_later_and_the_last_one_counts(labels, ask, p
 
 @pytest.mark.parametrize("declined", [OFFERED, REFUSED])
 def test_answer_to_the_next_wording_is_what_was_meant(labels, ask, declined):
-    turn = ask(ASKED, declined)
+    turn = ask(ASKED, declined).turn_id
     labels.learn(ask("Цена билета?", ANSWERED), DATASET, PRICE, "ru")
     next_one = Label(turn, ANNA, DATASET, LabelKind.NEXT, ASKED, PRICE)
     assert labels.list_newest(DATASET) == [next_one]
@@ -155,7 +155,7 @@ def test_none_of_the_offered_questions_is_the_last_word(labels, ask, press):
 
 @pytest.mark.parametrize("answer", [REFUSED, ANSWERED])
 def test_only_who_was_offered_questions_can_mean_none(labels, ask, answer):
-    labels.put_none(ask(ASKED, answer), DATASET, "ru")
+    labels.put_none(ask(ASKED, answer).turn_id, DATASET, "ru")
     assert labels.list_newest(DATASET) == []
 
 
@@ -181,6 +181,5 @@ def test_label_of_a_deleted_question_stays_as_a_correction_does(labels, press):
     turn = press()
     labels.db.change(TURN.delete())
     assert [each.turn_id for each in labels.list_newest(DATASET)] == [turn]
-    labels.learn(turn, DATASET, PRICE, "ru")
     labels.put_none(turn, DATASET, "ru")
     assert len(labels.list_newest(DATASET)) == 1
