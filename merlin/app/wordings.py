@@ -119,7 +119,8 @@ def list_labels(
 
 def _list_labels(ctx: Context, dataset: str) -> tuple[Sequence[Label], Collection[int]]:
     labels = Labels(ctx.db).list_newest(dataset)
-    people = ctx.roles.list_authorities({label.user_id for label in labels})
+    ids = {label.user_id for label in labels}
+    people = ctx.roles.list_authorities(ids) if ids else {}
     may_edit = Permission.EDIT_EXAMPLES
     return labels, {each for each in people if people[each].may(may_edit, dataset)}
 
