@@ -197,6 +197,35 @@ def test_wording_that_as_many_people_meant_otherwise_is_not_offered(
     assert wordings.count_proposed(ctx, FACE) == is_offered
 
 
+def test_answers_whose_wording_more_people_used_are_first(ctx, press):
+    press("Где ставить машину?", PARKING, people=[ANNA])
+    press()
+    press("А машину куда девать?", PARKING, people=CROWD[:2])
+    assert [*list_used(ctx)] == [PRICE[0], PARKING[0]]
+    ctx.roles.grant(ANNA, Role.EDITOR, "cli:test")
+    assert [*list_used(ctx)] == [PRICE[0], PARKING[0]]
+    assert [text for text, *_ in list_used(ctx)[PARKING[0]]] == [
+        "А машину куда девать?",
+        "Где ставить машину?",
+    ]
+
+
+def test_person_who_meant_a_question_after_all_does_not_count_among_the_others(
+    ctx, press
+):
+    press(pressed=None)
+    press()
+    ((one,),) = read_used(ctx).answers
+    assert (one.people, one.none) == (3, 0)
+
+
+def test_who_meant_none_puts_no_wording_at_the_top(ctx, press):
+    press(people=CROWD[:2])
+    press(pressed=None, people=[VERA])
+    assert list_used(ctx) == {PRICE[0]: [(ASKED, 2, False)]}
+    assert wordings.count_proposed(ctx, FACE) == 0
+
+
 def test_wording_near_to_the_question_of_another_answer_is_not_offered(ctx, press):
     press("А есть ли у вас парковка?", PRICE)
     used = read_used(ctx)
@@ -265,6 +294,13 @@ def test_what_stands_no_more_is_refused(ctx, press, ticked, key):
     press()
     assert refusal_key(Refused, promote, ctx, *ticked) == key
     assert Proposals(ctx.db).list_waiting() == []
+
+
+def test_question_that_an_example_asks_is_no_other_wording(ctx):
+    ticked = (PRICE[0], PARKING[0])
+    assert (
+        refusal_key(Refused, promote, ctx, ticked, is_used=False) == "examples-decided"
+    )
 
 
 def test_withdrawn_consent_takes_the_wordings_out(ctx, press):

@@ -99,8 +99,15 @@ def test_late_short_or_foreign_question_is_no_other_wording(labels, ask, clock, 
     assert learn_next(labels, ask, clock, **fields) == []
 
 
-def test_question_in_time_is_another_wording(labels, ask, clock):
-    assert learn_next(labels, ask, clock, after=SOON.total_seconds())
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"after": SOON.total_seconds()},
+        {"first": "Почем билет " + "x" * (MAX_CHARACTERS - len("Почем билет "))},
+    ],
+)
+def test_question_in_time_and_in_length_is_another_wording(labels, ask, clock, fields):
+    assert learn_next(labels, ask, clock, **fields)
 
 
 def test_question_before_the_last_answer_is_no_other_wording(labels, ask):
@@ -140,9 +147,10 @@ def test_without_a_consent_nothing_is_kept_and_a_withdrawn_one_hides(
 
 
 def test_personal_data_is_masked(labels, press):
-    press("Почем билет, я anna@hse.ru?")
+    press(" Почем билет, я anna@hse.ru? ")
     (label,) = labels.list_newest(DATASET)
     assert "anna" not in label.question
+    assert label.question == label.question.strip()
 
 
 def test_none_of_the_offered_questions_is_the_last_word(labels, ask, press):
