@@ -31,7 +31,7 @@ SECTIONS: Mapping[str, str] = {
         "telegram_update chat_lease outgoing chat_session turn dialog model_window setting"
     ),
     "Ratings, proposals and unanswered questions": (
-        "rating proposal proposal_editor revoked_example revoked_version"
+        "rating wording proposal proposal_editor revoked_example revoked_version"
     ),
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
@@ -59,6 +59,7 @@ ROWS: Mapping[str, str] = {
     "dataset_text": "the text of such a file",
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dialog": "a person's position in a dialog of the bot",
+    "wording": "what a declined question meant, of a person with a consent",
     "waiting_request": "a chat that waits for the result of a request",
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",

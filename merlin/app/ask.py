@@ -72,6 +72,7 @@ from merlin.chat.turns import (
     UpdateState,
     with_author,
 )
+from merlin.chat.wordings import Labels
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -82,6 +83,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import needs_turn_before
 from merlin.db.database import lock_user
 from merlin.db.encryption import digest
+from merlin.training.models import is_taught
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -636,6 +638,7 @@ def finish(
     written = conversation.instead
     window = measure_window(conversation, reply)
     if written is None:
+        reply = _offer_meant(ctx, conversation, reply)
         note, offer = observer.describe(conversation, reply, window)
         written = make_stored_answer(reply, note, offer, cost)
     notes = (conversation.question.warning, written.note)
@@ -653,6 +656,33 @@ def finish(
     return written
 
 
+def _offer_meant(ctx: Context, conversation: Conversation, reply: Reply) -> Reply:
+    """Return a chat's refusal; first it offers the taught question that people meant by this."""
+    model = (
+        ModelCatalogue(ctx.db).model(reply.model_id) if reply.known is False else None
+    )
+    if model is None or conversation.session is None:
+        return reply
+    meant = Labels(ctx.db).find_meant(model.dataset, conversation.prompt.text)
+    if not (meant and is_taught(ctx.db, model.model_id, meant)):
+        return reply
+    others = [each for each in reply.nearest if normalise(each) != normalise(meant)]
+    return replace(reply, nearest=(meant, *others)[: max(len(reply.nearest), 1)])
+
+
+def _learn_wording(
+    ctx: Context, conversation: Conversation, written: StoredAnswer
+) -> None:
+    """Store what an earlier question of a private chat meant, now that `recall` knew this one."""
+    session = conversation.session
+    is_composed = written.model_role == CandidateKind.COMPOSED
+    model = ModelCatalogue(ctx.db).model(written.model_id) if written.known else None
+    if model and session and session.chat_id == session.user_id and not is_composed:
+        language = conversation.asker.language
+        labels = Labels(ctx.db, ctx.clock)
+        labels.learn(conversation.turn, model.dataset, written.answer, language)
+
+
 def _store_answer(
     ctx: Context,
     conversation: Conversation,
@@ -663,6 +693,7 @@ def _store_answer(
     question = conversation.question
     turns = Turns(ctx.db, ctx.bot_id)
     turns.write(question.number, written)
+    _learn_wording(ctx, conversation, written)
     if written.answer:
         words = question.text or text_outside_documents(conversation.prompt.text)
         used = replace(

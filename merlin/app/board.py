@@ -278,7 +278,8 @@ def _order_rows(rows: Iterable[BoardRow], catalogue: Sequence[str]) -> list[Boar
 class Task:
     """What waits for an editor in one dataset: proposals, unanswered questions, models or commits.
 
-    `commit` or `change` is the first of models or commits.
+    `commit` or `change` is the first of models or commits. Kind single waits for nobody: answers
+    that one wording finds.
     """
 
     kind: str
@@ -286,6 +287,11 @@ class Task:
     count: int
     commit: str = ""
     change: str = ""
+
+    @property
+    def waiting(self) -> int:
+        """Return how much of it waits."""
+        return 0 if self.kind == "single" else self.count
 
 
 def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
@@ -310,7 +316,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
                 first = card.earlier_commit if card.is_newest else ""
                 stuck[card.dataset, kind].append({"commit": first or card.commit})
         here = {row.dataset for row in overview["tree"]}.intersection(names)
-        asked = unanswered.count(ctx, sorted(here), overview["edit"])
+        counted = unanswered.count(ctx, sorted(here), overview["edit"])
         waiting = _sum_numbers(overview["proposal"])
         tasks = list[Task]()
         for name in names:
@@ -319,7 +325,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
                     tasks.append(
                         Task(kind=kind, dataset=name, count=len(of_kind), **of_kind[0])
                     )
-            counts = {"proposals": waiting[name], "unanswered": asked.get(name, 0)}
+            counts = {"proposals": waiting[name], **counted.get(name, {})}
             for kind, count in counts.items():
                 tasks += [Task(kind=kind, dataset=name, count=count)] if count else []
         return tasks

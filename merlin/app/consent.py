@@ -3,6 +3,7 @@
 from merlin.account.users import Consents
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.chat.wordings import Labels
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from merlin.training.promote import Promotions
@@ -39,6 +40,7 @@ def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
     """
     if not Consents(ctx.db, ctx.clock).revoke(actor.user_id):
         return None
+    Labels(ctx.db).delete_of(actor.user_id)
     Audit(ctx.db, ctx.clock).note(actor.name, "consent.revoke", actor.name)
     return Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
 

@@ -14,7 +14,7 @@ outlives a call is a field here; configuration is `ctx.config`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
@@ -89,7 +89,9 @@ class Context:
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
     facets: VersionCache[Facets] = field(default_factory=VersionCache)
-    unanswered: dict[str, tuple[tuple[object, ...], int]] = field(default_factory=dict)
+    unanswered: dict[str, tuple[tuple[object, ...], Mapping[str, int]]] = field(
+        default_factory=dict
+    )
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
 

@@ -31,7 +31,7 @@ MAX_STARTER_LENGTH = 90
 # The number of newest examples searched for starters.
 _STARTER_EXAMPLES = 12
 # What a user does with an answer.
-Judgement = Literal["up", "down", "none", "allow", "correct"]
+Judgement = Literal["up", "down", "none", "allow", "correct", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,11 @@ def read_session(
         session_id,
         turns,
         ModelCatalogue(ctx.db).name_builds(turn.model for turn in turns),
-        {proposal.draft.turn_id: proposal for proposal in user_proposals},
+        {
+            proposal.draft.turn_id: proposal
+            for proposal in user_proposals
+            if not proposal.draft.is_wording
+        },
         _answer_source(ctx, actor, source_turn)
         if source_turn and source_turn.model
         else None,
@@ -196,7 +200,9 @@ def judge(
     match act:
         case "up" | "down" | feedback.NO_RATING:
             feedback.press_rating(ctx, actor, turn_id, act)
-        case "allow":
-            consent.give_consent(ctx, actor)
+        case "allow" | "neither":
+            if act == "allow":
+                consent.give_consent(ctx, actor)
+            feedback.refuse_offers(ctx, actor, turn_id, language)
         case "correct":
             feedback.correct(ctx, actor, turn_id, answer, language)

@@ -1,6 +1,7 @@
 """Distillation: a stronger model (the teacher) drafts examples, which an editor has to approve.
 
-    materials | questions | examples -> calls -> [the budget] -> answers, checked -> proposals
+    materials | questions | examples | wordings -> calls -> [the budget] -> answers, checked
+    -> proposals
 
 An Intent is stored before each call, by a digest of teacher and messages. An answered call is
 never repeated or paid for again, however often a run is restarted; a call in doubt after a crash
@@ -21,8 +22,10 @@ from pydantic import BaseModel, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.permissions import require_editing
 from merlin.app.proposals import tell_editors
 from merlin.app.reviews import count_test_questions
+from merlin.app.wordings import FRAMES_SHOWN, list_single
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.config import require_provider
 from merlin.config.settings import parse_model_name
@@ -53,6 +56,7 @@ from merlin.training.ask_many import AskReport, ModelQuery, ask_many, may_be_pai
 
 PASSAGE_TOKENS = 1000
 WORDINGS = 3  # of each question
+OF_SINGLE = FRAMES_SHOWN + 1  # of one that alone finds its answer
 PAIRS = 3  # asked for per passage of material
 MAX_ANSWER_TOKENS = 4000
 MAX_ANSWER_S = 120.0
@@ -89,13 +93,14 @@ SAMPLING_PARAMS = SamplingParams(
 class SourceText:
     """A piece of course material, or a question; `source` is its location.
 
-    A trained question has its `answer`: the teacher words it anew, for a test question.
+    A trained question has its `answer`: the teacher words it anew, for this `split`.
     """
 
     source: str
     text: str
     is_question: bool = False
     answer: str = ""
+    split: str = ""
 
     @property
     def note(self) -> str:
@@ -150,12 +155,31 @@ def read_trained_questions(
     ]
     passages = [
         SourceText(
-            example_id, example.question, is_question=True, answer=example.answer
+            example_id,
+            example.question,
+            is_question=True,
+            answer=example.answer,
+            split=TEST,
         )
         for example_id, example in examples
         if example and len(example.messages) == _PAIR_TURNS
     ]
     return passages[:: max(len(passages) // max(missing, 1), 1)][:missing]
+
+
+def read_single_questions(ctx: Context, actor: Actor, dataset: str) -> list[SourceText]:
+    """Return the questions of the answers that one taught wording finds. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return [
+        SourceText(
+            each.example,
+            each.question,
+            is_question=True,
+            answer=each.answer,
+            split=TRAIN,
+        )
+        for each in list_single(ctx, dataset)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,9 +432,8 @@ def _valid_drafts(
     plan: DistilPlan, passage: SourceText, content: str
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
-    split, requested = (
-        (TEST, plan.wordings - 1) if passage.answer else ("", plan.wordings)
-    )
+    split = passage.split
+    requested = plan.wordings - 1 if passage.answer else plan.wordings
     examples = _read_examples(passage, content, requested)
     if examples is None:
         return [], Counter({UNREADABLE: 1})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from merlin.app import proposals, sessions, unanswered
+from merlin.app import consent, proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sessions import TurnView
@@ -13,6 +13,7 @@ from merlin.chat.feedback import (
     Ratings,
 )
 from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.chat.wordings import Labels
 from merlin.core.errors import Refused
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import MAX_CHARACTERS, Draft
@@ -39,6 +40,17 @@ def correct(
         raise _make_refusal("no-example")
     proposals.add(ctx, actor, draft)
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, Rating.DOWN)
+
+
+def refuse_offers(ctx: Context, actor: Actor, turn_id: int, language: str) -> None:
+    """Store that a declined question meant none of what was offered, masked, with the consent.
+
+    Raises NotFound for another user's turn.
+    """
+    turn = sessions.get_turn(ctx, actor, turn_id)
+    dataset = dataset_of(ctx, turn.id, turn.question, turn.format, turn.model)
+    if dataset and turn.is_private and consent.has_consent(ctx, actor):
+        Labels(ctx.db, ctx.clock).put_none(turn_id, dataset, language)
 
 
 # In place of the rating, on the button of the rating in effect: pressing it removes the rating.

@@ -13,6 +13,7 @@ from merlin.app.permissions import require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.chat.feedback import QuestionOutcome, QuestionStatistics
 from merlin.core.clock import in_zone, start_of_day, zone_of
+from merlin.dataset.proposals import Proposals
 
 # Those that fit side by side on a phone.
 MODELS = 12
@@ -42,10 +43,14 @@ class ModelPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """The questions of a week that begins on a Monday (of `timezone`), by what they came to."""
+    """The questions of a week that begins on a Monday (of `timezone`), by what they came to.
+
+    `wordings` is how many other wordings of taught questions editors accepted then.
+    """
 
     monday: date
     counts: Counter[QuestionOutcome]
+    wordings: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,8 @@ def _list_weeks(ctx: Context, dataset: str) -> list[Week]:
     counts = statistics.count_by_period(dataset, starts)
     if not any(counts):
         return []
+    gained = Proposals(ctx.db).count_wordings(dataset, starts)
     return [
-        Week(monday=monday, counts=count)
-        for monday, count in zip(mondays, counts, strict=True)
+        Week(monday=monday, counts=count, wordings=wordings)
+        for monday, count, wordings in zip(mondays, counts, gained, strict=True)
     ]

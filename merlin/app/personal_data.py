@@ -113,6 +113,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.ROLE_GRANT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),
     PersonalData(t.PROPOSAL_EDITOR, ids=("user_id",)),
+    PersonalData(t.WORDING, ids=("user_id",), secrets=("mark",)),
     # Examples in git stay, without the person, until the daemon has removed them.
     PersonalData(
         t.PROPOSAL,

@@ -48,6 +48,8 @@ BUILD_DAYS = 30
 # Settings of groups that the bot has left, and questions waiting behind a link.
 GONE_DAYS = 30
 COST_DAYS = 2
+# What questions meant, where no editor decides: three people rarely word a question alike.
+WORDING_DAYS = 180
 EMPTY_DAYS = 1
 _NO_ARGUMENTS = "{}"
 
@@ -110,6 +112,7 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     yield t.SESSION, empty & (t.SESSION.is_open == 0) & ~fn.EXISTS(remaining)
     before = _before(now, MESSAGE_DAYS)
     yield from _finished_rows(before)
+    yield t.WORDING, t.WORDING.at < _before(now, WORDING_DAYS)
     yield t.OUTGOING, t.OUTGOING.settled_at < before
     yield (
         t.OUTGOING,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain
 
+from merlin.app import wordings
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
@@ -77,17 +78,18 @@ class Unanswered:
 
 def count(
     ctx: Context, datasets: Sequence[str], edits: Sequence[Row]
-) -> Mapping[str, int]:
-    """Return the number of groups of each of these datasets, which the actor may edit.
+) -> Mapping[str, Mapping[str, int]]:
+    """Return what waits in each of these datasets, which the actor may edit, by kind.
 
-    `edits` are the dataset, id and state of the changes without a commit. Counted again once a
-    minute, and after each edit and each change of files.
+    The groups of unanswered questions, the wordings at the top (`merlin.app.wordings`), and the
+    answers that one wording finds. `edits` are the dataset, id and state of the changes without a
+    commit. Counted again once a minute, and after each edit and each change of files.
     """
     if not datasets:
         return {}
     catalogue = Catalogue(ctx.db).version()
     minute = ctx.clock().replace(second=0, microsecond=0)
-    counts = dict[str, int]()
+    counts = dict[str, Mapping[str, int]]()
     for dataset in datasets:
         version = (
             *(catalogue, minute),
@@ -96,10 +98,13 @@ def count(
         known = ctx.unanswered.get(dataset)
         if known is None or known[0] != version:
             readable = [group for group in _read_groups(ctx, dataset) if group.wordings]
-            known = (
-                version,
-                sum(1 for _ in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS])),
-            )
+            groups = _list_waiting(ctx, dataset, readable[:_MAX_GROUPS])
+            numbers = {
+                "unanswered": sum(1 for _ in groups),
+                "wordings": wordings.count_proposed(ctx, dataset),
+                "single": len(wordings.list_single(ctx, dataset)),
+            }
+            known = version, numbers
             ctx.unanswered[dataset] = known
         counts[dataset] = known[1]
     return counts

@@ -70,9 +70,10 @@ def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
             (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
             for place, question in enumerate(answer.nearest.splitlines())
         )
+        tell = text(language, "tell-none" if answer.nearest else "tell-button")
         return (
             *nearest,
-            (Button(text(language, "tell-button"), f"tell:{turn_id}"),),
+            (Button(tell, f"tell:{turn_id}"),),
             *more,
         )
     signs = {"👍": "rate:up", "👎": "rate:down", "ℹ️": "why", "✏️": "fix"}

@@ -160,16 +160,21 @@ class QuestionStatistics(Repository):
         """Return the numbers of a dataset's questions to a model by outcome, for each period.
 
         A period ends where the next one starts, the last one has no end. Neither small talk nor
-        what a plan refused is among them.
+        what a plan refused is among them. Wrong is an answer that a person disliked or corrected.
         """
         is_failed = TURN.ending == UpdateState.FAILED.value
         is_unknown = TURN.known == 0
+        disliked = RATING.value == Rating.DOWN.value
+        is_wrong = fn.EXISTS(
+            RATING.select(RATING.turn_id).where(_is_rated() & disliked)
+        )
         outcome = Case(
             None,
             (
                 (is_failed, QuestionOutcome.FAILED.value),
                 (is_unknown & (TURN.nearest != ""), QuestionOutcome.OFFERED.value),
                 (is_unknown, QuestionOutcome.REFUSED.value),
+                (is_wrong, QuestionOutcome.WRONG.value),
             ),
             QuestionOutcome.ANSWERED.value,
         )
@@ -222,7 +227,7 @@ class QuestionStatistics(Repository):
                 TURN.question,
                 TURN.known,
                 is_disliked.alias("is_disliked"),
-                _has_consent().alias("is_shown"),
+                has_consent(TURN.user_id).alias("is_shown"),
             ),
             dataset,
             since,
@@ -249,7 +254,9 @@ class QuestionStatistics(Repository):
         """
         query = self._about(TURN.select(TURN.id), dataset, since)
         can_be_asked = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & (TURN.answer != "")
-        newest = query.where(_has_consent() & can_be_asked).order_by(TURN.id.desc())
+        newest = query.where(has_consent(TURN.user_id) & can_be_asked).order_by(
+            TURN.id.desc()
+        )
         found: dict[str, AskedQuestion] = {}
         for asked in self.find_asked(
             [row.id for row in self.db.rows(newest.limit(5 * limit))]
@@ -272,7 +279,7 @@ class QuestionStatistics(Repository):
     def find_asked(self, turn_ids: Sequence[int]) -> list[AskedQuestion]:
         """Return these turns' questions and answers, newest first, of people with a consent."""
         query = TURN.select(TURN.id, TURN.question, TURN.answer).where(
-            TURN.id.in_(list(turn_ids)) & _has_consent()
+            TURN.id.in_(list(turn_ids)) & has_consent(TURN.user_id)
         )
         return [
             AskedQuestion(row.id, question, answer)
@@ -345,7 +352,7 @@ class QuestionStatistics(Repository):
         is_known = TURN.known.is_null() | (TURN.known == 1)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & (TURN.answer != "")
         return query.join(RATING, on=is_own).where(
-            _has_consent() & is_known & can_be_example
+            has_consent(TURN.user_id) & is_known & can_be_example
         )
 
     def find_turn_before(self, turn_id: int) -> tuple[str, str] | None:
@@ -365,7 +372,7 @@ class QuestionStatistics(Repository):
             TURN.user_id,
             TURN.known,
             TURN.format,
-            _has_consent().alias("is_shown"),
+            has_consent(TURN.user_id).alias("is_shown"),
         )
         newest = _select_counted(query, date.min).where(
             in_session & (TURN.answer != "")
@@ -399,12 +406,12 @@ def _select_counted(query: Select, since: date) -> Select:
     return turns.where(is_counted & (TURN.asked_at >= since.isoformat()))
 
 
-def _has_consent() -> Any:
-    """Return the condition that the author currently allows editors to see the question."""
+def has_consent(user_id: Any) -> Any:
+    """Return the condition that this person currently allows editors to see their questions."""
     is_given = CONSENT.given_at.is_null(is_null=False)
     is_valid = is_given & CONSENT.revoked_at.is_null()
     users = CONSENT.select(CONSENT.user_id).where(is_valid)
-    return TURN.user_id.in_(users)
+    return user_id.in_(users)
 
 
 def _is_rated() -> Any:
@@ -412,11 +419,15 @@ def _is_rated() -> Any:
 
 
 class QuestionOutcome(StrEnum):
-    """What a question to a model came to; offered: taught questions, in place of an answer."""
+    """What a question to a model came to.
+
+    Offered: taught questions, in place of an answer. Wrong: a person disliked or corrected it.
+    """
 
     ANSWERED = "answered"
     OFFERED = "offered"
     REFUSED = "refused"
+    WRONG = "wrong"
     FAILED = "failed"
 
 

@@ -50,10 +50,11 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     *,
     origin: Annotated[
-        Literal["materials", "questions", "examples"],
+        Literal["materials", "questions", "examples", "wordings"],
         typer.Option(
             "--from",
-            help="Source: texts of the course, questions, or examples to test.",
+            help="Source: texts of the course, questions, examples to test, "
+            "or answers found by one wording only.",
         ),
     ],
     teacher: Annotated[
@@ -64,9 +65,14 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         typer.Option(min=0, max=LARGEST_BUDGET, help="Maximum cost of this run."),
     ],
     wordings: Annotated[
-        int,
-        typer.Option(min=1, max=10, help="Wordings per question, each as an example."),
-    ] = act.WORDINGS,
+        int | None,
+        typer.Option(
+            min=1,
+            max=10,
+            help="Wordings per question, each as an example: "
+            f"{act.WORDINGS}, with --from wordings {act.OF_SINGLE}.",
+        ),
+    ] = None,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -83,7 +89,10 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         teacher_model = act.find_teacher(ctx, teacher)
         if origin == "examples":
             passages = act.read_trained_questions(ctx, session.actor, dataset)
-        plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, wordings)
+        if origin == "wordings":
+            passages = act.read_single_questions(ctx, session.actor, dataset)
+        number = wordings or (act.OF_SINGLE if origin == "wordings" else act.WORDINGS)
+        plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, number)
         limit = convert_to_micro(budget) or 0
         confirm(plan, limit, yes=yes)
         _draft(ctx, plan, limit, json=json)

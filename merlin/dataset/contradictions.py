@@ -31,6 +31,8 @@ ANSWER_WEIGHT = 0.5
 LEAST_LIKENESS = 0.5
 # Answers with a higher cosine say the same in other words, unless they are opposed.
 MAX_COSINE_OF_ANSWERS = 0.85
+# A question with a higher cosine to a taught one than to those of its own answer draws it there.
+LEAST_CONFUSED = 0.8
 # What of an answer is compared, in characters.
 _MAX_LENGTH = 300
 
@@ -72,6 +74,28 @@ def find_nearest(
         if each.normal_question in offered:
             shown.setdefault(normalise(each.answer), each)
     return [*shown.values()]
+
+
+def find_confused(
+    question: str, answer: str, examples: Sequence[Example]
+) -> Example | None:
+    """Return the example of another answer to whose question this one is nearer than to its own.
+
+    None unless it asks nearly that: taught, it would pull the two answers together.
+    """
+    alone = list_alone(examples)
+    is_own = normalise(answer).__eq__
+    own = [each for each in alone if is_own(normalise(each.answer))]
+    others = [each for each in alone if not is_own(normalise(each.answer))]
+    if not others:
+        return None
+    some = _choose_compared(question, others)
+    questions = [each.question for each in (*own, *some)]
+    asked, *known = (each.astype("float32") for each in encode([question, *questions]))
+    likeness = [float(asked @ each) for each in known]
+    nearest = max(range(len(own), len(known)), key=likeness.__getitem__)
+    least = max(LEAST_CONFUSED, *likeness[: len(own)], 0)
+    return some[nearest - len(own)] if likeness[nearest] >= least else None
 
 
 def _choose_compared(text: str, alone: Sequence[Example]) -> Sequence[Example]:

@@ -16,6 +16,8 @@ Texts are encrypted, and erased when a proposal is declined or withdrawn. The re
 encrypted, too, and erased with the row.
 """
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -83,6 +85,9 @@ class ProposalState(StrEnum):
 
 CHAT = "chat"
 DISTIL = "distil"
+# What people asked, as another wording of a taught question; what rules made of one.
+WORDING = "wording"
+FRAMES = "frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class Draft:
     `before_question` and `before_answer` are the turn before a question that continues a
     conversation, masked; "" without one.
     `known_answer` is the answer that the user received from known examples, "" from none.
-    `origin` distil: `model_id` is the teacher model, `note` the source passage.
+    `origin` distil: `model_id` is the teacher model, `note` the source passage; wording: another
+    one of the answer's taught question, which this user's turn asked; frames: one that rules made.
     """
 
     question: str
@@ -122,12 +128,19 @@ class Draft:
     @property
     def source(self) -> str:
         """Return the value of the example's key `source`."""
-        return f"{DISTIL}: {self.model_id}" if self.origin == DISTIL else CHAT
+        by_teacher = f"{DISTIL}: {self.model_id}"
+        return {DISTIL: by_teacher, FRAMES: FRAMES}.get(self.origin, CHAT)
 
     @property
     def folder(self) -> str:
         """Return the folder of its example below the dataset's examples."""
-        return f"from-{'teacher' if self.origin == DISTIL else CHAT}/"
+        made_by = {DISTIL: "teacher", FRAMES: FRAMES}
+        return f"from-{made_by.get(self.origin, CHAT)}/"
+
+    @property
+    def is_wording(self) -> bool:
+        """Return whether it is another wording of a taught question."""
+        return self.origin in {WORDING, FRAMES}
 
     @property
     def is_correction(self) -> bool:
@@ -212,9 +225,12 @@ class Proposals(Repository):
         return self._add(user_id, draft)
 
     @transaction
-    def add_drafts(self, drafts: Sequence[Draft]) -> list[int]:
-        """Add a teacher model's drafts, whose texts are already checked; return their ids."""
-        return [self._add(0, draft) for draft in drafts]
+    def add_drafts(self, drafts: Sequence[Draft], user_id: int = 0) -> list[int]:
+        """Add drafts whose texts are checked, of a teacher model or (of this user) wordings.
+
+        Return their ids.
+        """
+        return [self._add(user_id, draft) for draft in drafts]
 
     def has_waiting(self, dataset: str, origin: str) -> bool:
         """Return whether a proposal of this origin waits: its editors were told of the first."""
@@ -322,6 +338,22 @@ class Proposals(Repository):
         return self.db.count(
             PROPOSAL, is_waiting & (PROPOSAL.split == split) if split else is_waiting
         )
+
+    def count_wordings(self, dataset: str, starts: Sequence[datetime]) -> list[int]:
+        """Return how many wordings of a dataset were accepted and committed in each period.
+
+        A period ends where the next one starts, the last one has no end.
+        """
+        is_committed = PROPOSAL.state == ProposalState.COMMITTED.value
+        accepted = PROPOSAL.select(PROPOSAL.example_ids, fn.MIN(PROPOSAL.reviewed_at))
+        accepted = accepted.where(is_committed & (PROPOSAL.dataset == dataset))
+        accepted = accepted.where(PROPOSAL.origin.in_([WORDING, FRAMES]))
+        begun = [iso(start) for start in starts]
+        places = Counter(
+            bisect_right(begun, at)
+            for _, at in self.db.rows(accepted.group_by(PROPOSAL.example_ids))
+        )
+        return [places[number] for number in range(1, len(begun) + 1)]
 
     def list_waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
@@ -527,8 +559,8 @@ class Proposals(Repository):
 
 
 def tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
-    """Tell the person who wrote a proposal its outcome, once; a test question has no author."""
-    if row.user_id and not row.split:
+    """Tell the person who wrote a proposal its outcome, once; others were written by nobody."""
+    if row.user_id and not row.split and row.origin == CHAT:
         arguments = {"dataset": row.dataset, "proposal": row.id}
         Notices(db, clock).notify(
             str(row.user_id), key, arguments, once=f"proposal:{row.id}"
@@ -572,9 +604,10 @@ def reword(draft: Draft, text: str | None) -> Draft:
 
 
 def example_yaml(draft: Draft) -> str:
-    """Return a draft as the text of an example file; what a user corrects is always taught."""
+    """Return a draft as the text of an example file; what people wrote or use is always taught."""
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    split = draft.split or (TRAIN if draft.is_correction else None)
+    is_taught = draft.is_correction or draft.is_wording
+    split = draft.split or (TRAIN if is_taught else None)
     return write_example(
         Example(
             *("", "", "", draft.messages),

@@ -156,6 +156,7 @@ PROPOSAL = _table(
     sealed="question answer rejected before_question before_answer known_answer reason",
 )
 PROPOSAL_EDITOR = _table("proposal_editor")
+WORDING = _table("wording", sealed="question meant")
 # People who were blocked when they deleted all their data: a keyed hash of their id.
 BLOCKED_PSEUDONYM = _table("blocked_pseudonym")
 # Examples whose author withdrew the consent: no model whose build contains one may serve.

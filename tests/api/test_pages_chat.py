@@ -23,6 +23,7 @@ pytestmark = pytest.mark.functional
 NUMBERS = count(9001)
 BORIS = 1002
 CLARA = 1004
+MEANT = "SELECT kind FROM wording WHERE turn_id = :turn_id"
 PROPOSED = "SELECT dataset, turn_id FROM proposal"
 
 
@@ -229,9 +230,31 @@ def test_refused_question_is_shown_to_editors_with_consent(site, provider, clien
         client.post(judged, data={"act": "allow", "doing": "tell"}),
         "Редакторы увидят вопрос",
     )
+    assert site.database.sql(MEANT, turn_id=turn)[0].kind == "none"
     assert client.post(judged, data={"act": "tell"}).status_code == 422
     provider.behave(fixed_answer="I don't know that.", extension=extension)
     assert "Did you mean:" in ask(site, client, "Where does a graph go?").text
+
+
+def test_question_is_of_none_of_the_offers_or_of_the_one_that_is_pressed(
+    site, provider, client
+):
+    nearest = "Что такое двоичный поиск?"
+    extension = {"known": False, "nearest": [nearest]}
+    provider.behave(fixed_answer="Не знаю.", extension=extension)
+    page = ask(site, client, "Куда девать граф?")
+    (turn,) = read_turn_ids(page)
+    check_page(page, 'value="neither"', "Ничего из этого")
+    judged = f"{address(site)}/turns/{turn}"
+    check_page(client.post(judged, data={"act": "neither"}), 'value="allow"')
+    assert site.database.sql(MEANT, turn_id=turn) == []
+    client.post(judged, data={"act": "allow", "doing": "tell"})
+    check_page(client.post(judged, data={"act": "neither"}), "Редакторы увидят вопрос")
+    assert site.database.sql(MEANT, turn_id=turn)[0].kind == "none"
+    provider.behave(fixed_answer="Делит.", extension={"known": True})
+    talk = re.search(r"/chat/(\d+)", page.url.path)[1]
+    client.post(address(site), data={"near": nearest, "talk": talk})
+    assert site.database.sql(MEANT, turn_id=turn)[0].kind == "pressed"
 
 
 def test_answer_that_a_model_composed_says_so_on_its_page(site, provider, client):

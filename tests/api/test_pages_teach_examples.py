@@ -1,6 +1,7 @@
 """A dataset's page of examples with a real daemon: an edit becomes a commit."""
 
 import html
+import json
 import re
 from itertools import count
 
@@ -14,6 +15,7 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.notices import Notices
 from tests.api.running_api import BORIS, VERA, check_page
 from tests.api.staff_api import page_text, run_daemon_api
+from tests.support.pressed_wordings import add_presses
 
 pytestmark = pytest.mark.integration
 
@@ -473,3 +475,90 @@ def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
     assert vera.post(BASE, data=second).status_code == 303
     site.lab.tick("changes", "fetch")
     assert ">\n  Вторая вкладка.<" in vera.get(f"{BASE}/one?example=q2").text
+
+
+def read_ticks(page):
+    """Return the values of the boxes of wordings, as a browser sends them."""
+    return [
+        json.loads(html.unescape(each))
+        for each in re.findall(r"name=\"wording\" value='([^']+)'", page)
+    ]
+
+
+def test_wordings_that_people_used_are_ticked_into_one_commit_and_live(site, vera):
+    taught = site.lab.repository.folder / "datasets/trial/examples/q7.yaml"
+    question = parse_example(taught.read_text("utf-8")).question
+    asked = ["Седьмое слово - 'это' <что>?", "Про седьмое расскажи"]
+    add_presses(site.db, "trial", asked[0], question, [1, 2, 3])
+    add_presses(site.db, "trial", asked[1], question, [4])
+    page = page_text(vera.get(PROPOSALS))
+    assert "2 формулировки от людей" in page
+    assert page.index("3 человека") < page.index("Спросили меньше трёх человек: 1")
+    ticks = read_ticks(vera.get(PROPOSALS).text)
+    assert ticks == [[question, each] for each in asked]
+    check_page(
+        vera.post(f"{PROPOSALS}/wordings", data={"act": "used"}),
+        "Выберите хотя бы одну",
+        status=409,
+    )
+    form = {"act": "used", "wording": [json.dumps(each) for each in ticks]}
+    location = vera.post(f"{PROPOSALS}/wordings", data=form).headers["location"]
+    assert vera.post(f"{PROPOSALS}/wordings", data=form).status_code == 409
+    site.lab.tick("changes", "fetch", "proposals")
+    assert "from-chat/" in read_change(vera, location)
+    files = [
+        parse_example(each.read_text("utf-8"))
+        for each in taught.parent.glob("from-chat/*седьмое*.yaml")
+    ]
+    assert {each.question for each in files} == {*asked}
+    assert {(each.split, each.source) for each in files} == {("train", "chat")}
+    assert read_ticks(vera.get(PROPOSALS).text) == []
+
+
+def test_wordings_are_dropped_or_shown_as_pulling_answers_together(site, vera):
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    one, other = (
+        parse_example((folder / f"q{number}.yaml").read_text("utf-8")).question
+        for number in (8, 9)
+    )
+    add_presses(site.db, "trial", "Расскажи о восьмом", one, [1, 2, 3])
+    add_presses(site.db, "trial", "Восьмое или девятое?", one, [1])
+    add_presses(site.db, "trial", "Восьмое или девятое?", other, [2])
+    page = vera.get(PROPOSALS).text
+    offered = page.partition('id="shared"')[0]
+    assert "Расскажи о восьмом" in offered
+    assert "Восьмое или девятое?" not in offered
+    assert page_text(vera.get(PROPOSALS)).count(f"«{other}»: 1 человек") == 1
+    ticks = [json.dumps(each) for each in read_ticks(page)]
+    form = {"act": "decline", "wording": ticks}
+    assert vera.post(f"{PROPOSALS}/wordings", data=form).status_code == 303
+    assert "Восьмое" not in vera.get(PROPOSALS).text
+
+
+def test_wording_that_may_not_be_taught_waits_with_its_error(site, vera):
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    question = parse_example((folder / "q6.yaml").read_text("utf-8")).question
+    secret = "Чей это номер: +7 916 123-45-67?"
+    form = {"act": "frames", "wording": json.dumps([question, secret])}
+    page = vera.post(f"{PROPOSALS}/wordings", data=form)
+    check_page(page, "похоже на телефон", status=409)
+    waiting = Proposals(site.db).list_waiting(datasets=["trial"])
+    assert [each.draft.question for each in waiting] == [secret]
+    vera.post(PROPOSALS, data={"decline": waiting[0].proposal_id})
+
+
+def test_answers_found_by_one_wording_are_a_task_with_a_way(site, vera):
+    way = f'href="{PROPOSALS}?single=true#single"'
+    check_page(vera.get("/admin/board"), way, "Находится по единственной формулировке")
+    assert way in vera.get(PROPOSALS).text
+    page = vera.get(PROPOSALS, params={"single": "true"}).text
+    ticks = read_ticks(page)
+    question, _ = ticks[0]
+    assert "/examples/new?like=" in page
+    form = {"act": "frames", "wording": json.dumps(ticks[0])}
+    assert vera.post(f"{PROPOSALS}/wordings", data=form).status_code == 303
+    site.lab.tick("changes", "fetch", "proposals")
+    text = site.lab.repository.git("show", "HEAD")
+    assert "+source: frames" in text
+    single = vera.get(PROPOSALS, params={"single": "true"}).text
+    assert question not in [each for each, _ in read_ticks(single)]

@@ -69,8 +69,9 @@ BOARD = 19
 MORE = {
     **dict.fromkeys(("/admin/board", "/courses/{course_id}/board"), BOARD),
     "/teach": BOARD + 2,  # and what was asked about each course
-    # What each changes, what it may be about, who is at it, and the files to compare with.
-    "/datasets/{dataset}/proposals": 17,
+    # What each changes, what it may be about, who is at it, what people meant, and the files to
+    # compare with.
+    "/datasets/{dataset}/proposals": 18,
     # Commits with findings, what undid, mended or replaced them, who made them.
     "/datasets/{dataset}/commits": 14,
     "/me": 15,  # account, sign-ins, keys, plans, packs, what is used of them, consent
@@ -86,7 +87,7 @@ MORE = {
     **dict.fromkeys(("/changes/{change_id}", "/changes/{change_id}/live"), 13),
     "/changes/{change_id}/note": 15,
     "/courses/{course_id}/chat/{session_id}": 20,  # the talk, its answers' sources and corrections
-    "/me/export": 35,  # one for each table of a person
+    "/me/export": 36,  # one for each table of a person
     "/metrics": 19,  # one for each metric
 }
 

@@ -237,7 +237,9 @@ def test_board_shows_since_when_the_daemon_is_silent(world):
 
 def count_tasks(world, actor=OPERATOR):
     return {
-        (task.dataset, task.kind): task.count for task in list_tasks(world.ctx, actor)
+        (task.dataset, task.kind): task.waiting
+        for task in list_tasks(world.ctx, actor)
+        if task.waiting
     }
 
 
@@ -256,6 +258,12 @@ def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world, served):
     proposals.decline(number)
     world.push(3, make_examples(13), spec=make_spec("trial"))
     assert count_tasks(world) == {(FACE, "proposals"): 1}
+
+
+def test_answers_found_by_one_wording_are_a_task_for_which_nobody_waits(world, served):
+    FileIndex(world.db).keep(FACE, "tree", {})
+    (task,) = list_tasks(world.ctx, OPERATOR)
+    assert (task.kind, task.count, task.waiting) == ("single", 11, 0)
 
 
 @only_sqlite

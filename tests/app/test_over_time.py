@@ -1,5 +1,6 @@
 """A dataset over time: its tested models with their commits, and its questions by week."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 from functools import partial
@@ -7,19 +8,32 @@ from functools import partial
 import pytest
 
 from merlin.app.over_time import MODELS, WEEKS, read_over_time
-from merlin.chat.feedback import QuestionOutcome
+from merlin.chat.feedback import QuestionOutcome, Rating, Ratings
 from merlin.chat.turns import StoredAnswer, UpdateState
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
-from merlin.db.tables import COMMIT, MODEL, VERDICT
+from merlin.dataset.changes import ChangeRequest
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.proposals import (
+    CHAT,
+    FRAMES,
+    WORDING,
+    Draft,
+    Proposals,
+    example_yaml,
+)
+from merlin.db.tables import COMMIT, MODEL, PROPOSAL, VERDICT
 from merlin.training.commit_state import CommitState
-from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.db.pipeline_rows import BOT, FACE, OPERATOR, make_examples, make_spec
 from tests.support.config import make_config
 from tests.support.migrated_databases import only_sqlite
-from tests.support.people import make_teacher
+from tests.support.people import ANNA, BORIS, make_teacher
 
 pytestmark = pytest.mark.integration
 
 DAY_S = 24 * 3600
+WORDING_DRAFT = Draft("Касса где?", "Тут.", FACE, 7, origin=WORDING)
+BY_OPERATOR = ChangeRequest(telegram_editor(7, "Boris"), "7", utc_now())
 
 
 @pytest.fixture
@@ -89,6 +103,43 @@ def test_question_counts_by_what_it_came_to(world, ask, answer, outcome):
     ask(StoredAnswer("Да."), dataset="python")
     weeks = read_over_time(world.ctx, OPERATOR, FACE).weeks
     assert [week.counts for week in weeks[-1:]] == ([{outcome: 1}] if outcome else [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "rating", "outcome"),
+    [
+        (StoredAnswer("Да."), Rating.DOWN, QuestionOutcome.WRONG),
+        (StoredAnswer("Да."), Rating.UP, QuestionOutcome.ANSWERED),
+        (StoredAnswer("Не знаю.", known=False), Rating.DOWN, QuestionOutcome.REFUSED),
+    ],
+)
+def test_answer_that_a_person_disliked_counts_as_wrong(
+    world, ask, answer, rating, outcome
+):
+    turn = ask(answer)
+    ask(StoredAnswer("Да."))
+    Ratings(world.db, BOT, world.clock).rate(turn.turn_id, ANNA, rating)
+    Ratings(world.db, BOT, world.clock).rate(turn.turn_id, BORIS, rating)
+    (week,) = read_over_time(world.ctx, OPERATOR, FACE).weeks[-1:]
+    assert week.counts == Counter([outcome, QuestionOutcome.ANSWERED])
+
+
+def test_accepted_wordings_count_in_the_week_of_the_decision(world, ask):
+    rows = Proposals(world.db, world.clock)
+    of_two = [rows.add_drafts([WORDING_DRAFT], user_id)[0] for user_id in (ANNA, BORIS)]
+    frame = replace(WORDING_DRAFT, question="Где тут касса?", origin=FRAMES)
+    others = rows.add_drafts(
+        [frame, replace(frame, origin=CHAT), replace(frame, dataset="python")]
+    )
+    for some in (of_two, *([each] for each in others)):
+        texts = {each: example_yaml(rows.get(each).draft) for each in some}
+        rows.approve(texts, BY_OPERATOR)
+    rows.add_drafts([WORDING_DRAFT])
+    world.db.update(PROPOSAL, PROPOSAL.state == "approved", state="committed")
+    world.clock.move(7 * DAY_S)
+    ask(StoredAnswer("Да."))
+    weeks = read_over_time(world.ctx, OPERATOR, FACE).weeks
+    assert [week.wordings for week in weeks] == [*[0] * (WEEKS - 2), 2, 0]
 
 
 def test_weeks_begin_on_mondays_and_the_last_ones_are_shown(world, ask):

@@ -8,7 +8,7 @@ import pytest
 from merlin.app.bot_settings import BOT_ID, Settings
 from merlin.app.health import list_queues
 from merlin.app.outbox import Outbox, OutgoingMessage
-from merlin.app.retention import RemovableFiles, delete_old_rows
+from merlin.app.retention import WORDING_DAYS, RemovableFiles, delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer, UpdateState
@@ -31,6 +31,7 @@ from merlin.db.tables import (
 from tests.db.pipeline_rows import BOT, make_examples
 from tests.support.migrated_databases import only_sqlite
 from tests.support.people import ANNA
+from tests.support.pressed_wordings import add_presses
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +97,14 @@ def test_retention_deletes_only_old_finished_rows(database, clock, old_rows):
     clock.move(300 * DAY_S)
     assert delete_old_rows(database, retention, clock()) == 1
     assert delete_old_rows(database, retention, clock()) == 0
+
+
+def test_what_a_question_meant_is_kept_while_others_may_ask_the_same(database, clock):
+    add_presses(database, "museum", "Почем?", "Сколько?", [ANNA], at=clock())
+    clock.move(WORDING_DAYS * DAY_S)
+    assert delete_old_rows(database, Retention(), clock()) == 0
+    clock.move(1)
+    assert delete_old_rows(database, Retention(), clock()) == 1
 
 
 def test_queue_of_an_earlier_bot_is_not_counted_and_is_deleted_in_the_end(

@@ -5,12 +5,15 @@ from datetime import date
 
 import pytest
 
+from merlin.account.users import Consents
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.i18n import text
 from merlin.course.catalogue import Catalogue
+from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     add_media,
@@ -20,6 +23,7 @@ from tests.bot.running_bot import (
     select_rows,
 )
 from tests.support.dataset_tree import DATASET_YAML, FileTree
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -42,7 +46,7 @@ def test_suggested_question_is_asked_as_if_typed(anna, provider, settings):
     refused = anna.say("А если массив двоичный?")
     assert refused.text.startswith(UNKNOWN)
     assert refused.text.endswith(russian_text("bot-nearest"))
-    assert anna.labels == [OFFERS[0], f"{LONG[:59]}…", russian_text("tell-button")]
+    assert anna.labels == [OFFERS[0], f"{LONG[:59]}…", russian_text("tell-none")]
     provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
     answered = anna.press("near:1:0", refused.message_id)
     assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
@@ -139,7 +143,7 @@ YES = russian_text("consent-yes")
 
 def test_question_is_shown_to_editors_after_consent(anna, settings):
     refused = anna.say("Куда девать массив?")
-    assert russian_text("tell-button") in anna.labels
+    assert russian_text("tell-none") in anna.labels
     asked = anna.press("tell:1", refused.message_id)
     assert asked.text == russian_text("consent-ask").strip()
     assert anna.press("tell:1", refused.message_id).text == russian_text(
@@ -188,3 +192,52 @@ def test_answer_to_a_document_says_that_the_next_question_is_for_the_course(
     lecture = {"name": "lecture.md", "mime": "text/markdown", "caption": "О чём?"}
     answer = anna.send(b"# A lecture", **lecture)
     assert russian_text("media-next") in answer.text
+
+
+LABELS = "SELECT user_id, dataset, kind FROM wording ORDER BY turn_id"
+
+
+def test_pressed_offer_says_what_was_meant_and_is_offered_first_from_then_on(
+    anna, telegram, provider, settings
+):
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        insert_example(database, LONG)
+        database.change(EXAMPLE_TEXT.update(words=f"{normalise(LONG)}\nтак"))
+        Consents(database).give(anna.user_id, "1")
+    question = "А если массив двоичный?"
+    refused = anna.say(question)
+    provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+    anna.press("near:1:1", refused.message_id)
+    learnt = [(anna.user_id, "neurotypology", "pressed")]
+    assert select_rows(settings, LABELS) == learnt
+    provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
+    boris = ChatUser(telegram, settings, "boris")
+    boris.start()
+    assert boris.say(question.upper()).text.startswith(UNKNOWN)
+    assert boris.labels[:2] == [f"{LONG[:59]}…", OFFERS[0]]
+    # He gave no consent: nothing is kept of him.
+    provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+    boris.press(f"{LONG[:59]}…")
+    assert select_rows(settings, LABELS) == learnt
+    # What they meant is taught no more.
+    provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
+    with open_database(settings.database, cipher=cipher) as database:
+        database.change(TAUGHT_EXAMPLE.delete())
+    anna.say(question)
+    assert anna.labels[:2] == [OFFERS[0], f"{LONG[:59]}…"]
+
+
+def test_none_of_the_offers_is_kept_once_the_consent_is_given(anna, settings):
+    refused = anna.say("Куда девать массив?")
+    anna.press("tell:1", refused.message_id)
+    assert select_rows(settings, LABELS) == []
+    anna.press(YES)
+    none = [(anna.user_id, "neurotypology", "none")]
+    assert select_rows(settings, LABELS) == none
+    anna.say("А куда девать двоичный массив?")
+    anna.press(russian_text("tell-none"))
+    assert select_rows(settings, LABELS) == none * 2
+    anna.say("/privacy")
+    anna.press("consent:revoke:sure", forged=True)
+    assert select_rows(settings, LABELS) == []

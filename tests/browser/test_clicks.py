@@ -162,6 +162,30 @@ def test_unanswered_question_is_taught_in_two_clicks(visitor, site):
     expect(anna.page.locator("#log .msg").last).to_contain_text("Рыбой, по вечерам.")
 
 
+def test_pressed_wording_is_taught_in_two_clicks_and_answered_when_asked_again(
+    visitor, site
+):
+    words = "расскажи мне о понятии гггг"
+    anna = ask(visitor, site, words)
+    offer = anna.page.locator(".ask-list button").first
+    question = offer.inner_text().strip()
+    offer.click()
+    log = anna.page.locator("#log .msg:not(.me)")
+    expect(log).to_have_count(2)
+    expect(anna.page.locator(".do")).to_have_count(2)
+    answer = log.last.locator(".text").inner_text()
+    boris = Walk(visitor.open("/datasets/trial/proposals", BORIS))
+    used = boris.page.locator("#wordings")
+    expect(used.get_by_role("heading", name=question)).to_be_visible()
+    boris.click(words, "checkbox", used)
+    boris.click("Научить выбранным", "button")
+    expect_live(boris.page)
+    assert boris.clicks == 2
+    anna.type_question(words)
+    expect(log).to_have_count(3)
+    expect(log.last).to_contain_text(answer)
+
+
 def test_example_is_added_in_three_clicks(visitor):
     boris = Walk(visitor.open("/teach", BORIS))
     boris.click("Примеры")

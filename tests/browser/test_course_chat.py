@@ -166,3 +166,23 @@ def test_shift_enter_adds_a_line_and_markup_is_shown_as_text(visitor):
     )
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
     assert page.locator(".log img").count() == 0
+
+
+def test_pressed_offer_and_none_of_these_say_what_was_meant(visitor, course_site):
+    def read_kinds():
+        return [row.kind for row in course_site.db.sql("SELECT kind FROM wording")]
+
+    offer = "Что такое двоичный поиск?"
+    extension = {"known": False, "nearest": [offer]}
+    provider = course_site.provider
+    provider.behave(fixed_answer="Не знаю.", extension=extension)
+    page = open_chat(visitor, visitor.add_user())
+    send(page, "Куда делить граф?")
+    page.get_by_role("button", name="Ничего из этого").click()
+    page.get_by_role("button", name="Разрешаю").click()
+    expect(page.get_by_text("Редакторы увидят вопрос")).to_be_visible()
+    assert read_kinds() == ["none"]
+    provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+    page.get_by_role("button", name=offer).click()
+    expect(page.get_by_text("Делит пополам.")).to_be_visible()
+    assert read_kinds() == ["pressed"]

@@ -12,7 +12,15 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from tests.browser.axe_and_screenshots import require_no_faults
 from tests.browser.course_browser import PHONE
-from tests.browser.staff_browser import ANNA, BORIS, XSS, propose_change
+from tests.browser.staff_browser import (
+    ANNA,
+    BORIS,
+    VERA,
+    XSS,
+    make_example_file,
+    propose_change,
+)
+from tests.support.pressed_wordings import add_presses
 
 pytestmark = pytest.mark.integration
 BOT = 8
@@ -116,6 +124,48 @@ def add_drafts(staff_site, *questions):
     )
 
 
+TAUGHT = "Что такое дек?"
+
+
+def add_used_wordings(staff_site):
+    """Teach two answers, and let people press them; return what three of them asked."""
+    used = f"Дек это чего? {next(staff_site.numbers)} {XSS}"
+    shared = "Дек или куча?"
+    files = staff_site.committer.files["algorithms"]
+    files["examples/deque.yaml"] = make_example_file(TAUGHT, "Очередь с двух концов.")
+    files["examples/heap.yaml"] = make_example_file("Что такое куча?", "Дерево.")
+    staff_site.committer.commit()
+    db = staff_site.db
+    add_presses(db, "algorithms", used, TAUGHT, [ANNA, BORIS, VERA])
+    add_presses(db, "algorithms", "Про дек скажи", TAUGHT, [ANNA])
+    add_presses(db, "algorithms", shared, TAUGHT, [ANNA])
+    add_presses(db, "algorithms", shared, "Что такое куча?", [BORIS])
+    return used
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_wordings_that_people_used_are_ticked_at_once(
+    staff_visitor, staff_site, has_script
+):
+    words = add_used_wordings(staff_site)
+    path = "/datasets/algorithms/proposals"
+    page = staff_visitor.open(path, BORIS, java_script_enabled=has_script)
+    used = page.locator("#wordings")
+    expect(page.locator("#shared")).to_contain_text("Дек или куча?")
+    used.get_by_label(words).check()
+    used.get_by_role("button", name="Научить выбранным").click()
+    page.wait_for_url("**/proposals?changed=*")
+    staff_site.committer.commit()
+    page.reload()
+    expect(page.get_by_text(words)).to_have_count(0)
+    (text,) = (
+        file.text
+        for file in FileIndex(staff_site.db).list_files("algorithms")
+        if words in (file.text or "")
+    )
+    assert "Очередь с двух концов." in text
+
+
 @pytest.mark.parametrize("has_script", [True, False])
 def test_correction_is_changed_then_accepted_and_another_declined_with_a_reason(
     staff_visitor, staff_site, has_script
@@ -166,6 +216,7 @@ def add_editor_question(staff_site, question):
 def list_pages(staff_site):
     add_editor_question(staff_site, f"Где дек? {XSS}")
     add_drafts(staff_site, f"Где стек? {XSS}", "Где куча?")
+    add_used_wordings(staff_site)
     fields = {"turn_id": 1, "known_answer": "Соседи раньше дальних."}
     Proposals(staff_site.db).add(
         ANNA, Draft("А вширь?", "Слоями.", "algorithms", **fields)
@@ -180,6 +231,7 @@ def list_pages(staff_site):
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",
         "proposals": "/datasets/algorithms/proposals",
+        "single": "/datasets/algorithms/proposals?single=true",
         "unanswered": "/datasets/algorithms/unanswered",
         "over-time": "/datasets/algorithms/over-time",
         "none-done": "/datasets/algorithms/unanswered?show=done",

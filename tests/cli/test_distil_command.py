@@ -6,6 +6,7 @@ from io import BytesIO, TextIOWrapper
 import pytest
 import yaml
 
+from merlin.core.i18n import text
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.provider.chat import prompt_tokens
 from tests.support.ending import kill
@@ -127,6 +128,34 @@ def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(
     worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
     assert worded["split"] == "test"
     assert worded["messages"][1]["assistant"] != "Неважно."
+
+
+def test_answers_found_by_one_wording_get_four_others_that_are_taught(
+    lab, run_json, provider
+):
+    lab.until_serving("trial-1")
+    more = tuple(f"Вопрос {number} про слово" for number in "абвгд")
+    set_teacher_answer(provider, (*more, "Неважно."))
+    document = run_json(
+        "distil", "trial", "--from", "wordings", *TEACHER, "--budget", "1"
+    )
+    first, *_ = draft_calls(provider)
+    assert (
+        text("ru", "distil-question", others=4)
+        in (first.body["messages"][1]["content"])
+    )
+    assert (document["answered"], document["proposed"]) == (10, 4)
+    # The same words are proposed once, for the first answer.
+    drafts = [each.draft for each in waiting_proposals(lab)]
+    assert [each.question for each in drafts] == [*more[:4]]
+    assert {each.split for each in drafts} == {"train"}
+    assert {each.answer for each in drafts}.isdisjoint({"Неважно."})
+    lab.approve_proposals()
+    folder = lab.repository.folder / "datasets/trial/examples/from-teacher"
+    kept = [yaml.safe_load(each.read_text("utf-8")) for each in folder.iterdir()]
+    assert {(each["split"], each["source"]) for each in kept} == {
+        ("train", "distil: stand-in-chat")
+    }
 
 
 def test_answered_text_is_not_sent_again(lab, run_json, provider):

@@ -7,6 +7,7 @@ import yaml
 
 from merlin.dataset.contradictions import (
     MAX_COMPARED,
+    find_confused,
     find_nearest,
     find_pairs,
     list_near_pairs,
@@ -153,3 +154,38 @@ def test_dataset_may_want_no_pairs_or_be_too_large(settings, more, is_listed):
 
 def test_dataset_without_examples_has_no_pairs():
     assert find_pairs([]) == []
+
+
+PARKING = ("Есть ли парковка?", "За углом.")
+BUFFET = ("Где буфет?", "Внизу.")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "taught", "found"),
+    [
+        pytest.param(
+            "А есть ли у вас парковка?", "Внизу.", (PARKING, BUFFET), PARKING, id="near"
+        ),
+        pytest.param(
+            "А есть ли у вас парковка?", "за углом", (PARKING, BUFFET), None, id="own"
+        ),
+        pytest.param(
+            "Куда поставить машину?", "Внизу.", (PARKING, BUFFET), None, id="far"
+        ),
+        pytest.param(
+            "А есть ли у вас парковка?",
+            "Внизу.",
+            (PARKING, ("А есть ли у вас парковка тут?", "Внизу.")),
+            None,
+            id="nearer to its own",
+        ),
+        pytest.param("Есть ли парковка?", "Внизу.", (BUFFET,), None, id="one answer"),
+        pytest.param("Есть ли парковка?", "Внизу.", (), None, id="nothing taught"),
+    ],
+)
+def test_question_near_to_one_of_another_answer_pulls_them_together(
+    question, answer, taught, found
+):
+    examples = [make_example(*each) for each in taught]
+    confused = find_confused(question, answer, examples)
+    assert (confused and (confused.question, confused.answer)) == found

@@ -67,7 +67,7 @@ async def render_board(
     board = await context.read(read_board, context.actor, dataset)
     opened = await _read_opened(context, board_query.commit, dataset)
     tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
-    waiting = sum(task.count for task in context.tasks)
+    waiting = sum(task.waiting for task in context.tasks)
     tag = _tag_of(
         board.rows, board.silent_since, board.is_telegram_down, opened, tasks, waiting
     )

@@ -188,7 +188,7 @@ async def judge(
     answer: Annotated[str, Form()] = "",
     doing: Annotated[Doing, Form()] = "",
 ) -> Response:
-    """Rate an answer, consent to its use, or send the editors a better answer.
+    """Rate an answer, consent to its use, or send the editors a better answer or a question.
 
     A better answer with personal data is returned masked before it is sent.
     """
@@ -209,8 +209,9 @@ async def judge(
             wrong = refusal_text(context, error)
         else:
             if act != "allow" or not answer:
+                shown: Doing = "tell" if act == "neither" else doing
                 return seen_other(
-                    _turn_href(course, question.session_id, turn_id, doing)
+                    _turn_href(course, question.session_id, turn_id, shown)
                 )
             # written before the consent was asked for
             draft = answer

@@ -331,7 +331,7 @@ def layout_of(context: PageContext) -> PageLayout:
             context.request,
             context.language,
             context,
-            sum(task.count for task in context.tasks),
+            sum(task.waiting for task in context.tasks),
         ),
         sections=_links(path, context.language, context, "section", ADMIN_SECTIONS)
         if _is_within(path, "/admin")

@@ -66,7 +66,8 @@ def show_consent(context: BotContext) -> View:
             # Stored anew under its number: the screen would end it, and its text were gone.
             context.dialogs.put(context.chat_id, context.user_id, context.dialog)
         return ask_consent(context)
-    count = len(Proposals(context.db).of_user(context.user_id))
+    sent = Proposals(context.db).of_user(context.user_id)
+    count = sum(not each.draft.is_wording for each in sent)
     revoke = ("consent-revoke", "consent:revoke")
     return menu.text_view(context, "consent-given", revoke, count=count)
 
@@ -350,7 +351,7 @@ def give_consent(context: BotContext) -> View:
     turn = None if is_older else _turn(context)
     if context.step == TELLING and turn is not None:
         context.stop_waiting()
-        return menu.text_view(context, "tell-sent", _TO_CONSENT)
+        return _tell(context, turn)
     if context.step not in (CONSENTING, DECLINED) or turn is None:
         if was_given:  # a second tap must not replace what the first one opened
             return menu.alert(context.translate("consent-thanks"))
@@ -423,13 +424,18 @@ def show_to_editors(context: BotContext) -> View:
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
     if consent.has_consent(*context.caller):
-        return replace(menu.text_view(context, "tell-sent", _TO_CONSENT), is_new=True)
+        return replace(_tell(context, turn), is_new=True)
     context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
     if consent.has_declined(*context.caller):
         return replace(
             menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True
         )
     return replace(ask_consent(context), is_new=True)
+
+
+def _tell(context: BotContext, turn: Turn) -> View:
+    feedback.refuse_offers(*context.caller, turn.turn_id, context.language)
+    return menu.text_view(context, "tell-sent", _TO_CONSENT)
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:

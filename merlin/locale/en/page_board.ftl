@@ -60,6 +60,14 @@ page-task-unanswered = { $count ->
         [one] { $count } unanswered question
        *[other] { $count } unanswered questions
     }
+page-task-wordings = { $count ->
+        [one] { $count } wording people use
+       *[other] { $count } wordings people use
+    }
+page-task-single = Found by one wording only: { $count ->
+        [one] { $count } answer
+       *[other] { $count } answers
+    }
 page-count-waiting = , { $count } waiting
 page-board-removed = Removed from the repository. { $way ->
         [none] People can't ask its model.
@@ -100,6 +108,13 @@ page-over-time-all = Total
 page-over-time-answered = Answered
 page-over-time-offered = Similar ones offered
 page-over-time-refused = Not known
+page-over-time-wrong = Disliked or corrected
+page-over-time-wordings = Wordings gained
+page-over-time-gained = { $count ->
+        [0] No wording that people use was accepted in these weeks.
+        [one] { NUMBER($count) } wording was accepted in these weeks.
+       *[other] { NUMBER($count) } wordings were accepted in these weeks.
+    }
 page-over-time-failed = Failed
 page-over-time-asked = { NUMBER($count) } { $count ->
         [one] question

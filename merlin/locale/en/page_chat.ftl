@@ -65,6 +65,7 @@ page-correction-approved = Your correction was accepted.
 page-correction-committed = { page-correction-approved }
 page-correction-declined = The editor declined your correction.
 page-tell = Tell the editors
+page-tell-none = None of these
 page-tell-lead = The editors will see this, without your name:
 page-tell-send = Send to the editors
 page-tell-allow = Allow

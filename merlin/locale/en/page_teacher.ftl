@@ -131,6 +131,8 @@ page-proposals-lead = Students' corrections, drafts of a stronger model, and tes
 page-pick = Select “{ $question }”
 page-proposal-note = Passage
 page-proposal-by-student = a student's correction
+page-proposal-wording = a wording people used
+page-proposal-frames = a wording by rules
 page-proposal-present = Now
 page-proposal-new = New answer
 page-proposal-changes = { $count ->
@@ -151,6 +153,28 @@ page-proposal-lost = This was decided in the meantime. Your text:
 page-proposals-more = { $count } more waiting. The next appear here once you have decided these.
 page-proposals-approve = Accept the selected ones
 page-proposals-decline = Decline the selected ones
+page-wordings-used = { $count ->
+    [one] { $count } wording people used
+   *[other] { $count } wordings people used
+  }
+page-wordings-lead = People asked this, got no answer and then pressed the question below, or asked it in other words. What you accept is taught as one more question of that answer.
+page-wordings-people = { $count ->
+    [one] { $count } person
+   *[other] { $count } people
+  }
+page-wordings-refused = “None of these”: { $count }
+page-wordings-few = Used by fewer than three people: { $count }
+page-wordings-accept = Teach the selected ones
+page-wordings-decline = Drop the selected ones
+page-wordings-shared = Pull two answers together
+page-wordings-shared-lead = Not offered: people meant different answers by it, or none, or it is nearly another answer's question.
+page-wordings-near = Nearly asks: “{ $question }”
+page-single = Found by one wording only
+page-single-lead = One question leads to each of these answers, so other wordings of it may not find them. Select what people would ask, or add your own wording.
+page-single-none = Each answer has two wordings or more.
+page-single-more = { $count } more. The next appear here once these have another wording.
+page-single-find = Answers found by one wording only
+wordings-none-ticked = Select at least one wording.
 page-tests-few = Test questions: { $questions } of { $least }. With fewer, a new model can't be compared with the live one.
 page-no-proposals = No corrections
 page-no-proposals-hint = When a student corrects an answer in the bot or the course chat, the correction appears here.

@@ -69,6 +69,16 @@ page-task-unanswered = { $count ->
         [few] { $count } вопроса без ответа
        *[other] { $count } вопросов без ответа
     }
+page-task-wordings = { $count ->
+        [one] { $count } формулировка от людей
+        [few] { $count } формулировки от людей
+       *[other] { $count } формулировок от людей
+    }
+page-task-single = Находится по единственной формулировке: { $count ->
+        [one] { $count } ответ
+        [few] { $count } ответа
+       *[other] { $count } ответов
+    }
 page-count-waiting = , ждёт вас: { $count }
 page-board-removed = Набор удалён из репозитория. { $way ->
         [none] Спросить его модель людям негде.
@@ -112,6 +122,14 @@ page-over-time-all = Всего
 page-over-time-answered = Ответ дан
 page-over-time-offered = Предложены похожие
 page-over-time-refused = Ответа не знает
+page-over-time-wrong = 👎 или исправлено
+page-over-time-wordings = Новых формулировок
+page-over-time-gained = { $count ->
+        [0] За эти недели не принято ни одной формулировки.
+        [one] За эти недели принята { NUMBER($count) } формулировка.
+        [few] За эти недели приняты { NUMBER($count) } формулировки.
+       *[other] За эти недели принято { NUMBER($count) } формулировок.
+    }
 page-over-time-failed = Сбой
 page-over-time-asked = { NUMBER($count) } { $count ->
         [one] вопрос

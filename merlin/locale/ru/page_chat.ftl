@@ -67,6 +67,7 @@ page-correction-approved = Ваше исправление принято.
 page-correction-committed = { page-correction-approved }
 page-correction-declined = Редактор не принял ваше исправление.
 page-tell = Передать редакторам
+page-tell-none = Ничего из этого
 page-tell-lead = Редакторы увидят это без вашего имени:
 page-tell-send = Отправить редакторам
 page-tell-allow = Разрешаю

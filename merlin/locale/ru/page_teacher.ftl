@@ -131,6 +131,8 @@ page-proposals-lead = Исправления студентов, чернови�
 page-pick = Выбрать «{ $question }»
 page-proposal-note = Фрагмент
 page-proposal-by-student = исправление студента
+page-proposal-wording = формулировка от людей
+page-proposal-frames = формулировка по правилам
 page-proposal-present = Сейчас
 page-proposal-new = Новый ответ
 page-proposal-changes = { $count ->
@@ -152,6 +154,30 @@ page-proposal-lost = Это исправление уже рассмотрено
 page-proposals-more = Ждёт ещё { $count }. Следующие появятся здесь, когда вы решите эти.
 page-proposals-approve = Принять выбранные
 page-proposals-decline = Отклонить выбранные
+page-wordings-used = { $count ->
+    [one] { $count } формулировка от людей
+    [few] { $count } формулировки от людей
+   *[other] { $count } формулировок от людей
+  }
+page-wordings-lead = Так спросили люди, не получили ответа и нажали на вопрос ниже или спросили иначе. Принятое станет ещё одним вопросом этого ответа.
+page-wordings-people = { $count ->
+    [one] { $count } человек
+    [few] { $count } человека
+   *[other] { $count } человек
+  }
+page-wordings-refused = «Ничего из этого»: { $count }
+page-wordings-few = Спросили меньше трёх человек: { $count }
+page-wordings-accept = Научить выбранным
+page-wordings-decline = Убрать выбранные
+page-wordings-shared = Смешивают два ответа
+page-wordings-shared-lead = Не предлагаются: люди имели в виду разные ответы или ни одного, либо это почти вопрос другого ответа.
+page-wordings-near = Почти то же: «{ $question }»
+page-single = Находятся по единственной формулировке
+page-single-lead = К каждому из этих ответов ведёт один вопрос, и другие слова могут его не найти. Выберите, как спросили бы люди, или добавьте свою формулировку.
+page-single-none = У каждого ответа не меньше двух формулировок.
+page-single-more = Ещё { $count }. Следующие появятся здесь, когда у этих будет другая формулировка.
+page-single-find = Ответы с единственной формулировкой
+wordings-none-ticked = Выберите хотя бы одну формулировку.
 page-tests-few = Тестовых вопросов: { $questions } из { $least }. Пока их меньше, новую модель не с чем сравнить.
 page-no-proposals = Исправлений нет
 page-no-proposals-hint = Студент исправляет ответ в боте или в чате курса, и исправление появляется здесь.

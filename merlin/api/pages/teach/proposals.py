@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import Annotated, Literal
 
 from fastapi import Form
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Json
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
@@ -22,10 +23,11 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import Noted, find_noted_change
 from merlin.api.pages.teach.edit_form import EditedDataset, base_of
 from merlin.api.schema import Id, Number
-from merlin.app import changes, contradictions, examples, near, reviews
+from merlin.app import changes, contradictions, examples, near, reviews, wordings
 from merlin.app.changes import DatasetFiles
 from merlin.app.examples import DatasetHeading
 from merlin.app.near import NearExample
+from merlin.app.wordings import UsedWordings
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.web.assets import seen_other
@@ -136,6 +138,13 @@ class ReviewForm(BaseModel):
         return [replace(each, draft=review.draft_of(each)) for each in waiting]
 
 
+class WordingForm(BaseModel):
+    """Ticked wordings, each after its taught question: of people, by frames, or to drop."""
+
+    act: Literal["used", "frames", "decline"]
+    wording: Annotated[list[Json[tuple[_Text, _Text]]], Field(max_length=200)] = []
+
+
 def _trim(question: str, answer: str) -> tuple[str, str]:
     """Return a question and an answer as a form sends them, with LF line ends."""
     plain = answer.replace("\r\n", "\n")
@@ -161,14 +170,16 @@ async def show_proposals(
     *,
     changed: Noted = "",
     compare: bool = False,
+    single: bool = False,
 ) -> Response:
     """Return the oldest pending example proposals, and the state of those accepted last.
 
     `compare`: with the nearest pairs of examples with different answers, found in seconds.
+    `single`: with the answers that one wording finds, and proposals of others.
     """
     result = ReviewResult(changed=changed)
     return await _render_proposals(
-        context, dataset, ReviewForm(), result, is_compared=compare
+        context, dataset, ReviewForm(), result, is_compared=compare, is_single=single
     )
 
 
@@ -179,6 +190,7 @@ async def _render_proposals(
     result: ReviewResult,
     *,
     is_compared: bool = False,
+    is_single: bool = False,
 ) -> Response:
     """Return the page with what stands in the form."""
     # Before what it is about, which otherwise could be older than the note says.
@@ -195,6 +207,7 @@ async def _render_proposals(
         "dataset": dataset,
         "course": dataset.course,
         "base": base_of(dataset.name, "proposals"),
+        "examples_href": base_of(dataset.name),
         "rows": [*zip(firsts, groups, strict=True)],
         "more": max(total - len(waiting), 0),
         "corrected": corrected,
@@ -202,6 +215,7 @@ async def _render_proposals(
             reviews.find_other_questions, firsts, corrected
         ),
         "near": await _find_near(context, files, firsts, corrected),
+        "used": await _read_used(context, files),
         "editors": await context.read(reviews.find_editors, context.actor, waiting),
         "tests": await context.read(
             reviews.count_test_questions, context.actor, dataset.name
@@ -213,6 +227,10 @@ async def _render_proposals(
         "lost": form.list_lost(waiting),
         "longest_reason": MAX_REASON,
     }
+    if is_single:
+        view["single"], view["singles"] = await context.read(
+            wordings.propose_frames, context.actor, dataset.name
+        )
     if is_compared:
         view["looked"] = await asyncio.to_thread(
             contradictions.find_contradictions, files
@@ -225,6 +243,16 @@ async def _render_proposals(
 async def _list_waiting(context: PageContext, dataset: str) -> list[Proposal]:
     return await context.read(
         reviews.list_waiting, context.actor, 0, _BATCH_SIZE, dataset
+    )
+
+
+async def _read_used(context: PageContext, files: DatasetFiles) -> UsedWordings:
+    """Return the wordings that people used."""
+    labels, editors = await context.read(
+        wordings.list_labels, context.actor, files.dataset
+    )
+    return await asyncio.to_thread(
+        wordings.group_labels, context.services, files, labels, editors
     )
 
 
@@ -267,8 +295,18 @@ async def _accept(context: PageContext, dataset: str, form: ReviewForm) -> Revie
     """Accept the chosen rows that make valid examples. Raises Refused if none does."""
     files = await context.read(changes.read_files, context.actor, dataset)
     review = form.review(files)
+    return await _approve(context, dataset, form.expand(form.chosen), review)
+
+
+async def _approve(
+    context: PageContext,
+    dataset: str,
+    chosen: Sequence[int],
+    review: reviews.Review = reviews.AS_PROPOSED,
+) -> ReviewResult:
+    """Accept the proposals that make valid examples. Raises Refused if none is left."""
     files, edits = await context.read(
-        reviews.read_several, context.actor, dataset, form.expand(form.chosen), review
+        reviews.read_several, context.actor, dataset, chosen, review
     )
     check = reviews.check_several
     errors = await asyncio.to_thread(check, context.services, files, edits)
@@ -283,6 +321,38 @@ async def _accept(context: PageContext, dataset: str, form: ReviewForm) -> Revie
         return ReviewResult(wrong, errors=errors)
     change = await context.write(reviews.approve_several, context.actor, good, review)
     return ReviewResult(wrong, change, errors)
+
+
+@router.post("/datasets/{dataset}/proposals/wordings")
+async def judge_wordings(
+    context: TeacherContext,
+    dataset: EditedDataset,
+    form: Annotated[WordingForm, Form()],
+) -> Response:
+    """Teach the ticked wordings in one commit, or drop what people used.
+
+    What is not accepted waits among the proposals, with its error.
+    """
+    name = dataset.name
+    try:
+        if form.act == "decline":
+            texts = [text for _, text in form.wording]
+            await context.write(wordings.decline, context.actor, name, texts)
+            result = ReviewResult()
+        else:
+            ticked = form.wording
+            promote = partial(wordings.promote, is_used=form.act == "used")
+            ids = await context.write(promote, context.actor, name, ticked)
+            result = await _approve(context, name, ids)
+    except REFUSALS as error:
+        result = ReviewResult(refusal_text(context, error))
+    if result.wrong:
+        is_single = form.act == "frames"
+        return await _render_proposals(
+            context, dataset, ReviewForm(), result, is_single=is_single
+        )
+    base = base_of(name, "proposals")
+    return seen_other(f"{base}?changed={result.changed}" if result.changed else base)
 
 
 @router.post("/proposals/{proposal}/editing")
