@@ -18,7 +18,7 @@ import numpy as np
 
 from merlin.core.encoder import encode, measure_small_talk
 from merlin.core.messages import Message
-from merlin.core.opposites import are_opposed
+from merlin.core.opposites import are_opposed, asks_more
 from merlin.core.vocabulary import fold
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
@@ -28,6 +28,7 @@ from merlin.engine.trainers.recall.text import (
     Terms,
     build_key,
     build_readings,
+    build_term,
     complete_follow_up,
     select_content,
     select_encoded,
@@ -117,9 +118,7 @@ class RecallModel:
         is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
         if exact is not None:
             return RecallAnswer(self.answers[exact], confidence, known=True)
-        if is_sure and (
-            previous or back or not are_opposed(texts[0], self.asked[best])
-        ):
+        if is_sure and (previous or back or self._asks_same(texts[0], best)):
             return RecallAnswer(self.answers[best], confidence, known=True)
         if previous and not select_subject(question):
             nearest = self._suggest(completed, None, previous)
@@ -130,6 +129,19 @@ class RecallModel:
         return RecallAnswer(
             "", confidence, known=False, nearest=nearest, is_follow_up=bool(previous)
         )
+
+    def _asks_same(self, text: str, answer: int) -> bool:
+        """Return whether a question asks for nothing else than an answer's trained wordings."""
+        wordings = self.asked[answer]
+        return not (
+            are_opposed(text, wordings, self.answers[answer])
+            or asks_more(text, wordings, self._is_new)
+        )
+
+    def _is_new(self, word: str) -> bool:
+        """Return whether a word is a noun that no trained text has."""
+        is_verb = build_term(word, is_russian=False).startswith("v:")
+        return not (is_verb or self._spelling.is_known(word))
 
     def _correct_spelling(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the messages with the last question spelt as it was meant."""

@@ -50,16 +50,16 @@ class Spelling:
     def _measure_known(self, text: str) -> float:
         """Return the share of known ones among the words of a text that are long enough."""
         words = _WORD.findall(fold(text))
-        return sum(map(self._is_known, words)) / len(words) if words else 1
+        return sum(map(self.is_known, words)) / len(words) if words else 1
 
-    def _is_known(self, word: str) -> bool:
-        """Return whether a trained text has the word, or it says nothing of a subject."""
+    def is_known(self, word: str) -> bool:
+        """Return whether a trained text has a folded word, or it says nothing of a subject."""
         term = build_term(word, is_russian=False)
         return not select_subject([term]) or self._space.knows(term)
 
     def _correct_word(self, word: str) -> str:
         folded = fold(word)
-        if self._is_known(folded) or count_pieces(folded) == 1:
+        if self.is_known(folded) or count_pieces(folded) == 1:
             return word
         similar = self._vocabulary.similar_words(folded, _MIN_STEM_LENGTH)
         return similar[0] if similar else word
