@@ -168,6 +168,7 @@ class QuestionStatistics(Repository):
             None,
             (
                 (is_failed, QuestionOutcome.FAILED.value),
+                (is_unknown & (TURN.if_meant == 1), QuestionOutcome.IF_MEANT.value),
                 (is_unknown & (TURN.nearest != ""), QuestionOutcome.OFFERED.value),
                 (is_unknown, QuestionOutcome.REFUSED.value),
             ),
@@ -412,9 +413,13 @@ def _is_rated() -> Any:
 
 
 class QuestionOutcome(StrEnum):
-    """What a question to a model came to; offered: taught questions, in place of an answer."""
+    """What a question to a model came to; offered: taught questions, in place of an answer.
+
+    If meant: the same, and the answer to the first of them by its name.
+    """
 
     ANSWERED = "answered"
+    IF_MEANT = "if-meant"
     OFFERED = "offered"
     REFUSED = "refused"
     FAILED = "failed"

@@ -41,6 +41,8 @@ _HAVING = re.compile(
     r"(?:\b(?:у|в|во|на|по|для|с|со|за|от|до|из|при|о|об|про|между"
     r"|in|on|at|near|for|with|named|to|of|from|by)\b|$)"
 )
+# What is to be explained: each of its words counts.
+_DEFINING = re.compile(r"(?:что такое|what (?:is|are))\b(.*)")
 # An answer for all days, or for some by their short names.
 _DAYS_OF_ANSWER = re.compile(
     r"ежедневно|кажд\w+ день|без выходных|круглосуточно|every day|daily|24/7"
@@ -98,9 +100,11 @@ def asks_more(
     sample sets 9 of 12 near misses are found, and 5 of 219 right answers lost.
     """
     words = _split(question)
-    things = [_find_more(words, _split(wording)) for wording in taught]
+    things = [_find_more(words, _split(wording), is_new) for wording in taught]
     if found := _HAVING.search(fold(question)):
         things.append(_split(found[1]))
+    if found := _DEFINING.match(fold(question)):
+        things += [[word] for word in _split(found[1])]
     named = [word for wording in taught for word in _split(wording)]
     return any(
         any(map(is_new, thing))
@@ -241,12 +245,14 @@ def _is_replaced(
     return not _are_alike(" ".join(one), " ".join(other))
 
 
-def _find_more(asked: Sequence[str], taught: Sequence[str]) -> Sequence[str]:
-    """Return the content words that a question has in one place, and a taught one has not."""
+def _find_more(
+    asked: Sequence[str], taught: Sequence[str], is_new: Callable[[str], bool]
+) -> Sequence[str]:
+    """Return the content words of the one place where a question has something new."""
     same, places = _compare(asked, taught)
     is_russian = _is_russian(asked)
     parts = [_drop_function_words(one, is_russian=is_russian) for one, _ in places]
-    more = [words for words in parts if words]
+    more = [words for words in parts if any(map(is_new, words))]
     is_one = len(more) == 1 and same >= max(MIN_SAME_WITH_MORE, len(more[0]))
     return more[0] if is_one else ()
 

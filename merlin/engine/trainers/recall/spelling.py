@@ -27,6 +27,7 @@ from merlin.engine.trainers.recall.text import (
 # A typing error turns a shorter stem into another word: «прода(ёте)» would become «продл(ить)».
 _MIN_STEM_LENGTH = 6
 _WORD = re.compile(f"[^\\W\\d_]{{{MIN_CORRECTED_LENGTH},}}")
+_SHORT_WORD = re.compile("[^\\W\\d_]+")
 
 
 class Spelling:
@@ -48,8 +49,8 @@ class Spelling:
         return _WORD.sub(lambda found: self._correct_word(found[0]), best)
 
     def _measure_known(self, text: str) -> float:
-        """Return the share of known ones among the words of a text that are long enough."""
-        words = _WORD.findall(fold(text))
+        """Return the share of known ones among the longer words of a text, or all if none is."""
+        words = _WORD.findall(fold(text)) or _SHORT_WORD.findall(fold(text))
         return sum(map(self.is_known, words)) / len(words) if words else 1
 
     def is_known(self, word: str) -> bool:
