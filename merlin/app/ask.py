@@ -604,6 +604,7 @@ def make_stored_answer(
         offer=offer,
         known=reply.known,
         nearest="\n".join(reply.nearest),
+        if_meant=reply.if_meant,
         first_ms=reply.first_ms,
     )
 

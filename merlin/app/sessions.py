@@ -51,6 +51,7 @@ class TurnView:
     note: str
     offer: str
     nearest: str
+    if_meant: bool
     known: bool | None
 
 

@@ -52,10 +52,17 @@ PLAN = "plan"
 Rows = tuple[tuple[Button, ...], ...]
 # The visible length of a question on a button.
 OFFER_LETTERS = 60
+# The others follow a press.
+OFFERS_SHOWN = 4
 
 
-def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
-    """Return the rows of buttons under an answer; a refusal only has what to do next."""
+def answer_buttons(
+    turn_id: int, answer: StoredAnswer, language: str, *, is_whole: bool = False
+) -> Rows:
+    """Return the rows of buttons under an answer; a refusal only has what to do next.
+
+    `is_whole`: with all questions that it offers, not the first `OFFERS_SHOWN` alone.
+    """
     if answer.offer == NO_BUTTONS:
         return ()
     if answer.offer == PLAN:
@@ -66,13 +73,9 @@ def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
         bigger = Button(text(language, "bot-button-bigger"), "model")
         more = ((fresh, bigger) if answer.offer == FULL else (fresh,),)
     if answer.known is False:
-        nearest = (
-            (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
-            for place, question in enumerate(answer.nearest.splitlines())
-        )
         tell = text(language, "tell-none" if answer.nearest else "tell-button")
         return (
-            *nearest,
+            *_offer_buttons(turn_id, answer, language, is_whole=is_whole),
             (Button(tell, f"tell:{turn_id}"),),
             *more,
         )
@@ -84,6 +87,23 @@ def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
         tuple(Button(sign, f"{verb}:{turn_id}") for sign, verb in signs.items()),
         *more,
     )
+
+
+def _offer_buttons(
+    turn_id: int, answer: StoredAnswer, language: str, *, is_whole: bool
+) -> Rows:
+    """Return a button for each offered question; that of a shown answer says that it is meant."""
+    labels = [cut(question, OFFER_LETTERS) for question in answer.nearest.splitlines()]
+    if answer.if_meant:
+        labels[0] = text(language, "meant-yes")
+    rows = tuple(
+        (Button(label, f"near:{turn_id}:{place}"),)
+        for place, label in enumerate(labels)
+    )
+    if is_whole or len(rows) <= OFFERS_SHOWN:
+        return rows
+    more = Button(text(language, "meant-more"), f"more:{turn_id}")
+    return (*rows[:OFFERS_SHOWN], (more,))
 
 
 # The delay of the next attempt after a limit skipped an edit.
@@ -424,8 +444,9 @@ def reply_notes(reply: Reply, language: str, request: ModelRequest) -> list[str]
     ):
         model = reply.choice.version or reply.model_id
         notes.append(text(language, key, model=model))
-    if reply.nearest:
-        notes.append(text_like(reply.text, language, "bot-nearest"))
+    if len(reply.nearest) > reply.if_meant:
+        key = "meant-else" if reply.if_meant else "bot-nearest"
+        notes.append(text_like(reply.text, language, key))
     if reply.sources:
         notes.append(f"[{sources_note(reply.sources, language)}]")
     return notes

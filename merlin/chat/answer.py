@@ -116,6 +116,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     known: bool | None = None
     nearest: tuple[str, ...] = ()
+    if_meant: bool = False
     faults: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
     sources: Sequence[Source] = ()
@@ -371,7 +372,11 @@ class AnswerService:
             return replace(reply, faults=faults, unused=composed)
         composed = replace(composed, first=reply.first)
         shown = replace(
-            composed, text=body if is_shown else "", known=is_shown or None, nearest=()
+            composed,
+            text=body if is_shown else "",
+            known=is_shown or None,
+            nearest=(),
+            if_meant=False,
         )
         return replace(shown, sources=tuple(cited), faults=faults, unused=reply)
 
@@ -504,6 +509,7 @@ class AnswerService:
                         answer.known if piece.known is None else piece.known,
                         piece.finish_reason or answer.finish_reason,
                         piece.nearest or answer.nearest,
+                        piece.if_meant or answer.if_meant,
                         composed_from=piece.composed_from or answer.composed_from,
                     )
                     if len(answer.text) > MAX_ANSWER_LENGTH:
@@ -567,6 +573,7 @@ def _reply(
         answer.usage,
         known,
         answer.nearest if known is False else (),
+        if_meant=known is False and answer.if_meant,
         sources=[
             Source(1, "", taught)
             for taught in answer.composed_from

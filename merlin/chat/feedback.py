@@ -172,6 +172,7 @@ class QuestionStatistics(Repository):
             None,
             (
                 (is_failed, QuestionOutcome.FAILED.value),
+                (is_unknown & (TURN.if_meant == 1), QuestionOutcome.IF_MEANT.value),
                 (is_unknown & (TURN.nearest != ""), QuestionOutcome.OFFERED.value),
                 (is_unknown, QuestionOutcome.REFUSED.value),
                 (is_wrong, QuestionOutcome.WRONG.value),
@@ -421,10 +422,12 @@ def _is_rated() -> Any:
 class QuestionOutcome(StrEnum):
     """What a question to a model came to.
 
-    Offered: taught questions, in place of an answer. Wrong: a person disliked or corrected it.
+    Offered: taught questions, in place of an answer. If meant: the same, and the answer to the
+    first of them by its name. Wrong: a person disliked or corrected it.
     """
 
     ANSWERED = "answered"
+    IF_MEANT = "if-meant"
     OFFERED = "offered"
     REFUSED = "refused"
     WRONG = "wrong"

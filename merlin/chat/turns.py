@@ -59,7 +59,8 @@ class StoredAnswer:
     its place, in the person's language. `ending` is the final state of the update, `model_role`
     the CandidateKind of the model, `cost_micro` the cost in millionths of `currency` ("": not
     known). `offer` names the buttons to show ("": the usual ones). `known` False: the model does
-    not know the answer; `nearest` are trained questions that may have been meant, one on each line.
+    not know the answer; `nearest` are trained questions that may have been meant, one on each line;
+    `if_meant`: the answer to the first of them is shown with its name.
     `first_ms`: the time to the first token.
     """
 
@@ -75,6 +76,7 @@ class StoredAnswer:
     offer: str = ""
     known: bool | None = None
     nearest: str = ""
+    if_meant: bool = False
     first_ms: int | None = None
 
 
@@ -170,7 +172,7 @@ UPDATE turn SET
     provider = :provider, model_id = :model_id, model_role = :model_role, known = :known,
     input_tokens = :input_tokens, output_tokens = :output_tokens, cached_tokens = :cached_tokens,
     cost_micro = :cost_micro, currency = :currency, offer = :offer, nearest = :nearest,
-    first_ms = :first_ms
+    if_meant = :if_meant, first_ms = :first_ms
 WHERE bot_id = :bot_id AND update_id = :update_id AND state = 'asked'
 """
 _MARK_DELIVERED = """

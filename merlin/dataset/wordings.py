@@ -1,12 +1,11 @@
-"""Other wordings of a question, by rules: an editor ticks those that people would use."""
+"""Wordings that an editor may teach beside a question; never taught unseen."""
 
-_PATTERNS = {
-    "en": ("Could you tell me: {question}", "I'd like to know: {question}"),
-    "ru": ("Подскажите: {question}", "Хочу узнать: {question}"),
-}
+from merlin.core.question_frames import reword
 
 
 def propose_by_frames(question: str, language: str) -> tuple[str, ...]:
-    """Return other wordings of a question in a language."""
-    begun = question[:1].lower() + question[1:]
-    return tuple(each.format(question=begun) for each in _PATTERNS.get(language, ()))
+    """Return other wordings of a question by the rules of its language, which need no model.
+
+    None if no rule fits, as for one that is not asked in this language.
+    """
+    return reword(question, (language,))

@@ -119,6 +119,7 @@ class Answer:
 
     `known` is the model's own report (False: "I do not know"), None if the provider does not
     send it. `nearest` are similar trained questions for an answer that is not known, best first;
+    `if_meant`: its text has the answer to the first of them, by its name.
     `composed_from` are those whose answers it is near to, if an engine has checked what its
     language model wrote. In a stream all fields but `text` come once, near the end. `model` is the
     one that the provider says has answered, "" if it does not; `is_applied`: it has proved that
@@ -132,6 +133,7 @@ class Answer:
     known: bool | None = None
     finish_reason: str | None = None
     nearest: tuple[str, ...] = ()
+    if_meant: bool = False
     model: str = ""
     is_applied: bool = False
     is_replacing: bool = False

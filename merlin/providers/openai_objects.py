@@ -47,7 +47,7 @@ _MAX_COUNT = 10**12
 # Of an id, a status or a model's name, in characters: they are shown, sent and compared.
 _MAX_NAME_LENGTH = 512
 # Similar questions that a server suggests: how many are shown; characters of each.
-MAX_SUGGESTIONS = 3
+MAX_SUGGESTIONS = 8
 MAX_SUGGESTION_LENGTH = 300
 
 
@@ -247,7 +247,8 @@ def parse_usage(raw: object) -> Usage:
 def _read_extension(raw: Json) -> dict[str, Any]:
     """Return what our engine's extension `merlin` says of an answer, empty without one.
 
-    `nearest`: similar trained questions that it suggests, one line each. `composed_from`: those
+    `nearest`: similar trained questions that it suggests, one line each; `if_meant`: the answer has
+    that to the first of them, too. `composed_from`: those
     near whose answers it was written.
     """
     extension = get_object(raw, "merlin")
@@ -265,6 +266,7 @@ def _read_extension(raw: Json) -> dict[str, Any]:
     return {
         "known": is_known if isinstance(is_known, bool) else None,
         "nearest": tuple(nearest[:MAX_SUGGESTIONS]),
+        "if_meant": bool(nearest) and extension.get("if_meant") is True,
         "composed_from": tuple(composed_from[:MAX_SUGGESTIONS]),
         "is_applied": extension.get("applied") is True,
     }

@@ -257,6 +257,19 @@ def test_question_is_of_none_of_the_offers_or_of_the_one_that_is_pressed(
     assert site.database.sql(MEANT, turn_id=turn)[0].kind == "pressed"
 
 
+def test_answer_of_the_first_suggestion_has_its_own_button_on_the_page(
+    site, provider, client
+):
+    offered = [f"Что такое метод {number}?" for number in range(6)]
+    extension = {"known": False, "nearest": offered, "if_meant": True}
+    provider.behave(fixed_answer="Если вы о методе 0: да.", extension=extension)
+    page = ask(site, client, "Метод?")
+    check_page(page, "Да, это оно", "Или одно из этих:", "Ещё вопросы")
+    assert page.text.count('name="near"') == 6
+    assert page.text.index(offered[4]) > page.text.index("Ещё вопросы")
+    assert "Возможно, вы имели в виду:" not in page.text
+
+
 def test_answer_that_a_model_composed_says_so_on_its_page(site, provider, client):
     provider.behave(
         extension={"composed": True, "composed_from": ["Что такое <граф>?"]}

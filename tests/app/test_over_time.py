@@ -92,6 +92,10 @@ def test_only_the_newest_tested_models_are_shown(world):
             StoredAnswer("Не знаю.", known=False, nearest="Кто?"),
             QuestionOutcome.OFFERED,
         ),
+        (
+            StoredAnswer("«Кто?»: Я.", known=False, nearest="Кто?", if_meant=True),
+            QuestionOutcome.IF_MEANT,
+        ),
         (StoredAnswer("Не знаю.", known=False), QuestionOutcome.REFUSED),
         (StoredAnswer("", "Не вышло.", UpdateState.FAILED), QuestionOutcome.FAILED),
         (StoredAnswer("", "Пожалуйста!"), None),

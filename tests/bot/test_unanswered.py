@@ -69,6 +69,41 @@ def test_suggested_question_is_asked_as_if_typed(anna, provider, settings):
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
+def test_answer_of_the_first_suggestion_has_its_own_button_and_the_last_ones_follow(
+    anna, provider, settings
+):
+    offered = [f"Что такое метод {number}?" for number in range(6)]
+    extension = {"known": False, "nearest": offered, "if_meant": True}
+    provider.behave(fixed_answer="Если вы о методе 0: да.", extension=extension)
+    refused = anna.say("Метод?")
+    assert refused.text.endswith(russian_text("meant-else"))
+    yes = russian_text("meant-yes")
+    more = russian_text("meant-more")
+    tell = russian_text("tell-button")
+    assert anna.labels == [yes, *offered[1:4], more, tell]
+    anna.press("more:1", refused.message_id)
+    assert anna.labels == [yes, *offered[1:], tell]
+    assert count_charged(settings) == {}
+    assert select_rows(settings, "SELECT known, if_meant FROM turn") == [(0, 1)]
+    provider.behave(fixed_answer="Да.", extension={"known": True})
+    assert anna.press("near:1:0", refused.message_id).text.startswith(offered[0])
+    assert count_charged(settings) == {"text": 1}
+    one = {**extension, "nearest": offered[:1]}
+    provider.behave(fixed_answer="Если вы о методе 0: да.", extension=one)
+    assert anna.say("Метод??").text == "Если вы о методе 0: да."
+    assert anna.labels == [yes, tell]
+
+
+def test_further_suggestions_for_one_user_are_not_shown_to_another(
+    anna, telegram, settings
+):
+    anna.say("А если массив двоичный?")
+    boris = ChatUser(telegram, settings, "boris")
+    boris.start()
+    boris.press("more:1", forged=True)
+    assert boris.alerts() == [russian_text("bot-button-old")]
+
+
 def test_line_above_the_suggestions_is_in_the_language_of_the_refusal(anna, provider):
     provider.behave(fixed_answer="I don't know that.", extension=REFUSAL)
     refused = anna.say("What about a binary array?")

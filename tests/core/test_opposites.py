@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.core.opposites import are_opposed, split_content
+from merlin.core.opposites import are_opposed, asks_more, split_content
 
 pytestmark = pytest.mark.unit
 
@@ -72,3 +72,59 @@ def test_content_of_a_question_is_its_words_without_function_words_and_endings()
     asked = split_content("Где получить пропуск в архив?")
     assert asked & split_content("Где нужны пропуска?") == {"пропуск"}
     assert not split_content("Where is the archive?") & split_content("Is it the pass?")
+
+
+@pytest.mark.parametrize(
+    ("question", "taught"),
+    [
+        ("Работаете ли вы 8 марта?", "Во сколько вы открываетесь?"),
+        ("а первого мая вы работаете", "Во сколько вы открываетесь?"),
+        ("Are you open at Easter?", "What is the schedule of the gym?"),
+    ],
+)
+def test_day_that_no_taught_wording_and_no_answer_names_is_something_else(
+    question, taught
+):
+    assert are_opposed(question, [taught], "С 9 до 21.")
+    assert not are_opposed(question, [taught, "Какой у клуба праздничный график?"])
+    assert not are_opposed(question, [taught], "С 9 до 21, в пасху закрыто.")
+    for answer in ("Ежедневно с 9 до 21.", "Пн–пт 9–18, сб 10–16.", "9 to 5 daily"):
+        assert not are_opposed(question, [taught], answer)
+
+
+NEW = {"марта", "повторный", "туалет", "туалета", "собакой", "cinema", "json", "кафе"}
+
+
+@pytest.mark.parametrize(
+    ("question", "taught"),
+    [
+        ("Во сколько вы открываетесь 8 марта?", "Во сколько вы открываетесь?"),
+        ("Сколько стоит повторный приём?", "Сколько стоит приём?"),
+        ("Как прочитать JSON из файла?", "Как прочитать файл построчно?"),
+        ("Можно ли зайти с собакой?", "Можно ли прийти с ребёнком?"),
+        ("Есть ли у площадки туалет?", "Где находится площадка?"),
+        ("Есть ли кафе в парке?", "Где находится площадка парка?"),
+        ("Is there a cinema in the pool?", "When does the pool open?"),
+    ],
+)
+def test_thing_that_no_taught_wording_names_is_more(question, taught):
+    assert asks_more(question, [taught], NEW.__contains__)
+    assert not asks_more(question, [taught], set().__contains__)
+
+
+@pytest.mark.parametrize(
+    ("question", "taught"),
+    [
+        # in another form, from the first word on
+        ("Повторный приём сколько стоит?", "Сколько стоит приём?"),
+        # two words are the same
+        ("Сколько повторный приём?", "Сколько за приём?"),
+        # other words in two places
+        ("Есть повторный приём 8 марта?", "Бывает ли вообще приём на дому?"),
+        # the thing is the taught one in another form, or has a near name
+        ("Есть ли туалета два?", "Где туалет?"),
+        ("Есть ли у вас кафе?", "Где у вас кафетерий?"),
+    ],
+)
+def test_other_form_of_the_question_is_no_more(question, taught):
+    assert not asks_more(question, [taught], NEW.__contains__)

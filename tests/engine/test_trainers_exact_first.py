@@ -45,7 +45,11 @@ TAUGHT = {
 }
 # Not answered by `recall`, which offers HOURS among the nearest.
 ASKED = "Во сколько можно прийти за книгой?"
-REFUSAL = text("ru", "engine-unknown")
+REFUSAL = (
+    f"{text('ru', 'engine-not-taught')}\n\n"
+    f"{text('ru', 'engine-if-meant', question='На какой срок выдают книги?')}\n\n"
+    f"{TAUGHT['На какой срок выдают книги?']}"
+)
 
 
 class ScriptedModel:

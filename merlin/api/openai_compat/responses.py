@@ -116,14 +116,15 @@ def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json
     """Return the object `merlin` of an answer.
 
     `known` is the model's own report, None without one; `nearest` are the trained questions that
-    may have been meant, most similar first. `model_role` is None if no model was asked, `build` if
-    the model was not trained here. `is_alone`: earlier messages did not fit. `note` is to be shown
-    below the answer, `sources` are those of a composed one: one that a model wrote from sources, or
-    near to a taught answer.
+    may have been meant, most similar first; `if_meant`: the text has the answer to the first, by
+    its name. `model_role` is None if no model was asked, `build` if the model was not trained here.
+    `is_alone`: earlier messages did not fit. `note` is to be shown below the answer, `sources` are
+    those of a composed one: one that a model wrote from sources, or near to a taught answer.
     """
     return {
         "known": reply.known,
         "nearest": list(reply.nearest),
+        "if_meant": reply.if_meant,
         "model_role": reply.choice.kind.value if reply.choice else None,
         "model": reply.model_id,
         "build": origin.build if origin else None,

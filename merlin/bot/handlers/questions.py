@@ -309,6 +309,21 @@ async def ask_nearest(context: BotContext) -> None:
     await _ask_offered(context, dict(enumerate(questions)).get(context.number(1), ""))
 
 
+@handlers.button("more", use=Use.IN_GROUPS)
+async def show_more_offers(context: BotContext) -> None:
+    """Show the other questions that were offered with a refusal, in place of the button."""
+    turn = await context.store.read(lambda: find_own_turn(context))
+    if turn is None or turn.written is None:
+        await context.show(lambda: menu.refusal(context, "bot-button-old"))
+        return
+    await context.answer_press()
+    buttons = answers.answer_buttons(
+        turn.turn_id, turn.written, context.language, is_whole=True
+    )
+    await context.bot_api.edit_buttons(context.chat_id, context.message_id, buttons)
+    await context.finish_silently(UpdateState.ANSWERED, "more")
+
+
 @handlers.button("starter", use=Use.ASKS_MODEL)
 async def ask_starter(context: BotContext) -> None:
     """Ask the question on the button, as if the user had sent it."""

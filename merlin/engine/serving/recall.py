@@ -59,10 +59,7 @@ class RecallBackend:
         self, answer: RecallAnswer, request: GenerationRequest
     ) -> Iterator[str | Finish]:
         """Yield the chunks of an answer, and its Finish."""
-        key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
-        message = (
-            answer.text if answer.known else text(self._find_language(request), key)
-        )
+        message = answer.text if answer.known else self._refuse(answer, request)
         content, reason = _cut(message, request)
         yield from _PIECES.findall(content) or [content]
         prompt_tokens = training_file.count_messages(request.messages)
@@ -73,7 +70,18 @@ class RecallBackend:
         }
         if answer.nearest:
             extension["nearest"] = list(answer.nearest)
+        if answer.if_meant:
+            extension["if_meant"] = True
         yield Finish(reason, prompt_tokens, tokens, extension)
+
+    def _refuse(self, answer: RecallAnswer, request: GenerationRequest) -> str:
+        """Return the refusal; under it the answer that may be meant, by its question's name."""
+        language = self._find_language(request)
+        key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
+        if not answer.if_meant:
+            return text(language, key)
+        meant = text(language, "engine-if-meant", question=answer.nearest[0])
+        return f"{text(language, 'engine-not-taught')}\n\n{meant}\n\n{answer.if_meant}"
 
     def relay(
         self, _adapter: Adapter | None, request: RelayedRequest

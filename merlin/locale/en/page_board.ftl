@@ -106,6 +106,7 @@ page-over-time-none-asked = No questions in the last 12 weeks. Here you'll see h
 page-over-time-week = Week of
 page-over-time-all = Total
 page-over-time-answered = Answered
+page-over-time-if-meant = "If you mean"
 page-over-time-offered = Similar ones offered
 page-over-time-refused = Not known
 page-over-time-wrong = Disliked or corrected

@@ -120,6 +120,7 @@ page-over-time-none-asked = За последние 12 недель вопрос
 page-over-time-week = Неделя с
 page-over-time-all = Всего
 page-over-time-answered = Ответ дан
+page-over-time-if-meant = «Если вы имеете в виду»
 page-over-time-offered = Предложены похожие
 page-over-time-refused = Ответа не знает
 page-over-time-wrong = 👎 или исправлено

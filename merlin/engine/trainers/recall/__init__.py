@@ -40,14 +40,16 @@ if TYPE_CHECKING:
 class RecallAnswer:
     """The answer of a model: `text` is empty if unknown; `confidence` is 0..1.
 
-    `nearest` are similar trained questions if the answer is unknown, best first. `is_follow_up`:
-    the question has no content of its own, and this follow-up was not trained.
+    `nearest` are similar trained questions if the answer is unknown, best first; `if_meant` is the
+    answer to the first of them if it is clearly ahead. `is_follow_up`: the question has no content
+    of its own, and this follow-up was not trained.
     """
 
     text: str
     confidence: float
     known: bool
     nearest: Sequence[str] = ()
+    if_meant: str = ""
     is_follow_up: bool = False
 
 

@@ -27,6 +27,7 @@ from merlin.engine.trainers.recall.text import (
 # A typing error turns a shorter stem into another word: «прода(ёте)» would become «продл(ить)».
 _MIN_STEM_LENGTH = 6
 _WORD = re.compile(f"[^\\W\\d_]{{{MIN_CORRECTED_LENGTH},}}")
+_SHORT_WORD = re.compile("[^\\W\\d_]+")
 
 
 class Spelling:
@@ -48,18 +49,18 @@ class Spelling:
         return _WORD.sub(lambda found: self._correct_word(found[0]), best)
 
     def _measure_known(self, text: str) -> float:
-        """Return the share of known ones among the words of a text that are long enough."""
-        words = _WORD.findall(fold(text))
-        return sum(map(self._is_known, words)) / len(words) if words else 1
+        """Return the share of known ones among the longer words of a text, or all if none is."""
+        words = _WORD.findall(fold(text)) or _SHORT_WORD.findall(fold(text))
+        return sum(map(self.is_known, words)) / len(words) if words else 1
 
-    def _is_known(self, word: str) -> bool:
-        """Return whether a trained text has the word, or it says nothing of a subject."""
+    def is_known(self, word: str) -> bool:
+        """Return whether a trained text has a folded word, or it says nothing of a subject."""
         term = build_term(word, is_russian=False)
         return not select_subject([term]) or self._space.knows(term)
 
     def _correct_word(self, word: str) -> str:
         folded = fold(word)
-        if self._is_known(folded) or count_pieces(folded) == 1:
+        if self.is_known(folded) or count_pieces(folded) == 1:
             return word
         similar = self._vocabulary.similar_words(folded, _MIN_STEM_LENGTH)
         return similar[0] if similar else word
