@@ -1,7 +1,8 @@
 """Compare two models question by question, using the stored answers of their proofs.
 
-An answer is right if it matches the taught answer (`scores.is_right`); otherwise refused if the
-model says that it does not know, or declines; otherwise wrong. To a question of another subject
+An answer is right if it says what the taught answer says (`scores.judge_answer`); otherwise refused
+if the model says that it does not know, or declines; otherwise wrong, or unsure where only a person
+can say. To a question of another subject
 declining is right. A question is common to two builds if all but its id and the system text is
 equal: where a commit has changed or removed an example, its answer is listed to be read, and not
 judged.
@@ -14,6 +15,7 @@ from enum import StrEnum
 
 from merlin.core.errors import Refused
 from merlin.core.views import described
+from merlin.core.wordings import Judgement
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.dataset.lint import is_refusal
@@ -36,6 +38,7 @@ from merlin.training.scores import (
     EvaluationQuestion,
     QuestionKind,
     is_right,
+    judge_answer,
     question_digest,
     question_key,
 )
@@ -47,6 +50,7 @@ class AnswerKind(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     REFUSED = "refused"
+    UNSURE = "unsure"
 
 
 class AnswerChange(StrEnum):
@@ -55,6 +59,7 @@ class AnswerChange(StrEnum):
     LOST = "lost"
     OTHERWISE = "otherwise"  # as a commit since the other model wants it
     GAINED = "gained"
+    UNSURE = "unsure"  # now or before: a person has to read it
     WRONG = "wrong"  # by both models, or by this one if the other was not asked
     RIGHT = "right"
 
@@ -81,6 +86,7 @@ class ProofScores:
     right: int
     wrong: int
     refused: int
+    unsure: int = described("Answers of which only a person can say if they are right.")
     exact: int = described("Right answers in the taught words, as `recall` gives them.")
     unrelated: int = described("Questions of other subjects, beside `questions`.")
     invented: int = described("Those of other subjects that it has answered.")
@@ -322,9 +328,10 @@ def classify_answer(answer: Answer, question: EvaluationQuestion) -> AnswerKind:
     is_refused = answer.known is False or is_refusal(answer.text)
     if question.kind is QuestionKind.UNRELATED:
         return AnswerKind.RIGHT if is_refused else AnswerKind.WRONG
-    if is_right(answer, question.reference):
-        return AnswerKind.RIGHT
-    return AnswerKind.REFUSED if is_refused else AnswerKind.WRONG
+    judgement = judge_answer(answer, question.reference, question.text)
+    if is_refused and judgement is not Judgement.RIGHT:
+        return AnswerKind.REFUSED
+    return AnswerKind(judgement)
 
 
 def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
@@ -342,6 +349,7 @@ def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
+        unsure=kinds[AnswerKind.UNSURE],
         exact=sum(_is_right(item) and item.answer.known is True for item in scored),
     )
 
@@ -421,6 +429,8 @@ def sort_answers(answers: Iterable[ComparedAnswer]) -> list[ComparedAnswer]:
 
 
 def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerChange:
+    if AnswerKind.UNSURE in (now.kind, before and before.kind):
+        return AnswerChange.RIGHT if _is_right(now) else AnswerChange.UNSURE
     if before is None or _is_right(before) == _is_right(now):
         return AnswerChange.RIGHT if _is_right(now) else AnswerChange.WRONG
     return AnswerChange.GAINED if _is_right(now) else AnswerChange.LOST
