@@ -20,6 +20,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
+from merlin.db.tables import JUDGEMENT
 from merlin.providers.base import Answer
 from merlin.training.evaluation_questions import (
     list_otherwise,
@@ -37,6 +38,7 @@ from merlin.training.models import (
 from merlin.training.scores import (
     EvaluationQuestion,
     QuestionKind,
+    digest_answer,
     is_right,
     judge_answer,
     question_digest,
@@ -289,11 +291,31 @@ def _list_removed(
 def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
     """Return a model's stored answers to the questions that it is judged by, with their kinds."""
     answers = Models(db).answers(model.model_row)
+    said = _read_judgements(db, model.dataset) if answers else {}
     return [
-        JudgedAnswer(question, answer, classify_answer(answer, question))
+        JudgedAnswer(question, answer, _settle(answer, question, said))
         for question in (read_test(db, model.build_id) if answers else ())
         if (answer := answers.get(question.key))
     ]
+
+
+def _read_judgements(db: Database, dataset: str) -> Mapping[tuple[str, str], bool]:
+    """Return by the digests of question and answer which answers editors called right or wrong."""
+    rows = db.rows(JUDGEMENT.select().where(JUDGEMENT.dataset == dataset))
+    return {
+        (row.question_digest, row.answer_digest): bool(row.is_right) for row in rows
+    }
+
+
+def _settle(
+    answer: Answer, question: EvaluationQuestion, said: Mapping[tuple[str, str], bool]
+) -> AnswerKind:
+    """Return the kind of an answer; where its words do not tell, what an editor said of it."""
+    kind = classify_answer(answer, question)
+    is_right = said.get((question_digest(question), digest_answer(answer)))
+    if kind is not AnswerKind.UNSURE or is_right is None:
+        return kind
+    return AnswerKind.RIGHT if is_right else AnswerKind.WRONG
 
 
 def judge_base(

@@ -94,6 +94,11 @@ def question_digest(question: EvaluationQuestion) -> str:
     return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
+def digest_answer(answer: Answer) -> str:
+    """Return a digest of an answer's words."""
+    return hashlib.sha256(normalise(answer.text).encode()).hexdigest()
+
+
 def questions_of(
     conversations: Sequence[tuple[str, tuple[Message, ...]]],
 ) -> list[EvaluationQuestion]:

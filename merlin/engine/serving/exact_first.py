@@ -119,10 +119,10 @@ def _has_recall(adapter: Adapter | None) -> TypeGuard[Adapter]:
 
 
 def asks_for_another_thing(asked: str, near: Sequence[str]) -> bool:
-    """Return whether a question has a noun or a fact that no near question or answer has.
+    """Return whether a question has a word that no near question or answer has.
 
     Whatever is answered then, «yes» with a taught answer's words, would be an invention.
     """
     known = [*chain.from_iterable(chain.from_iterable(map(read_tokens, near)))]
     said = [*chain.from_iterable(read_tokens(asked))]
-    return any(not token.is_verb for token in list_new(said, known))
+    return bool(list_new(said, known))
