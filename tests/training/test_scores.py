@@ -8,7 +8,9 @@ from merlin.training.scores import (
     Evaluation,
     EvaluationQuestion,
     QuestionKind,
+    digest_answer,
     is_right,
+    likeness,
     question_digest,
     questions_of,
     score_answers,
@@ -32,6 +34,16 @@ def test_answer_of_recall_is_the_taught_one(
     """It can only give texts of the training file."""
     answer = Answer(text, known=known)
     assert is_right(answer, "Париж", "Какая столица Франции?") is expected
+
+
+def test_digest_of_an_answer_is_of_its_words():
+    one, other, third = map(Answer, ("Да,  можно.", "да, можно", "Нет"))
+    assert digest_answer(one) == digest_answer(other) != digest_answer(third)
+
+
+def test_likeness_is_that_of_the_letters():
+    assert likeness("Париж", "Париж") == 100
+    assert likeness("ooo", "Париж") == 0
 
 
 def test_conversation_gives_a_question_only_where_it_ends_with_an_answer():
