@@ -224,24 +224,16 @@ class Gates(Repository):
     def _find(
         self, new: Model, serving: Model | None, settings: DatasetSpec
     ) -> HoldReason | None:
-        answers = judge_answers(self.db, new)
-        others = (
-            judge_answers(self.db, serving)
-            if serving
-            else judge_base(self.db, new, answers)
-        )
-        scored = sum(answer.question.kind.is_scored for answer in answers)
-        is_proof = scored >= settings.split.least
-        hold = (
-            self._find_worse(new, serving, settings, answers, others)
-            if is_proof
-            else None
-        )
-        if hold or serving is None or new.build_id == serving.build_id:
-            return hold
-        return find_bound(
+        bound = serving and find_bound(
             read_taught(self.db, serving.build_id), read_taught(self.db, new.build_id)
         )
+        if bound:
+            return bound
+        answers = judge_answers(self.db, new)
+        scored = sum(answer.question.kind.is_scored for answer in answers)
+        if scored < settings.split.least:
+            return None
+        return self._find_worse(new, serving, settings, answers)
 
     def _find_worse(
         self,
@@ -249,8 +241,12 @@ class Gates(Repository):
         serving: Model | None,
         settings: DatasetSpec,
         answers: Sequence[JudgedAnswer],
-        others: Sequence[JudgedAnswer],
     ) -> HoldReason | None:
+        others = (
+            judge_answers(self.db, serving)
+            if serving
+            else judge_base(self.db, new, answers)
+        )
         accepted = self.list_accepted(new.dataset)
         pairs = list(pair_answers(answers, others))
         if serving:
