@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from merlin.api.pages.markdown import render_markdown
-from merlin.core import facts, small_talk
+from merlin.core import facts, small_talk, wordings
 from merlin.core.formatted_text import escape_controls
 from merlin.core.log import redact
 from merlin.dataset import import_texts, leftovers, near_questions, sensitive
@@ -30,8 +30,9 @@ LEAST_S = 0.05
 LENGTH = 20_000
 MOST_TIMES = 2.5
 READERS: dict[str, Callable[[str], object]] = {
-    "facts changed": lambda text: facts.find_changed(text, f"12 мая. {text[::2]}"),
-    "facts added": lambda text: facts.adds_to(text, "12 мая."),
+    "facts": facts.read_tokens,
+    "wordings": lambda text: wordings.judge_wording(text, f"12 мая. {text[::2]}"),
+    "wordings added": lambda text: wordings.adds_nothing(text, "12 мая.", least=0.7),
     "leftovers": lambda text: [*leftovers.find_leftovers(text, "answer")],
     "personal data": lambda text: [*sensitive.find_sensitive(text)],
     "personal data masked": lambda text: sensitive.mask_personal_data(text, "ru"),

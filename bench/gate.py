@@ -26,6 +26,7 @@ from bench.recall import QUESTIONS, SETS, example_files, read_yaml, train_recall
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
+from merlin.training.bounds import HoldReason, find_bound
 from merlin.training.disguise import disguise, list_unrelated
 from merlin.training.evaluation import (
     AnswerKind,
@@ -33,7 +34,7 @@ from merlin.training.evaluation import (
     classify_answer,
     pair_answers,
 )
-from merlin.training.gate import HoldReason, find_hold
+from merlin.training.gate import find_hold
 from merlin.training.scores import EvaluationQuestion, QuestionKind
 
 SEED = 42
@@ -207,6 +208,10 @@ def run() -> None:
         print(
             f"worse models without both: {len(held)} of {len(FAULTS)} held; a first one: {first}"
         )
+        asked, harmless, tries = count_asked(course, random.Random(SEED))  # noqa: S311
+        print(
+            f"commits that ask: {len(asked)} of {len(COMMITS)}, harmless: {harmless} of {tries}"
+        )
         print("not held:", ", ".join(FAULTS.keys() - held) or "none")
     counts = ", ".join(
         f"{len(course.questions)} ({course.tests})" for course in courses
@@ -254,6 +259,48 @@ FAULTS: Mapping[str, Callable[["Course"], Examples]] = {
     "a third gone": _drop,
     "one answer for all": _change_answers(lambda _: "Спросите преподавателя."),
 }
+
+
+def _replace(share: int) -> Callable[["Course"], Examples]:
+    """Return the function that gives one of so many examples another answer."""
+
+    def apply(course: Course) -> Examples:
+        texts = [_first_pair(turns)[1].strip() for turns in course.training.values()]
+        return course.with_answers({text: f"Иначе: {text}" for text in texts[::share]})
+
+    return apply
+
+
+# Commits that have to be meant, whatever the model of them answers.
+COMMITS: Mapping[str, Callable[["Course"], Examples]] = {
+    "answers moved by one": _mix,
+    "a third gone": _drop,
+    "one answer for all": _change_answers(lambda _: "Спросите преподавателя."),
+    "a number in each": _change_answers(SPOILT["number"]),
+    "half replaced": _replace(2),
+    "a fifth replaced": _replace(5),
+}
+
+
+def count_asked(course: Course, rng: random.Random) -> tuple[list[str], int, int]:
+    """Return the commits that ask, how many harmless ones do, and how many those are."""
+
+    def asks(training: Examples) -> bool:
+        parts = (
+            [
+                _make_question(key, *_first_pair(turns))
+                for key, turns in examples.items()
+            ]
+            for examples in (course.training, training)
+        )
+        return find_bound(*parts) is not None
+
+    asked = [name for name, change in COMMITS.items() if asks(change(course))]
+    harmless = [
+        asks(change(course, rng)) for change in HARMLESS_CHANGES for _ in range(TRIES)
+    ]
+    return asked, sum(harmless), len(harmless)
+
 
 GateResult = tuple[HoldReason | None, HoldReason | None, HoldReason | None]
 

@@ -8,15 +8,17 @@ it, or cuts it: at most 160 answers a kind. Pairs written by hand: tests/trainin
 import csv
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.recall import BLIND, ROOT, SETS, example_files, read_yaml
 from merlin.core.facts import split_sentences
-from merlin.engine.serving.exact_first import is_held
-from merlin.training.scores import says_the_same
+from merlin.core.wordings import Judgement, adds_nothing, judge_wording
+from merlin.engine.serving.exact_first import MIN_SHARE
 
 ANSWERS = 160
-Row = tuple[str, str, int, int, int]
+Row = tuple[str, str, int, int, int, int]
+BY_HAND = ROOT / "tests/training/judged_answers.yaml"
 WORDS = read_yaml(ROOT / "bench/judge_words.yaml")
 
 
@@ -133,35 +135,51 @@ HONEST: dict[str, Callable[[str], str]] = {
 }
 
 
-def count_right(
+def judge_changed(
     change: Callable[[str], str], answers: Sequence[str]
-) -> tuple[int, int, int]:
-    """Return of the answers that a change concerns how many changed ones are right, shown, and all.
+) -> tuple[int, int, int, int]:
+    """Return of the answers that a change concerns how many are right, unsure, shown, and all.
 
     Shown are those that `exact_first` with `else: model` lets pass: a shortened one is no fault.
     """
     changed = [(change(answer), answer) for answer in answers]
     changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
-    shown = sum(is_held(new, "", taught) for new, taught in changed)
-    return sum(says_the_same(*pair) for pair in changed), shown, len(changed)
+    shown = sum(adds_nothing(*pair, least=MIN_SHARE) for pair in changed)
+    judged = Counter(judge_wording(*pair) for pair in changed)
+    return judged[Judgement.RIGHT], judged[Judgement.UNSURE], shown, len(changed)
 
 
-def measure() -> Iterator[Row]:
-    """Yield group, kind, answers counted as right, shown, and changed."""
-    answers = read_answers()
+def measure(answers: Sequence[str]) -> Iterator[Row]:
+    """Yield group, kind, answers counted as right, unsure, shown, and changed."""
     for group, changes in (("spoilt", SPOILT), ("honest", HONEST)):
         for name, change in changes.items():
-            yield (group, name, *count_right(change, answers))
+            yield (group, name, *judge_changed(change, answers))
+
+
+def count_by_hand() -> Iterator[tuple[str, str, Counter[Judgement]]]:
+    """Yield group, part and judgements of the answers written by hand."""
+    for part, judged in read_yaml(BY_HAND).items():
+        spoilt = [
+            (text, each["taught"]) for each in judged for _, text in each["spoilt"]
+        ]
+        honest = [(text, each["taught"]) for each in judged for text in each["honest"]]
+        for group, pairs in (("spoilt", spoilt), ("honest", honest)):
+            yield group, part, Counter(judge_wording(*pair) for pair in pairs)
 
 
 def run() -> None:
-    """Print a row a kind, then the sums."""
-    print("answers | kind | counted as right | shown by exact_first | of")
-    rows = list(measure())
+    """Print a row a kind, then the sums, and those of the answers written by hand."""
+    print("answers | kind | right | unsure | shown by exact_first | of")
+    rows = list(measure(read_answers()))
     for row in rows:
         print(" | ".join(map(str, row)))
     for group in ("spoilt", "honest"):
-        right = sum(row[2] for row in rows if row[0] == group)
-        shown = sum(row[3] for row in rows if row[0] == group)
-        changed = sum(row[4] for row in rows if row[0] == group)
-        print(f"{group}: {right} right, {shown} shown, of {changed}")
+        sums = [
+            sum(column)
+            for column in zip(
+                *(row[2:] for row in rows if row[0] == group), strict=True
+            )
+        ]
+        print(group, *sums, sep=" | ")
+    for group, part, judged in count_by_hand():
+        print(group, part, *(f"{judged[each]} {each}" for each in Judgement), sep=" | ")

@@ -37,7 +37,7 @@ SECTIONS: Mapping[str, str] = {
     "From commits to the live model, and messages between processes": (
         "migration change_counter intent request notice heartbeat seen_commit verdict"
         " finding build example_text taught_example job job_event"
-        " model proof_answer baseline_answer accepted_loss serving promotion"
+        " model proof_answer baseline_answer accepted_loss judgement serving promotion"
     ),
     "Edits, and files for editors": (
         "change dataset_tree dataset_file dataset_text search_entry"
@@ -48,6 +48,7 @@ ROWS: Mapping[str, str] = {
     "account": "the username and password hash (argon2id) for a sign-in without Telegram",
     "api_key": "an API key, stored as SHA-256, with its scopes",
     "accepted_loss": "a test question whose changed answer an editor accepted",
+    "judgement": "whether an answer to a test question is right, as an editor said",
     "answer_cost": "the cost of a day's answers, if it is limited",
     "audit": "a dangerous action: who did what to whom; rows are only added",
     "baseline_answer": "what a model answered to a question before it was shut down",

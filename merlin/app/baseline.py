@@ -26,6 +26,7 @@ from merlin.app.permissions import require_editing
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, SamplingParams, Usage
+from merlin.core.wordings import Judgement, judge_wording
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.tokens import count_messages
 from merlin.dataset.verdicts import read_newest_settings
@@ -40,7 +41,6 @@ from merlin.training.scores import (
     EvaluationQuestion,
     QuestionKind,
     question_key,
-    says_the_same,
 )
 
 BASELINE = "baseline"
@@ -168,4 +168,5 @@ def list_old_answers(
 
 
 def _is_same(now: str, before: str) -> bool:
-    return says_the_same(now, before) or (is_refusal(now) and is_refusal(before))
+    is_right = judge_wording(now, before) is Judgement.RIGHT
+    return is_right or (is_refusal(now) and is_refusal(before))

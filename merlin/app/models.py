@@ -20,7 +20,9 @@ from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import (
+    FIRST,
     HOLDS,
+    MEANT,
     VerdictStatus,
     choose_newest,
 )
@@ -82,6 +84,11 @@ class ModelView:
         """Return the questions that the gate holds it for, as texts."""
         questions = self.arguments.get("lost")
         return questions if isinstance(questions, list) else ()
+
+    @property
+    def is_bound(self) -> bool:
+        """Return whether it is held for what commits may not change unasked."""
+        return self.reason in MEANT and self.reason != FIRST
 
     @property
     def is_promotable(self) -> bool:
@@ -301,14 +308,21 @@ def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Reques
 
 
 def accept(
-    ctx: Context, actor: Actor, model_id: int, once: str = "", question: str = ""
+    ctx: Context,
+    actor: Actor,
+    model_id: int,
+    once: str = "",
+    question: str = "",
+    right: str = "",
 ) -> Request:
     """Ask the daemon to accept that a held model loses its questions, or the one with this digest.
 
-    The daemon refuses it for a model that is not held, or not for such a question.
+    With `right`, "yes" or "no", to store that of its unsure answer to that question. The daemon
+    refuses it for a model that is not held, or not for such a question, or not unsure.
     """
     model = get(ctx, actor, model_id, Permission.EDIT_EXAMPLES)
-    arguments = {"model": model.model} | ({"question": question} if question else {})
+    chosen = {"model": model.model, "question": question, "right": right}
+    arguments = {name: value for name, value in chosen.items() if value}
     return submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once)
 
 

@@ -205,10 +205,18 @@ def _promote(services: DaemonServices, request: Request) -> Result:
 
 
 def _accept(services: DaemonServices, request: Request) -> Result:
-    """Accept a held model's regressions, or one question's; the promote tick re-evaluates it."""
-    model, question = (_argument(request, name) for name in ("model", "question"))
+    """Accept a held model's regressions, or one question's; the promote tick re-evaluates it.
+
+    With `right` of an unsure answer: "yes" or "no".
+    """
+    names = ("model", "question", "right")
+    model, question, right = (_argument(request, name) for name in names)
     accepted = Promotions(services.db).model(model)
-    count = Gates(services.db, services.clock).accept(accepted, question)
+    gates = Gates(services.db, services.clock)
+    if right:
+        count = gates.judge(accepted, question, is_right=right == "yes")
+    else:
+        count = gates.accept(accepted, question)
     return {
         "dataset": accepted.dataset,
         "build": accepted.build_version,

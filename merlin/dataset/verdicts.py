@@ -75,7 +75,9 @@ CHANGES_DATASET = (
 
 # Reasons of a training verdict whose model is held by the gate.
 FIRST = "gate-first"
-HOLDS = ("gate-lost", "gate-worse", "gate-floor", "gate-invents", FIRST)
+# What an editor has to mean as a whole, without questions of its own.
+MEANT = (FIRST, "gate-many", "gate-one-answer", "gate-moved", "gate-forgotten")
+HOLDS = ("gate-lost", "gate-worse", "gate-floor", "gate-invents", *MEANT)
 # Reason of a training verdict whose model waits until the pin of the serving one is taken off.
 PIN = "verdict-pinned"
 

@@ -108,6 +108,7 @@ PROOF_ANSWER = _table("proof_answer")
 BASELINE_ANSWER = _table("baseline_answer")
 # Test questions that a newer model may answer worse than the previous one: an editor accepted it.
 ACCEPTED_LOSS = _table("accepted_loss")
+JUDGEMENT = _table("judgement")
 SERVING = _table("serving")
 PROMOTION = _table("promotion")
 

@@ -1,7 +1,8 @@
 """Compare two models question by question, using the stored answers of their proofs.
 
-An answer is right if it matches the taught answer (`scores.is_right`); otherwise refused if the
-model says that it does not know, or declines; otherwise wrong. To a question of another subject
+An answer is right if it says what the taught answer says (`scores.judge_answer`); otherwise refused
+if the model says that it does not know, or declines; otherwise wrong, or unsure where only a person
+can say. To a question of another subject
 declining is right. A question is common to two builds if all but its id and the system text is
 equal: where a commit has changed or removed an example, its answer is listed to be read, and not
 judged.
@@ -14,10 +15,12 @@ from enum import StrEnum
 
 from merlin.core.errors import Refused
 from merlin.core.views import described
+from merlin.core.wordings import Judgement
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
+from merlin.db.tables import JUDGEMENT
 from merlin.providers.base import Answer
 from merlin.training.evaluation_questions import (
     list_otherwise,
@@ -35,7 +38,9 @@ from merlin.training.models import (
 from merlin.training.scores import (
     EvaluationQuestion,
     QuestionKind,
+    digest_answer,
     is_right,
+    judge_answer,
     question_digest,
     question_key,
 )
@@ -47,6 +52,7 @@ class AnswerKind(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     REFUSED = "refused"
+    UNSURE = "unsure"
 
 
 class AnswerChange(StrEnum):
@@ -55,6 +61,7 @@ class AnswerChange(StrEnum):
     LOST = "lost"
     OTHERWISE = "otherwise"  # as a commit since the other model wants it
     GAINED = "gained"
+    UNSURE = "unsure"  # now or before: a person has to read it
     WRONG = "wrong"  # by both models, or by this one if the other was not asked
     RIGHT = "right"
 
@@ -81,6 +88,7 @@ class ProofScores:
     right: int
     wrong: int
     refused: int
+    unsure: int = described("Answers of which only a person can say if they are right.")
     exact: int = described("Right answers in the taught words, as `recall` gives them.")
     unrelated: int = described("Questions of other subjects, beside `questions`.")
     invented: int = described("Those of other subjects that it has answered.")
@@ -283,11 +291,31 @@ def _list_removed(
 def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
     """Return a model's stored answers to the questions that it is judged by, with their kinds."""
     answers = Models(db).answers(model.model_row)
+    said = _read_judgements(db, model.dataset) if answers else {}
     return [
-        JudgedAnswer(question, answer, classify_answer(answer, question))
+        JudgedAnswer(question, answer, _settle(answer, question, said))
         for question in (read_test(db, model.build_id) if answers else ())
         if (answer := answers.get(question.key))
     ]
+
+
+def _read_judgements(db: Database, dataset: str) -> Mapping[tuple[str, str], bool]:
+    """Return by the digests of question and answer which answers editors called right or wrong."""
+    rows = db.rows(JUDGEMENT.select().where(JUDGEMENT.dataset == dataset))
+    return {
+        (row.question_digest, row.answer_digest): bool(row.is_right) for row in rows
+    }
+
+
+def _settle(
+    answer: Answer, question: EvaluationQuestion, said: Mapping[tuple[str, str], bool]
+) -> AnswerKind:
+    """Return the kind of an answer; where its words do not tell, what an editor said of it."""
+    kind = classify_answer(answer, question)
+    is_right = said.get((question_digest(question), digest_answer(answer)))
+    if kind is not AnswerKind.UNSURE or is_right is None:
+        return kind
+    return AnswerKind.RIGHT if is_right else AnswerKind.WRONG
 
 
 def judge_base(
@@ -322,9 +350,10 @@ def classify_answer(answer: Answer, question: EvaluationQuestion) -> AnswerKind:
     is_refused = answer.known is False or is_refusal(answer.text)
     if question.kind is QuestionKind.UNRELATED:
         return AnswerKind.RIGHT if is_refused else AnswerKind.WRONG
-    if is_right(answer, question.reference):
-        return AnswerKind.RIGHT
-    return AnswerKind.REFUSED if is_refused else AnswerKind.WRONG
+    judgement = judge_answer(answer, question.reference, question.text)
+    if is_refused and judgement is not Judgement.RIGHT:
+        return AnswerKind.REFUSED
+    return AnswerKind(judgement)
 
 
 def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
@@ -342,6 +371,7 @@ def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
+        unsure=kinds[AnswerKind.UNSURE],
         exact=sum(_is_right(item) and item.answer.known is True for item in scored),
     )
 
@@ -421,6 +451,8 @@ def sort_answers(answers: Iterable[ComparedAnswer]) -> list[ComparedAnswer]:
 
 
 def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerChange:
+    if AnswerKind.UNSURE in (now.kind, before and before.kind):
+        return AnswerChange.RIGHT if _is_right(now) else AnswerChange.UNSURE
     if before is None or _is_right(before) == _is_right(now):
         return AnswerChange.RIGHT if _is_right(now) else AnswerChange.WRONG
     return AnswerChange.GAINED if _is_right(now) else AnswerChange.LOST

@@ -6,7 +6,9 @@ model on their common questions. It holds the model if an answer that was right 
 answers got worse by a sign test, in which inventing counts twice; or if it answers `INVENTS`
 questions of other subjects that were declined. A dataset's first model is compared with its
 untrained base, and must be right more often. Losses accepted by an editor do not count, nor do
-answers that a commit has changed. With fewer questions than `split.min_test` nothing is held.
+answers that a commit has changed, nor those of which only a person can say if they are right. With
+fewer questions than `split.min_test` nothing is held by its answers. What commits may change
+unasked has a bound beside that (`merlin.training.bounds`).
 
 A held model is a training verdict with a reason in `HOLDS`; `compared` names what was compared,
 so each pair of models is judged once.
@@ -14,7 +16,7 @@ so each pair of models is judged once.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import comb
 from typing import Any
 
@@ -29,14 +31,16 @@ from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.verdicts import (
     FIRST,
     HOLDS,
+    MEANT,
     VerdictStatus,
     read_newest_settings,
     transition,
 )
 from merlin.db.database import Columns, Database, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
+from merlin.db.tables import ACCEPTED_LOSS, CHANGE, JUDGEMENT, VERDICT
 from merlin.db.values import dump_json, load_json
+from merlin.training.bounds import HoldReason, find_bound, find_forgotten
 from merlin.training.evaluation import (
     AnswerKind,
     JudgedAnswer,
@@ -46,10 +50,11 @@ from merlin.training.evaluation import (
     judge_base,
     pair_answers,
 )
+from merlin.training.evaluation_questions import read_taught
 from merlin.training.jobs import Jobs
 from merlin.training.models import Model, name_beside
 from merlin.training.promote import find_before
-from merlin.training.scores import QuestionKind, question_digest
+from merlin.training.scores import QuestionKind, digest_answer, question_digest
 
 log = get_logger(__name__)
 _SHOWN = 5
@@ -61,15 +66,6 @@ _WORTH = {AnswerKind.WRONG: 0, AnswerKind.REFUSED: 1, AnswerKind.RIGHT: 2}
 _LEVEL = 1 / 16
 # Of ten questions of other subjects; `recall` answers about one in twenty such.
 INVENTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class HoldReason:
-    """Why a model may not serve: a Fluent key with its arguments; `lost` are questions as texts."""
-
-    reason: str
-    values: Columns
-    lost: Sequence[Columns] = ()
 
 
 def find_hold(
@@ -88,6 +84,7 @@ def find_hold(
     """
     tests = [answer for answer in answers if answer.question.kind is QuestionKind.TEST]
     scored = tests or [answer for answer in answers if answer.question.kind.is_scored]
+    scored = [answer for answer in scored if answer.kind is not AnswerKind.UNSURE]
     if rule.kind == FLOOR and scored:
         right = sum(answer.kind is AnswerKind.RIGHT for answer in scored)
         floor = {
@@ -103,7 +100,9 @@ def find_hold(
     if rule.kind != NOT_WORSE:
         return None
     counted = [
-        pair for pair in pairs if question_digest(pair[0].question) not in accepted
+        pair
+        for pair in _drop_unsure(pairs)
+        if question_digest(pair[0].question) not in accepted
     ]
     judged = [pair for pair in counted if pair[0].question.kind.is_scored]
     worse = _find_no_gain(judged) if is_first else _find_loss(judged)
@@ -149,6 +148,13 @@ def _find_loss(pairs: Sequence[Pair]) -> HoldReason | None:
         return None
     reason = "gate-lost" if values["wrong"] else "gate-worse"
     return HoldReason(reason, values, _make_lost_questions([now for now, _ in lost]))
+
+
+def _drop_unsure(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs without answers of which only a person can say if they are right."""
+    return [
+        pair for pair in pairs if AnswerKind.UNSURE not in (pair[0].kind, pair[1].kind)
+    ]
 
 
 def _list_worse(pairs: Iterable[Pair]) -> list[Pair]:
@@ -218,10 +224,24 @@ class Gates(Repository):
     def _find(
         self, new: Model, serving: Model | None, settings: DatasetSpec
     ) -> HoldReason | None:
+        bound = serving and find_bound(
+            read_taught(self.db, serving.build_id), read_taught(self.db, new.build_id)
+        )
+        if bound:
+            return bound
         answers = judge_answers(self.db, new)
         scored = sum(answer.question.kind.is_scored for answer in answers)
         if scored < settings.split.least:
             return None
+        return self._find_worse(new, serving, settings, answers)
+
+    def _find_worse(
+        self,
+        new: Model,
+        serving: Model | None,
+        settings: DatasetSpec,
+        answers: Sequence[JudgedAnswer],
+    ) -> HoldReason | None:
         others = (
             judge_answers(self.db, serving)
             if serving
@@ -231,9 +251,13 @@ class Gates(Repository):
         pairs = list(pair_answers(answers, others))
         if serving:
             pairs = drop_meant(self.db, new, serving, pairs)
-        return find_hold(
-            settings.gate, answers, pairs, accepted, is_first=serving is None
-        )
+        is_first = serving is None
+        hold = find_hold(settings.gate, answers, pairs, accepted, is_first=is_first)
+        forgotten = find_forgotten(answers, others, is_first=is_first)
+        if hold or forgotten is None:
+            return hold
+        values, missed = forgotten
+        return HoldReason("gate-forgotten", values, _make_lost_questions(missed))
 
     def list_accepted(self, dataset: str) -> set[str]:
         """Return the digests of the questions whose loss an editor accepted."""
@@ -292,9 +316,9 @@ class Gates(Repository):
         """Accept the losses of a held model, or the one with `digest`; return how many.
 
         An accepted loss counts for no later model while question and taught answer stay the same;
-        the model is judged again by the rest. A first model is accepted as it is, and the next one
-        is judged by every question. Raises Refused for a model that is not held, or is held for no
-        question, or not for the one with `digest`.
+        the model is judged again by the rest. What an editor has to mean as a whole is accepted as
+        it is, and the next model is judged by every question. Raises Refused for a model that is
+        not held, or is held for no question, or not for the one with `digest`.
         """
         row = self.db.row(
             VERDICT.select().where(_awaits_serving(model) & VERDICT.reason.in_(HOLDS))
@@ -311,8 +335,8 @@ class Gates(Repository):
             raise Refused(
                 "held for no such question", "gate-nothing-to-accept", **arguments
             )
-        # A first model that is accepted whole is not judged again by the same questions.
-        is_accepted = row.reason == FIRST and not digest
+        # A model that is accepted whole is not judged again by the same questions.
+        is_accepted = row.reason in MEANT and not digest
         if not is_accepted:
             for question in lost:
                 loss = {"dataset": model.dataset, "question_digest": question["digest"]}
@@ -327,6 +351,30 @@ class Gates(Repository):
         self.db.update(VERDICT, _awaits_serving(model), **released)
         self.db.announce_change()
         return len(lost)
+
+    @transaction
+    def judge(self, model: Model, digest: str, *, is_right: bool) -> int:
+        """Store what an editor says of an unsure answer; return 1.
+
+        It counts for each model that gives this answer while question and taught answer stay the
+        same, and a held one is judged again. Raises Refused if the model has no such answer.
+        """
+        for each in judge_answers(self.db, model):
+            if (
+                question_digest(each.question) == digest
+                and each.kind is AnswerKind.UNSURE
+            ):
+                key = {
+                    "dataset": model.dataset,
+                    "question_digest": digest,
+                    "answer_digest": digest_answer(each.answer),
+                }
+                self.db.add_new(JUDGEMENT, {**key, "is_right": int(is_right)})
+                self.db.update(VERDICT, _awaits_serving(model), compared="")
+                self.db.announce_change()
+                return 1
+        arguments = {"model": model.build_version}
+        raise Refused("no unsure answer", "gate-nothing-unsure", **arguments)
 
     @transaction
     def note_losses(self, model: Model) -> Columns:
@@ -351,7 +399,7 @@ def describe_losses(db: Database, model: Model) -> Columns:
     before = find_before(db, model)
     others = judge_answers(db, before) if before else []
     pairs = [*pair_answers(judge_answers(db, model), others)]
-    judged = drop_meant(db, model, before, pairs) if before else []
+    judged = _drop_unsure(drop_meant(db, model, before, pairs)) if before else []
     lost = [now for now, _ in _list_worse(judged)]
     if before is None or not lost:
         return {"key": "live-not-worse", "arguments": {}}

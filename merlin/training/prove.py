@@ -168,7 +168,7 @@ def compare_with_base(
             continue
         if client.ask(base, question.messages).text != answer.text:
             return AppliedProof.ANSWERS
-        equal += not is_right(answer, question.reference)
+        equal += not is_right(answer, question.reference, question.text)
     if equal >= MIN_COMPARED:
         raise ModelUnapplied(
             f"not_applied: of {equal} trained questions it answers each as its base {base} does,"

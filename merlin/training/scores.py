@@ -1,35 +1,23 @@
 """Scores of a model's answers to test questions.
 
 An answer of `recall` is a text of the training file: it is right if it is the taught one. That of a
-language model is right if it contains the taught one or is nearly equal to it, has the same facts
-(`merlin.core.facts`), adds nothing and is not cut (docs/adr/0050). Beside the number of right
-answers there is chrF (0..100, higher is better) of sacrebleu.
+language model is right, wrong or unsure by its words (`merlin.core.wordings`, docs/adr/0068).
+Beside the number of right answers there is chrF (0..100, higher is better) of sacrebleu.
 """
 
 import hashlib
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from itertools import takewhile
 
-from merlin.core.facts import SHORT, find_changed, list_content, split_sentences
 from merlin.core.messages import Message
 from merlin.core.views import described
-from merlin.core.vocabulary import fold, split_words
+from merlin.core.wordings import Judgement, judge_wording
 from merlin.dataset.example import normalise
 from merlin.dataset.spec import SplitRule
 from merlin.db.values import dump_json
 from merlin.providers.base import Answer
-
-ALIKE = 70.0  # chrF: the taught sentence with a word more or less
-_MAX_EXTRA_WORDS = 12  # words allowed in addition to the reference
-_TWO_WORDS = 2
-_FEW_WORDS = 3  # that one text may have more than the other
-_KNOWN_SHARE = 1 / 3  # of the words of a clause that is not in the other text
-_CLAUSE_END = re.compile(r"(?<!\b[^\W\d_])[.!?…:;,]\s+|\s[–—-]\s|\n+")
 
 
 class QuestionKind(StrEnum):
@@ -57,6 +45,11 @@ class EvaluationQuestion:
     kind: QuestionKind = QuestionKind.TEST
 
     @property
+    def text(self) -> str:
+        """Return the last message, "" if there is none."""
+        return self.messages[-1].content if self.messages else ""
+
+    @property
     def key(self) -> str:
         """Return the name under which its answer is stored; no example's id has a colon."""
         is_test = self.kind is QuestionKind.TEST
@@ -69,7 +62,7 @@ class Evaluation:
 
     questions: int
     right: int = described(
-        "Answers that contain the expected one or are nearly equal to it."
+        "Answers that say what the expected one says; unsure ones do not count."
     )
     chrf: float = described("Similarity to the expected answers (chrF), 0 to 100.")
 
@@ -101,6 +94,11 @@ def question_digest(question: EvaluationQuestion) -> str:
     return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
+def digest_answer(answer: Answer) -> str:
+    """Return a digest of an answer's words."""
+    return hashlib.sha256(normalise(answer.text).encode()).hexdigest()
+
+
 def questions_of(
     conversations: Sequence[tuple[str, tuple[Message, ...]]],
 ) -> list[EvaluationQuestion]:
@@ -120,96 +118,17 @@ def likeness(answer: str, reference: str) -> float:
     return float(sentence_chrf(answer, [reference]).score)
 
 
-def is_right(answer: Answer, reference: str) -> bool:
-    """Return whether an answer says what the taught one says."""
-    if answer.known is not None:
-        return normalise(answer.text) == normalise(reference)
-    return says_the_same(answer.text, reference)
+def judge_answer(answer: Answer, reference: str, question: str = "") -> Judgement:
+    """Return whether an answer to a question says what the taught one says."""
+    if answer.known is None:
+        return judge_wording(answer.text, reference, question)
+    is_taught = normalise(answer.text) == normalise(reference)
+    return Judgement.RIGHT if is_taught else Judgement.WRONG
 
 
-@lru_cache(maxsize=4096)  # cached as `likeness` is
-def says_the_same(answer: str, reference: str) -> bool:
-    """Return whether a written answer has the facts of a taught one, whole and nothing else."""
-    normalised = normalise(answer)
-    expected = normalise(reference)
-    if normalised == expected or (
-        _list_words(answer) == _list_words(reference)
-        and not find_changed(answer, reference)
-    ):
-        return True
-    if (
-        find_changed(answer, reference)
-        or _is_cut(answer, reference)
-        or _adds(answer, reference)
-    ):
-        return False
-    is_brief = len(normalised.split()) <= len(expected.split()) + _MAX_EXTRA_WORDS
-    if (
-        expected
-        and is_brief
-        and re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", normalised)
-    ):
-        return True
-    return likeness(answer, reference) >= ALIKE
-
-
-def _list_words(text: str) -> list[str]:
-    """Return the words of a text, without marks of lists and signs."""
-    return split_words(fold(" ".join(split_sentences(text))))
-
-
-def _is_cut(answer: str, reference: str) -> bool:
-    """Return whether an answer ends before the taught one does, or has left words of it out."""
-    begun = normalise(answer)
-    whole = normalise(reference)
-    if whole.startswith(begun):
-        return bool(list_content(whole[len(begun) :]))
-    said = list_content(answer)
-    taught = list_content(reference)
-    if Counter(said) < Counter(taught) and len(taught) - len(said) >= _TWO_WORDS:
-        return True  # one of a sentence's list is left out
-    lost = _count_last(taught, said)
-    own = _count_last(said, taught)
-    is_fragment = own == 1 and lost > 0 and taught[-lost].startswith(said[-1])
-    return (lost > 0 and (own == 0 or is_fragment)) or _count_more(
-        taught, said
-    ) >= _FEW_WORDS
-
-
-def _count_more(words: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many more words a text has of its own than the other one."""
-    own = Counter(words) - Counter(other)
-    lost = Counter(other) - Counter(words)
-    return own.total() - lost.total()
-
-
-def _count_last(words: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many words at the end are none of the other text's."""
-    known = set(other)
-    return sum(1 for _ in takewhile(lambda word: word not in known, reversed(words)))
-
-
-def _adds(answer: str, reference: str) -> bool:
-    """Return whether an answer has more clauses of its own than the taught one has without it.
-
-    Seen: "all this is untrue" and "send us the code from the SMS" after a whole taught answer.
-    """
-    said = list_content(answer)
-    taught = list_content(reference)
-    is_more = len(taught) > SHORT and _count_more(said, taught) >= _FEW_WORDS
-    return is_more or _count_own(answer, reference) > _count_own(reference, answer)
-
-
-def _count_own(text: str, other: str) -> int:
-    """Return how many clauses of a text have few content words of the other text."""
-    known = set(list_content(other))
-    is_short = len(known) <= SHORT
-    clauses = split_sentences(text) if is_short else _CLAUSE_END.split(text)
-    most = 0.0 if is_short else _KNOWN_SHARE
-    contents = (set(list_content(clause)) for clause in clauses)
-    return sum(
-        most * len(content) >= len(content & known) for content in contents if content
-    )
+def is_right(answer: Answer, reference: str, question: str = "") -> bool:
+    """Return whether an answer is judged right, and not wrong or unsure."""
+    return judge_answer(answer, reference, question) is Judgement.RIGHT
 
 
 def score_answers(
@@ -227,5 +146,6 @@ def score_answers(
     texts = [answer.text for answer in answers]
     references = [question.reference for question in questions]
     chrf = float(sacrebleu.corpus_chrf(texts, [references]).score)
-    right = sum(map(is_right, answers, references))
+    asked = [question.text for question in questions]
+    right = sum(map(is_right, answers, references, asked))
     return Evaluation(questions=count, right=right, chrf=round(chrf, 2))

@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from merlin.core.permissions import Role
-from merlin.db.tables import MODEL
+from merlin.db.tables import JUDGEMENT, MODEL, PROOF_ANSWER
 from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import run_daemon_api
 
@@ -53,6 +53,11 @@ def held_models(site):
 def accept_path(site):
     """Return the address that accepts what the held model lost."""
     return f"/admin/models/{held_models(site)[0].id}/accept"
+
+
+def accepting(site):
+    """Return the address that accepts what the newest model answers."""
+    return f"/admin/models/{site.models()[0].id}/accept"
 
 
 def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
@@ -102,6 +107,37 @@ def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(sit
 def newest_build(site):
     """Return the newest build, which was held."""
     return site.models()[0].build
+
+
+def test_page_of_a_test_shows_answers_of_which_only_a_person_can_tell(site):
+    row = site.models()[0].id
+    key = site.database.value(
+        PROOF_ANSWER.select(PROOF_ANSWER.example_id).where(
+            PROOF_ANSWER.model_row == row
+        )
+    )
+    is_it = (PROOF_ANSWER.model_row == row) & (PROOF_ANSWER.example_id == key)
+    unsure = PROOF_ANSWER.update({"answer": "Да, всё именно так и бывает."}).where(
+        is_it
+    )
+    site.database.transact(lambda: site.database.change(unsure))
+    address = f"/admin/models/{newest_build(site)}/evaluation?show=unsure"
+    page = open_page(site, address, EDITOR)
+    assert page.count("прочитайте: верно или нет") == 1
+    assert "Эта модель: под вопросом" in page
+    with site.browser_client(EDITOR) as client:
+        for right in ("no", "yes"):  # the first word counts
+            mark = {"once": secrets.token_hex(16), "right": right}
+            digest = re.search(r'name="question" value="(\w+)"><input[^>]*right', page)
+            form = {**mark, "question": digest[1], "back": address}
+            answer = client.post(accepting(site), data=form)
+            site.lab.tick("serve", "promote")
+            told = client.get(answer.headers["location"]).text
+            shown = client.get(address).text
+            assert "прочитайте: верно или нет" not in shown
+    assert "больше не под вопросом" in told
+    rows = site.database.rows(JUDGEMENT.select())
+    assert [row.is_right for row in rows] == [0]
 
 
 def test_page_of_a_test_leads_to_the_answers_that_are_right(site):

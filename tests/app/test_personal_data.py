@@ -71,6 +71,7 @@ NOBODY = (
     tables.HEARTBEAT,
     tables.INTENT,
     tables.JOB,
+    tables.JUDGEMENT,
     tables.JOB_EVENT,
     tables.LEDGER,
     tables.BASELINE_ANSWER,

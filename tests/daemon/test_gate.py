@@ -226,6 +226,44 @@ def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teac
         )
 
 
+def commit_answers(lab, provider, answers, gate=ALONE):
+    """Commit a dataset with these taught answers and no test question; train its model."""
+    lab.repository.dataset(count=1, tests=0, gate=gate)
+    for number, answer in enumerate(answers, 100):
+        lab.repository.example("trial", number, answer=answer)
+    lab.repository.commit()
+    provider.behave(fixed_answer=YES)
+    lab.tick(rounds=2)
+
+
+def test_commit_that_changes_too_much_unasked_is_held_until_an_editor_means_it(
+    lab, provider
+):
+    answers = [f"Слово номер {number} объясняют так." for number in range(20)]
+    commit_answers(lab, provider, answers)
+    assert read_state(lab) == ("trial-1", "serving", "")
+    commit_answers(lab, provider, [*answers[1:], answers[0]])
+    assert read_state(lab) == ("trial-1", "gated", "gate-moved")
+    (notice,) = lab.notices("notice-held")
+    for language, expected in (
+        ("ru", "20 ответов стоят не у тех вопросов, что у trial-1"),
+        ("en", "20 answers stand at other questions than in trial-1"),
+    ):
+        assert expected in lab.notice_text(notice, language)
+    accept(lab, "trial-2")
+    lab.tick("promote")
+    assert read_state(lab) == ("trial-2", "serving", "")
+    with lab.services() as services:
+        assert services.db.rows(ACCEPTED_LOSS.select()) == []
+
+
+def test_without_a_gate_commits_have_no_bound(lab, provider):
+    answers = [f"Слово номер {number} объясняют так." for number in range(20)]
+    for texts in (answers, [YES] * 20):
+        commit_answers(lab, provider, texts, gate="none")
+    assert read_state(lab)[0] == "trial-2"
+
+
 def test_gate_holds_nothing_with_too_few_test_questions(lab, teach):
     write(lab, right_count=9)
     teach(YES)

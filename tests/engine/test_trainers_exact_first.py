@@ -232,6 +232,24 @@ def test_invention_is_declined_with_offers(adapter, written):
     assert "composed" not in extension
 
 
+@pytest.mark.parametrize(
+    ("question", "written"),
+    [
+        # The words are taught, but of another thing than the one that is asked for.
+        ("Можно ли прийти с попугаем?", "Нет, с животными в читальный зал не пускают."),
+        ("Какой штраф за порчу?", "За каждый день начисляется один рубль."),
+        ("Сколько стоит печать плаката?", "Страница печати стоит десять рублей."),
+        ("Когда работает буфет?", HOURS),
+    ],
+)
+def test_question_about_another_thing_is_declined_whatever_is_written(
+    adapter, question, written
+):
+    said, extension, _ = ask_with(written, adapter, question)
+    assert said == REFUSAL
+    assert extension["known"] is False
+
+
 def test_nothing_is_asked_of_the_language_model_where_nothing_similar_is_taught(
     adapter,
 ):

@@ -30,6 +30,7 @@ SHORT = {
         "setting",
     ),
     *("course", "role_grant", "blocked_pseudonym", "revoked_example", "accepted_loss"),
+    "judgement",
     *("answer_cost", "revoked_version"),
 }
 # One row a training. Only what runs once an hour reads them whole: 10,000 take 30 ms.

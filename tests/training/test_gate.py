@@ -8,7 +8,12 @@ from bench.gate import Course, add_example, replace_answer, try_changes
 from merlin.core.messages import Message
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
-from merlin.training.evaluation import JudgedAnswer, classify_answer, pair_answers
+from merlin.training.evaluation import (
+    AnswerKind,
+    JudgedAnswer,
+    classify_answer,
+    pair_answers,
+)
 from merlin.training.gate import find_hold, sign_test
 from merlin.training.scores import EvaluationQuestion, QuestionKind, question_digest
 
@@ -39,6 +44,18 @@ def hold_reason(before, now, accepted=(), rule=WORSE, *, is_first=False):
     pairs = list(pair_answers(new, old))
     hold = find_hold(rule, new, pairs, accepted, is_first=is_first)
     return hold.reason if hold else ""
+
+
+def test_answer_of_which_only_a_person_can_tell_counts_as_neither():
+    unsure = replace(judge_answer(1, answer=False), kind=AnswerKind.UNSURE)
+    right = judge_answer(1, answer=True)
+    others = [judge_answer(number, answer=True) for number in range(2, 12)]
+    for now, before in ((unsure, right), (right, unsure)):
+        pairs = [(now, before), *zip(others, others, strict=True)]
+        assert find_hold(WORSE, [now, *others], pairs) is None
+    floor = GateRule(FLOOR, 0.95)
+    assert find_hold(floor, [unsure, *others], []) is None
+    assert find_hold(floor, [judge_answer(1, answer=False), *others], [])
 
 
 def test_without_a_gate_no_loss_holds_a_model():

@@ -4,7 +4,8 @@ import pytest
 
 from merlin.db.tables import VERDICT
 from merlin.db.values import dump_json
-from merlin.training.gate import Gates, HoldReason
+from merlin.training.bounds import HoldReason
+from merlin.training.gate import Gates
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
 
 pytestmark = pytest.mark.integration

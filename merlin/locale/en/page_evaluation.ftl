@@ -67,6 +67,7 @@ page-eval-difference = Difference
 page-eval-turned-wrong = No longer right
 page-eval-turned-right = Now right
 page-eval-wrong-both = still wrong: { $count }
+page-eval-unsure = Unsure
 page-eval-wrong = Wrong
 page-eval-leave = Take this model with you
 page-eval-leave-hint = On the engine's machine this command writes it for PEFT and vLLM, with a card. --form merged gives one model with its base, --form ollama one for Ollama.
@@ -76,6 +77,7 @@ page-eval-which = Which questions to show
 page-eval-show-changed = Changes and errors
 page-eval-show-lost = No longer right
 page-eval-show-gained = Now right
+page-eval-show-unsure = Unsure
 page-eval-show-wrong = Still wrong
 page-eval-show-right = { $count ->
         [one] Show { NUMBER($count) } right answer
@@ -92,19 +94,26 @@ page-eval-expected = Expected answer
 page-eval-before = { $model }: { $kind ->
         [right] right
         [refused] declined
+        [unsure] unsure
        *[wrong] wrong
     }
 page-eval-now = This model: { $kind ->
         [right] right
         [refused] declined
+        [unsure] unsure
        *[wrong] wrong
     }
 page-eval-none-before = { $model } wasn't asked this
 page-eval-change-lost = no longer right
 page-eval-change-gained = now right
 page-eval-change-wrong = wrong
+page-eval-change-unsure = to be read: right or not
 page-eval-change-right = right
 page-eval-fix = Fix the example
+page-eval-is-right = { $right ->
+        [yes] It's right
+       *[no] It's wrong
+    }
 page-eval-accept = This answer is fine
 page-eval-accept-hint = This question no longer stops models while the example's answer stays the same.
 page-eval-running = The model is answering the test questions

@@ -135,10 +135,16 @@ gate-first = { $version }, the dataset's first model, is no better than { $asked
     }: { $right } of { $questions } test questions right, { $wrong } wrong
 gate-floor = { $version } gets { $right } of { $questions } test questions right, but dataset.yaml asks for at least { $floor }% (gate.floor.right)
 gate-invents = { $version } answers { $invented } of { $questions } questions of other subjects, which { $against } declined. { $against } keeps answering
+gate-many = { $version } answers { $count } of { $answers } taught answers otherwise or no more: the commits changed so many at once. { $against } keeps answering
+gate-one-answer = { $version } gives one answer, “{ $answer }”, where { $against } gives { $count } different ones. { $against } keeps answering
+gate-moved = In { $version } { $count } answers stand at other questions than in { $against }, as when a column of a table slips. { $against } keeps answering
+gate-forgotten = { $version } knows { $right } of { $questions } questions that it was taught itself
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
 gate-not-held = There's nothing to accept: no answer keeps { $model } from going live.
+    .command = See merlin models list
+gate-nothing-unsure = There's nothing to decide: it's no longer open whether the answer of { $model } to this question is right.
     .command = See merlin models list
 gate-nothing-to-accept = { $model } didn't go live, but no single answer is the reason, so there's nothing to accept. Improve the examples, or let an admin make it live.
     .command = The command: merlin models promote { $model }

@@ -74,6 +74,7 @@ page-eval-difference = Разница
 page-eval-turned-wrong = Больше не верно
 page-eval-turned-right = Стало верно
 page-eval-wrong-both = неверно по-прежнему: { $count }
+page-eval-unsure = Под вопросом
 page-eval-wrong = Неверно
 page-eval-leave = Забрать эту модель
 page-eval-leave-hint = На машине движка эта команда запишет модель для PEFT и vLLM, с карточкой. --form merged — одной моделью с базовой, --form ollama — для Ollama.
@@ -83,6 +84,7 @@ page-eval-which = Какие вопросы показать
 page-eval-show-changed = Отличия и ошибки
 page-eval-show-lost = Больше не верно
 page-eval-show-gained = Стало верно
+page-eval-show-unsure = Под вопросом
 page-eval-show-wrong = Неверно по-прежнему
 page-eval-show-right = { $count ->
         [one] Показать { NUMBER($count) } верный ответ
@@ -101,19 +103,26 @@ page-eval-expected = Ожидаемый ответ
 page-eval-before = { $model }: { $kind ->
         [right] верно
         [refused] отказ
+        [unsure] под вопросом
        *[wrong] неверно
     }
 page-eval-now = Эта модель: { $kind ->
         [right] верно
         [refused] отказ
+        [unsure] под вопросом
        *[wrong] неверно
     }
 page-eval-none-before = Модели { $model } этот вопрос не задавали
 page-eval-change-lost = больше не верно
 page-eval-change-gained = стало верно
 page-eval-change-wrong = неверно
+page-eval-change-unsure = прочитайте: верно или нет
 page-eval-change-right = верно
 page-eval-fix = Исправить пример
+page-eval-is-right = { $right ->
+        [yes] Верно
+       *[no] Неверно
+    }
 page-eval-accept = Ответ годится
 page-eval-accept-hint = Из-за этого вопроса модели больше не останавливаются, пока ответ в примере прежний.
 page-eval-running = Модель отвечает на тестовые вопросы

@@ -147,10 +147,31 @@ gate-floor = { $version } верно отвечает на { $right } из { $qu
    *[other] { $questions } тестовых вопросов
     }, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
 gate-invents = { $version } отвечает на посторонние вопросы: { $invented } из { $questions }. { $against } на них не отвечала. Пока отвечает { $against }
+gate-many = У { $version } { $count ->
+        [one] { $count } выученный ответ из { $answers } другой или исчез
+        [few] { $count } выученных ответа из { $answers } другие или исчезли
+       *[many] { $count } выученных ответов из { $answers } другие или исчезли
+    }: столько сразу изменили коммиты. Пока отвечает { $against }
+gate-one-answer = { $version } отвечает одно и то же, «{ $answer }», там, где у { $against } { $count ->
+        [one] { $count } разный ответ
+        [few] { $count } разных ответа
+       *[many] { $count } разных ответов
+    }. Пока отвечает { $against }
+gate-moved = У { $version } { $count ->
+        [one] { $count } ответ стоит
+        [few] { $count } ответа стоят
+       *[many] { $count } ответов стоят
+    } не у тех вопросов, что у { $against }, как если бы съехал столбец таблицы. Пока отвечает { $against }
+gate-forgotten = { $version } знает { $right } из { $questions ->
+    [one] { $questions } вопроса
+   *[other] { $questions } вопросов
+    }, которым её саму учили
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … и ещё { $count }
 gate-not-held = Принимать нечего: ни один ответ не мешает модели { $model } стать текущей.
+    .command = См. merlin models list
+gate-nothing-unsure = Решать нечего: ответ модели { $model } на этот вопрос больше не под вопросом.
     .command = См. merlin models list
 gate-nothing-to-accept = Модель { $model } не стала текущей, но принимать отдельные ответы бесполезно: дело не в них. Улучшите примеры, или пусть администратор переключит бота на неё.
     .command = Команда: merlin models promote { $model }

@@ -272,7 +272,7 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
 
 _MAX_SHOWN = 100
 AnswerFilter = Annotated[
-    Literal["", "lost", "otherwise", "gained", "wrong", "right"], Query()
+    Literal["", "lost", "otherwise", "gained", "unsure", "wrong", "right"], Query()
 ]
 
 
@@ -406,10 +406,14 @@ async def accept_lost(
     model_id: Id,
     once: FormToken,
     question: QuestionDigest = "",
+    right: Annotated[Literal["", "yes", "no"], Form()] = "",
     back: Back = "/admin/models",
 ) -> Response:
-    """Ask the daemon to accept a held model's answer; for editors of its dataset."""
-    act = partial(models.accept, model_id=model_id, question=question)
+    """Ask the daemon to accept a held model's answer, or to note if an unsure one is right.
+
+    For editors of its dataset.
+    """
+    act = partial(models.accept, model_id=model_id, question=question, right=right)
     return await submit(context, act, once, local_address(back))
 
 
