@@ -80,6 +80,20 @@ def clean_text(text: str) -> str:
     return _MANY_LINES.sub("\n\n", _BLANKS_AT_END.sub("\n", visible)).strip()
 
 
+# Signs that stand higher or lower: 10 with a raised 3 is not 103.
+RAISED = {
+    "sup": str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"),
+    "sub": str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋"),
+}
+# What Markdown takes for a heading, a quote, a table, or a comment such as the mark of a page.
+_MARKDOWN = re.compile(r"\A(?=[#>|])|(?=<!--)")
+
+
+def escape_markdown(paragraph: str) -> str:
+    """Return a paragraph of a document with which Markdown begins nothing else."""
+    return _MARKDOWN.sub(r"\\", paragraph)
+
+
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_S = 10
 
@@ -153,6 +167,8 @@ _LIBRARIES = {
     "pdf": _Library("document_pdf", "read_pdf", "pypdf"),
     "docx": _Library("document_docx", "read_docx", "docx"),
     "outline": _Library("document_docx", "read_outline", "docx"),
+    "pages": _Library("document_pages", "read_pages", "pypdf"),
+    "html": _Library("document_html", "read_html"),
     "xlsx": _Library("document_xlsx", "read_xlsx", "openpyxl"),
     "xml": _Library("document_tree", "read_xml"),
     "zip": _Library("document_tree", "read_zip"),
@@ -162,7 +178,8 @@ _LIBRARIES = {
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind with all of its modules imported.
 
-    pdf, docx, outline (of a DOCX), xlsx, xml, zip (of JSON files), else text.
+    pdf, docx, outline (of a DOCX), pages (of a PDF), html, xlsx, xml, zip (of JSON files), else
+    text.
     """
     if kind not in _LIBRARIES:
         for encoding in (*UNICODE, _WINDOWS, "utf-16-le"):  # the last for `clean_text`
@@ -197,12 +214,12 @@ def parse(read: Reader, content: bytes, most_characters: int) -> ExtractedText:
 
 
 def main() -> None:
-    """Read one document; the kind and the maximum number of characters are the arguments."""
-    kind, most_characters = sys.argv[-2:]
+    """Read one document; its kind, the most characters and seconds are the arguments."""
+    kind, most_characters, cpu_s = sys.argv[-3:]
     # openpyxl loads numpy, each of whose threads would take 40 MB of the limit.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     read = load_reader(kind)
-    limit_resources()
+    limit_resources(int(cpu_s))
     values: dict[str, object]
     try:
         text, is_cut = parse(read, sys.stdin.buffer.read(), int(most_characters))

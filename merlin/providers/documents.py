@@ -22,7 +22,7 @@ from merlin.config.settings import MEGABYTE
 from merlin.core.errors import Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, detect_kind
 from merlin.core.log import get_logger
-from merlin.providers.document_child import Reason
+from merlin.providers.document_child import CPU_S, Reason
 
 log = get_logger(__name__)
 MAX_CHILDREN = 2
@@ -86,9 +86,11 @@ class ChildReader:
         self,
         at_once: int = MAX_CHILDREN,
         wall_s: float = MAX_CHILD_S,
+        cpu_s: int = CPU_S,
     ) -> None:
-        """Kill each child after `wall_s` seconds."""
+        """Kill each child after `wall_s` seconds, or `cpu_s` of the processor's."""
         self._wall_s = wall_s
+        self._cpu_s = cpu_s
         self._slots = asyncio.Semaphore(at_once)
 
     async def read(self, content: bytes, name: str) -> tuple[str, bool]:
@@ -143,7 +145,7 @@ class ChildReader:
 
     async def _start(self, kind: str, most: int) -> Process:
         return await asyncio.create_subprocess_exec(
-            *_child_command(kind, most),
+            *_child_command(kind, most, self._cpu_s),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -160,13 +162,16 @@ def are_readers_confined() -> bool:
     return child.returncode == 0
 
 
-def read_in_child(kind: str, content: bytes) -> Any:
-    """Return the JSON that the reader of a kind gives: xlsx, outline, xml or zip. Raises Refused.
+def read_in_child(
+    kind: str, content: bytes, wall_s: float = MAX_CHILD_S, cpu_s: int = CPU_S
+) -> Any:
+    """Return the JSON that the reader of a kind gives: xlsx, outline, pages, html, xml or zip.
 
-    One file at a time. Blocks; to be called where no event loop runs.
+    One file at a time. Blocks; to be called where no event loop runs. Raises Refused.
     """
     with _table_lock:
-        reading = ChildReader().read_kind(kind, content, MAX_TABLE_CHARACTERS)
+        reader = ChildReader(wall_s=wall_s, cpu_s=cpu_s)
+        reading = reader.read_kind(kind, content, MAX_TABLE_CHARACTERS)
         text, _ = asyncio.run(reading)
     try:
         return _TREE.validate_json(text)
@@ -174,7 +179,7 @@ def read_in_child(kind: str, content: bytes) -> Any:
         raise file_error("media-damaged") from error
 
 
-def _child_command(kind: str, most_characters: int) -> list[str]:
+def _child_command(kind: str, most_characters: int, cpu_s: int) -> list[str]:
     return [
         sys.executable,
         "-IB",
@@ -183,4 +188,5 @@ def _child_command(kind: str, most_characters: int) -> list[str]:
         _PACKAGE_ROOT,
         kind,
         str(most_characters),
+        str(cpu_s),
     ]
