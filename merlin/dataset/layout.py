@@ -65,6 +65,8 @@ EXAMPLES = "examples/"
 # How the ids of people's rated answers begin, which builds have beside the examples.
 RATED = "rated/"
 MATERIALS = "materials/"
+# Endings of the documents that texts of materials are made from: one may lie beside its text.
+ORIGINALS = (".pdf", ".docx", ".html")
 DATASET_FILE = "dataset.yaml"
 _PLAIN_PATH = re.compile(
     rf"{EXAMPLES}({PLAIN_NAME.pattern}/)*{PLAIN_NAME.pattern}\.yaml"

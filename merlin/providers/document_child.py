@@ -85,14 +85,6 @@ RAISED = {
     "sup": str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"),
     "sub": str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋"),
 }
-# What Markdown takes for a heading, a quote, a table, or a comment such as the mark of a page.
-_MARKDOWN = re.compile(r"\A(?=[#>|])|(?=<!--)")
-
-
-def escape_markdown(paragraph: str) -> str:
-    """Return a paragraph of a document with which Markdown begins nothing else."""
-    return _MARKDOWN.sub(r"\\", paragraph)
-
 
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_S = 10

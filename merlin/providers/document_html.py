@@ -16,7 +16,6 @@ from merlin.providers.document_child import (
     ExtractedText,
     UnreadableDocument,
     clean_text,
-    escape_markdown,
 )
 
 # Tag -> what is left out, "" for what people do not see.
@@ -174,7 +173,7 @@ def _find_kind(element: Any) -> str | None:
 
 
 def _join_words(text: str) -> str:
-    return escape_markdown(clean_text(" ".join(text.split())))
+    return clean_text(" ".join(text.split()))
 
 
 def _block(element: Any, text: str, level: int = 0) -> Iterator[_Block]:

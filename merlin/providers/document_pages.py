@@ -18,7 +18,6 @@ from merlin.providers.document_child import (
     ExtractedText,
     UnreadableDocument,
     clean_text,
-    escape_markdown,
 )
 from merlin.providers.document_columns import (
     are_prose,
@@ -97,7 +96,7 @@ def read_pages(content: bytes, most_characters: int) -> ExtractedText:
         for kind in filter(None, (page.fault, "columns" if has_columns else "")):
             named.setdefault(kind, []).append(number)
     if not blocks:
-        raise UnreadableDocument("no-text")
+        raise UnreadableDocument("damaged" if "unread" in named else "no-text")
     values = {
         "blocks": _rank_headings(blocks),
         "left": {"pictures": len(pictures), "running-lines": running_count},
@@ -168,7 +167,8 @@ class _Lines:
     def end_line(self) -> None:
         """Begin the next line."""
         if self._line:
-            self.written.append((self._line, self._counts.most_common(1)[0][0]))
+            look = max(self._counts, key=self._counts.__getitem__)
+            self.written.append((self._line, look))
         self._line = ""
         self._counts.clear()
 
@@ -209,7 +209,7 @@ def _find_usual_look(pages: Iterable[_Page]) -> _Look:
     for page in pages:
         for line, look in page.written:
             counts[look] += len(line)
-    return counts.most_common(1)[0][0] if counts else _USUAL
+    return max(counts, key=counts.__getitem__, default=_USUAL)
 
 
 def _read_blocks(
@@ -316,7 +316,7 @@ def _join_lines(lines: Sequence[str], look: _Look, usual: _Look) -> _Block:
         return _Block(first, look, text)
     bullet = _BULLET.match(text)
     text = f"- {text[bullet.end() :]}" if bullet else text
-    return _Block(first, _USUAL, escape_markdown(text))
+    return _Block(first, _USUAL, text)
 
 
 def _clean_line(text: str) -> str:

@@ -29,7 +29,6 @@ def read(html):
         ("<p>10<sup>3</sup> H<sub>2</sub>O", [(0, "10³ H₂O")]),
         ("<p><code>a</code> <a href=https://b.example>c</a> <a href=/d>e</a>",
          [(0, "`a` [c](https://b.example) e")]),
-        ("<p># a</p><p>&lt;!-- page 3 --&gt;", [(0, "\\# a"), (0, "\\<!-- page 3 -->")]),
         ("<div>a<div>b</div></div>", [(0, "a"), (0, "b")]),
         ("<p>ёж</p>", [(0, "ёж")]),
     ],

@@ -47,14 +47,36 @@ _PAIR = TypeAdapter(tuple[str, str])
 _KEPT = TypeAdapter(list[tuple[str, str]])
 
 
-class ImportForm(EditForm):
+class FilesForm(EditForm):
+    """A form that keeps files in pieces between its steps."""
+
+    kept: list[str] = Field(default=[], max_length=20)
+
+    def keep(self, files: list[tuple[bytes, str]]) -> None:
+        """Put files, each with its name, into the form."""
+        values = [(content.decode("latin-1"), name) for content, name in files]
+        packed = urlsafe_b64encode(zlib.compress(json.dumps(values).encode())).decode()
+        starts = range(0, len(packed), _PIECE_CHARACTERS)
+        self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
+
+    def read_kept(self) -> list[tuple[bytes, str]]:
+        """Return the files, each with its name. Raises Refused if they were not sent whole."""
+        most = MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
+        try:
+            packed = urlsafe_b64decode("".join(self.kept))
+            values = _KEPT.validate_json(zlib.decompressobj().decompress(packed, most))
+            return [(content.encode("latin-1"), name) for content, name in values]
+        except (ValueError, zlib.error) as error:
+            raise Refused("the file is not whole", "import-no-file") from error
+
+
+class ImportForm(FilesForm):
     """The form of an import: the files in pieces, and what their fields mean.
 
     `question` and `answer` are columns. A `meaning` is a list in JSON: a part of an example, leave
     or only, and a field; a value that is `taken` is a list of a field and one of its values.
     """
 
-    kept: list[str] = Field(default=[], max_length=20)
     question: str = Field(default="", max_length=1000)
     answer: str = Field(default="", max_length=1000)
     meaning: list[str] = Field(default=[], max_length=MAX_FIELDS)
@@ -82,23 +104,9 @@ class ImportForm(EditForm):
             tuple(name for kind, name in meant if kind == "leave"),
         )
 
-    def keep(self, files: list[tuple[bytes, str]]) -> None:
-        """Put files, each with its name, into the form."""
-        values = [(content.decode("latin-1"), name) for content, name in files]
-        packed = urlsafe_b64encode(zlib.compress(json.dumps(values).encode())).decode()
-        starts = range(0, len(packed), _PIECE_CHARACTERS)
-        self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
-
     def read_lines(self) -> Iterator[ImportedLine]:
         """Yield the records of the files. Raises Refused for a form that was not sent whole."""
-        most = MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
-        try:
-            packed = urlsafe_b64decode("".join(self.kept))
-            values = _KEPT.validate_json(zlib.decompressobj().decompress(packed, most))
-            files = [(content.encode("latin-1"), name) for content, name in values]
-        except (ValueError, zlib.error) as error:
-            raise Refused("the file is not whole", "import-no-file") from error
-        return read_import_files(files, self.choices)
+        return read_import_files(self.read_kept(), self.choices)
 
 
 @router.get("/datasets/{dataset}/import")
