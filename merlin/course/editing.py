@@ -26,7 +26,7 @@ from merlin.dataset import commit_message
 from merlin.dataset.changes import Edit
 from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
-from merlin.dataset.layout import COURSE_FILE, MATERIALS, ORIGINALS
+from merlin.dataset.layout import COURSE_FILE, FIRST_PART, MATERIALS, ORIGINALS
 from merlin.dataset.spec import (
     MaterialKind,
     MaterialSpec,
@@ -191,7 +191,8 @@ class CourseFiles:
         base = self._free_path(drafts[0]).removesuffix(".md")
         edits = list[Edit]()
         for number, draft in enumerate(drafts, start=1):
-            path = f"{base}-part-{number}.md" if len(drafts) > 1 else f"{base}.md"
+            part = FIRST_PART.replace("1", str(number)) if len(drafts) > 1 else ""
+            path = f"{base}{part}.md"
             edits.append(Edit(path, None, _end_with_newline(draft.text)))
             requested.setdefault("materials", []).append(_entry(draft, path))
         if ending in ORIGINALS and len(original) <= MAX_ORIGINAL_BYTES:

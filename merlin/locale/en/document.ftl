@@ -1,7 +1,7 @@
 # A document that becomes a material: what was left out, and what to look at.
 document-pages = { $kind ->
     [scanned] Left out, as they are pictures without text (a scan): pages { $pages }. Have their text recognised, or write it in.
-    [unread] Left out, as their letters can't be read: pages { $pages }. Save the PDF anew from the program that made it.
+    [unread] Left out, as their letters can't be read: pages { $pages }. Save the PDF again from the program that made it.
     [columns] Read column by column: pages { $pages }. Look whether the order is right.
    *[turned] Their text is turned, and may be out of order: pages { $pages }. Look at them.
   }

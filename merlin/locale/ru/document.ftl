@@ -64,7 +64,8 @@ page-document-busy = Читаю…
 page-document-notes = На что посмотреть
 page-document-not-kept = Сам документ не хранится: в нём больше { $kilobytes } КБ.
 page-document-save = { $count ->
-    [one] Сохранить материал
+    [1] Сохранить материал
+    [one] Сохранить как { $count } материал
     [few] Сохранить как { $count } материала
     [many] Сохранить как { $count } материалов
    *[other] Сохранить как { $count } материала
