@@ -237,7 +237,7 @@ def _href(course: Course) -> str:
     return f"{course_href(course)}/chat"
 
 
-def _passage_href(course: Course, material: Material, paragraph: Paragraph) -> str:
+def passage_href(course: Course, material: Material, paragraph: Paragraph) -> str:
     """Return the address of a paragraph: its material, with a text fragment of its first words.
 
     Source: wicg.github.io/scroll-to-text-fragment; other browsers show the page of the document, or
@@ -306,7 +306,7 @@ async def _page(
         "here": f"{_href(course)}/{session_id}" if chat.session else _href(course),
         "examples_href": base_of(course.dataset),
         "markdown": html_by_answer.__getitem__,
-        "passage_href": partial(_passage_href, course),
+        "passage_href": partial(passage_href, course),
         "passage_name": partial(source_name, language=context.language),
         "serving": chat.serving,
         "sessions": chat.sessions,
