@@ -13,6 +13,7 @@ QUICK = ("demo", "recall")
 NAMES = (
     *QUICK,
     *("backup", "changes", "contract", "gate", "idle", "judge", "killpoints"),
+    "lecture",
     *("doubled", "operations", "proof", "replicas", "switch", "upgrade"),
 )
 WITH_ARGUMENTS = (

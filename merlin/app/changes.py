@@ -536,7 +536,7 @@ def _texts(
     """Yield the old and the new text of each change; None if one of them is not stored."""
     for change in batch:
         old = texts.get(change.before or "")
-        new = change.text or texts.get(change.committed_blob or "")
+        new = change.shown_text or texts.get(change.committed_blob or "")
         is_stored = (new is not None or change.kind is ChangeKind.DELETE) and (
             old is not None or change.before is None
         )

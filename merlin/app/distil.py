@@ -11,8 +11,9 @@ limited, checked and linted like any example, and train nothing by themselves.
 
 import hashlib
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
@@ -40,6 +41,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.example_file import parse_example, read_example
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
+from merlin.dataset.passages import PAGE_MARK
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import (
     DISTIL,
@@ -115,11 +117,23 @@ class SourceText:
 def read_passages(files: Sequence[FileText]) -> list[SourceText]:
     """Return a course's materials, split into passages of at most about `PASSAGE_TOKENS`."""
     return [
-        SourceText(file.path, part)
+        passage
         for file in files
         if file.path.startswith(MATERIALS) and file.text
-        for part in split_text(file.text, PASSAGE_TOKENS)
+        for passage in _split_material(file.path, file.text)
     ]
+
+
+def _split_material(path: str, content: str) -> Iterator[SourceText]:
+    """Yield the passages of a material without its marks; where one is, its page says."""
+    page = ""
+    for part in split_text(content, PASSAGE_TOKENS):
+        marks = PAGE_MARK.findall(part)
+        first = marks[0] if marks and (PAGE_MARK.match(part) or not page) else page
+        words = re.sub(r"\n{3,}", "\n\n", PAGE_MARK.sub("", part)).strip()
+        if words:
+            yield SourceText(f"{path}#page-{first}" if first else path, words)
+        page = marks[-1] if marks else page
 
 
 def read_questions(content: str, name: str) -> list[SourceText]:
@@ -312,6 +326,7 @@ def _messages(
 
 UNREADABLE = "unreadable"
 BROKEN = "broken"
+NUMBERS = "numbers"
 DUPLICATE = "duplicate"
 MISSING = "missing"
 
@@ -328,8 +343,9 @@ class CallReport:
 class DistilReport(CallReport):
     """The results of a run so far.
 
-    `rejected` counts by reason: unreadable answers, drafts with findings, drafts of questions that
-    the dataset has, wordings that were asked for and not sent.
+    `rejected` counts by reason: unreadable answers, drafts with findings, drafts with numbers that
+    their passage lacks, drafts of questions that the dataset has, wordings that were asked for and
+    not sent.
     """
 
     proposed: int = 0
@@ -456,8 +472,28 @@ def _valid_drafts(
         rejected[MISSING] += requested - len(wordings)
         rejected[BROKEN] += len(drafts) - len(valid)
         rejected[DUPLICATE] += len(valid) - len(new)
-        proposed += new
+        kept = [draft for draft in new if _is_sourced(draft, passage)]
+        rejected[NUMBERS] += len(new) - len(kept)
+        proposed += kept
     return proposed, +rejected
+
+
+_NUMBER = re.compile(r"\d+(?:[ \u00a0\u202f]\d{3}(?!\d))*(?:[.,:]\d+)*")
+# The number of an item of a list is the teacher's own.
+_ITEM = re.compile(r"(?m)^ *\d{1,2}[.)] ")
+
+
+def _is_sourced(draft: Draft, passage: SourceText) -> bool:
+    """Return whether the passage of a material has all numbers of a draft."""
+    said = _ITEM.sub("", f"{draft.question}\n{draft.answer}")
+    return passage.is_question or _list_numbers(said) <= _list_numbers(passage.text)
+
+
+def _list_numbers(content: str) -> set[str]:
+    """Return the numbers of a text, without the blanks between their thousands."""
+    return {
+        re.sub(r"\s", "", each).replace(",", ".") for each in _NUMBER.findall(content)
+    }
 
 
 def _read_examples(

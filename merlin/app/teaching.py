@@ -5,8 +5,9 @@ course.yaml lists the materials; each text is in a file of its own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Any
 
 from merlin.app import changes
@@ -17,6 +18,7 @@ from merlin.app.permissions import find_teachers, get_led_course, list_led_cours
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import Course
+from merlin.course.documents import Document, name_part, split_text
 from merlin.course.editing import (
     Both,
     CourseEdits,
@@ -92,6 +94,40 @@ def edit_card(
 def add_material(draft: MaterialDraft, files: DatasetFiles) -> CourseEdits:
     """Return the edits that add a material."""
     return CourseFiles(files.files, files.language).add_material(draft)
+
+
+def add_document(
+    document: Document,
+    draft: MaterialDraft,
+    original: tuple[bytes, str],
+    files: DatasetFiles,
+) -> CourseEdits:
+    """Return the edits that add a document, as one material or several.
+
+    `draft` has what they have in common, `original` is the file and its name.
+    """
+    parts = split_text(document.markdown)
+    drafts = [
+        replace(
+            draft, text=part, title=_name_part(draft.title, number, part, len(parts))
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+    content, name = original
+    ending = PurePath(name).suffix.casefold()
+    course_files = CourseFiles(files.files, files.language)
+    return course_files.add_document(drafts, content, ending)
+
+
+def _name_part(
+    title: Mapping[str, str], number: int, part: str, parts: int
+) -> Mapping[str, str]:
+    if parts == 1:
+        return title
+    return {
+        language: name_part(words, number, part, language)
+        for language, words in title.items()
+    }
 
 
 def edit_material(

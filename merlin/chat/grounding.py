@@ -158,8 +158,9 @@ def source_name(source: Source, language: str) -> str:
     """Return the display name of a source."""
     if source.material is None:
         return text(language, "grounding-example", question=source.question)
-    paragraph = source.paragraphs[0].number
-    title_values = {"title": source.material.title(language), "paragraph": paragraph}
+    paragraph = source.paragraphs[0]
+    place = {"page": paragraph.page, "paragraph": paragraph.number}
+    title_values = {"title": source.material.title(language), **place}
     lesson_values = {"kind": source.material.kind, "lesson": source.material.lesson}
     return text(language, "grounding-passage", **title_values, **lesson_values)
 

@@ -11,6 +11,7 @@ Values are those in the file: a missing language has no key.
 import copy
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
@@ -25,7 +26,7 @@ from merlin.dataset import commit_message
 from merlin.dataset.changes import Edit
 from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
-from merlin.dataset.layout import COURSE_FILE, MATERIALS
+from merlin.dataset.layout import COURSE_FILE, FIRST_PART, MATERIALS, ORIGINALS
 from merlin.dataset.spec import (
     MaterialKind,
     MaterialSpec,
@@ -35,6 +36,8 @@ from merlin.dataset.spec import (
 )
 from merlin.dataset.yaml_io import read_yaml
 
+# A dataset's file has a megabyte at most, and so has its change, which is in Base64.
+MAX_ORIGINAL_BYTES = 700_000
 COURSE_FIELDS = ("semester", "name", "description", "active", "teachers")
 
 
@@ -180,6 +183,24 @@ class CourseFiles:
             commit_message.material_subject("add", draft.kind, draft.lesson),
         )
 
+    def add_document(
+        self, drafts: Sequence[MaterialDraft], original: bytes, ending: str
+    ) -> CourseEdits:
+        """Return the edits that add the materials of one document, and, if it is small, itself."""
+        requested = copy.deepcopy(self.value)
+        base = self._free_path(drafts[0]).removesuffix(".md")
+        edits = list[Edit]()
+        for number, draft in enumerate(drafts, start=1):
+            part = FIRST_PART.replace("1", str(number)) if len(drafts) > 1 else ""
+            path = f"{base}{part}.md"
+            edits.append(Edit(path, None, _end_with_newline(draft.text)))
+            requested.setdefault("materials", []).append(_entry(draft, path))
+        if ending in ORIGINALS and len(original) <= MAX_ORIGINAL_BYTES:
+            edits.append(Edit(f"{base}{ending}", None, b64encode(original).decode()))
+        first = drafts[0]
+        subject = commit_message.material_subject("add", first.kind, first.lesson)
+        return self._propose(requested, edits, subject)
+
     def change_material(self, place: int, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that change the material at `place` as the draft says."""
         requested = copy.deepcopy(self.value)
@@ -251,12 +272,12 @@ class CourseFiles:
         ]
 
     def _free_path(self, draft: MaterialDraft) -> str:
-        """Return a path below materials/ that no file has and no material uses."""
+        """Return a path below materials/ of whose name no file is, and no material uses."""
         used = {material.text.casefold() for material in self.spec.materials}
-        taken = {path.casefold() for path in self._files} | used
+        taken = [path.rpartition(".")[0].casefold() for path in {*self._files, *used}]
         base = f"{MATERIALS}{draft.kind}-{draft.lesson:02d}"
-        paths = chain([f"{base}.md"], (f"{base}-{number}.md" for number in count(2)))
-        return next(path for path in paths if path.casefold() not in taken)
+        stems = chain([base], (f"{base}-{number}" for number in count(2)))
+        return next(f"{stem}.md" for stem in stems if stem.casefold() not in taken)
 
 
 def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ stored in the database; only the daemon commits them.
 """
 
 import uuid
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,6 +30,7 @@ from merlin.dataset.layout import (
     EXAMPLES,
     IMPORTS_FILE,
     MATERIALS,
+    ORIGINALS,
 )
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import Columns, Repository, Row, transaction
@@ -38,7 +40,7 @@ from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
 MAX_BATCH_SIZE = 10_000
-_ENDINGS = {EXAMPLES: ".yaml", MATERIALS: ".md"}
+_ENDINGS = {EXAMPLES: (".yaml",), MATERIALS: (".md", *ORIGINALS)}
 
 
 class ChangeKind(StrEnum):
@@ -72,7 +74,8 @@ class Change:
 
     `path` is relative to the folder of datasets (`trial/examples/face/fixation.yaml`). The first
     change of a batch has the batch's id; its editor is notified of that one only. `before` is the
-    blob that the editor saw, None for a new file; `text` the file's new content, None to delete it.
+    blob that the editor saw, None for a new file; `text` the file's new content, None to delete it;
+    that of a document in Base64.
     `by` is the requester: a user's id as text, or `cli:<login>`. `reason` is a Fluent key with
     `arguments`: why it waits, was parked or refused.
     `committed_blob` is the file's after the commit, None for a deleted one and before the commit.
@@ -99,6 +102,23 @@ class Change:
     def inside(self) -> str:
         """Return the path within the dataset's folder."""
         return self.path.removeprefix(f"{self.dataset}/")
+
+    @property
+    def shown_text(self) -> str | None:
+        """Return the new text, None for none: the file is deleted, or is a document."""
+        return None if self.path.endswith(ORIGINALS) else self.text
+
+    @property
+    def content(self) -> str | bytes | None:
+        """Return the file's new content, None to delete it."""
+        if self.text is None or self.shown_text is not None:
+            return self.text
+        return b64decode(self.text)
+
+    @property
+    def blob(self) -> str | None:
+        """Return the id that git gives the new content, None for none."""
+        return None if self.content is None else blob_id(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +226,9 @@ def _change(
 def check_path(path: str) -> str:
     """Return `path`, relative to the folder of datasets, if it may be written.
 
-    These are dataset.yaml, course.yaml, imports.yaml, examples/**/<name>.yaml and
-    materials/**/<name>.md with valid names in each step. Raises Refused for any other path.
+    These are dataset.yaml, course.yaml, imports.yaml, examples/**/<name>.yaml,
+    materials/**/<name>.md and the documents that those were made from, with valid names in each
+    step. Raises Refused for any other path.
     """
     dataset, _, inside = path.partition("/")
     if is_valid_name(dataset) and is_writable_path(inside):
@@ -222,8 +243,9 @@ def is_writable_path(inside: str) -> bool:
     if inside in (DATASET_FILE, COURSE_FILE, IMPORTS_FILE):
         return True
     folder = next((each for each in _ENDINGS if inside.startswith(each)), "")
-    ending = _ENDINGS.get(folder, "")
-    if not folder or not inside.endswith(ending):
+    endings = _ENDINGS.get(folder, ())
+    ending = next((each for each in endings if inside.endswith(each)), "")
+    if not ending:
         return False
     steps = inside[len(folder) : -len(ending)].split("/")
     is_short = len(inside.encode("utf-8", "replace")) <= layout.MAX_PATH_BYTES
@@ -291,9 +313,7 @@ class Changes(Repository):
         )
         row = self.db.row(newest.where(CHANGE.state != ChangeState.REFUSED.value))
         last = self._change(row) if row else change
-        given = last.committed_blob or (
-            None if last.text is None else blob_id(last.text)
-        )
+        given = last.committed_blob or last.blob
         is_undo = last.before == change.committed_blob and given == change.before
         return last if is_undo and last.batch != change.batch else None
 
@@ -317,10 +337,7 @@ class Changes(Repository):
         """
         first = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
         later = self._list((CHANGE.path == path) & (CHANGE.id >= first))
-        blobs = {
-            each.committed_blob or (blob_id(each.text) if each.text else "")
-            for each in later
-        }
+        blobs = {each.committed_blob or each.blob or "" for each in later}
         return blobs - {""}
 
     def list_committed(self, dataset: str, since: datetime) -> list[Change]:
@@ -443,7 +460,7 @@ class Changes(Repository):
         for each in batch.changes:
             if each.text is not None:
                 is_this = CHANGE.change_id == each.change_id
-                self.db.update(CHANGE, is_this, committed_blob=blob_id(each.text))
+                self.db.update(CHANGE, is_this, committed_blob=each.blob)
         return True
 
     @transaction

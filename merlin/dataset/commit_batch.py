@@ -41,7 +41,7 @@ from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
 from merlin.git.mirror import HEAD_REF, lock_mirror
-from merlin.git.source import EXECUTABLE, FILE, TREE, blob_id
+from merlin.git.source import EXECUTABLE, FILE, TREE
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -156,8 +156,8 @@ def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
     return old
 
 
-# Path from the repository's top -> mode and text; no text: no file.
-Files = dict[str, tuple[str, str | None]]
+# Path from the repository's top -> mode and content; None: no file.
+Files = dict[str, tuple[str, str | bytes | None]]
 
 _AT_ONCE = 500
 _COMMITTER = "Merlin <merlin@localhost>"
@@ -229,12 +229,11 @@ class GitBranch:
             mode, name = there.get(path, (FILE, None))
             if mode not in (FILE, EXECUTABLE):
                 raise _in_the_way(path)
-            blob = None if change.text is None else blob_id(change.text)
-            if name == blob:
+            if name == change.blob:
                 continue
             if name != change.before:
                 raise Refused(f"{change.path} is edited", CONFLICT, path=change.path)
-            wanted[path] = (mode, change.text)
+            wanted[path] = (mode, change.content)
         for folder in _list_folders(wanted):
             if folder in wanted or there.get(folder, (TREE, ""))[0] != TREE:
                 raise _in_the_way(folder)
@@ -318,20 +317,20 @@ class GitBranch:
             _data(f"{first.subject}\n\n{trailers}"),
             *([f"from {head}\n".encode()] if head else ()),
         ]
-        for path, (mode, text) in wanted.items():
-            command = f"D {path}\n" if text is None else f"M {mode} inline {path}\n"
+        for path, (mode, content) in wanted.items():
+            command = f"D {path}\n" if content is None else f"M {mode} inline {path}\n"
             parts.append(command.encode())
-            if text is not None:
-                parts.append(_data(text))
+            if content is not None:
+                parts.append(_data(content))
         feed = b"".join([*parts, b"\nget-mark :1\n"])
         # Forced, because the commit before it need not be in its history.
         made = self._run("fast-import", "--quiet", "--force", stdin=feed, lock=lock)
         return made.decode().strip()
 
 
-def _data(text: str) -> bytes:
-    """Return a text as git's fast-import reads it."""
-    content = text.encode()
+def _data(text: str | bytes) -> bytes:
+    """Return a content as git's fast-import reads it."""
+    content = text if isinstance(text, bytes) else text.encode()
     return b"data %d\n%b\n" % (len(content), content)
 
 

@@ -50,7 +50,7 @@ from merlin.db.tables import (
     VERDICT,
 )
 from merlin.db.values import RowMap
-from merlin.git.source import EXECUTABLE, FILE, TreeEntry, blob_id
+from merlin.git.source import EXECUTABLE, FILE, TreeEntry
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -159,7 +159,9 @@ def apply_pending_changes(
         if change.text is None:
             by_path.pop(path, None)
         else:
-            by_path[path] = FileText(dataset, path, blob_id(change.text), change.text)
+            by_path[path] = FileText(
+                dataset, path, change.blob or "", change.shown_text
+            )
     return [by_path[path] for path in sorted(by_path)]
 
 

@@ -58,6 +58,7 @@ from merlin.dataset.import_records import (
 from merlin.dataset.import_texts import (
     Block,
     decode_any,
+    drop_label,
     read_front_matter,
     read_gift,
     read_markdown,
@@ -217,7 +218,11 @@ def _read_tree(
         yield from _add_findings(lines, [about] if tree["others"] else [])
     elif form.reader == "document":
         left.update(tree["left"])
-        blocks = [Block(*each) for each in tree["blocks"]]
+        labels = tree["labels"]
+        blocks = [
+            drop_label(Block(*each), labels.get(str(each[0]), ""))
+            for each in tree["blocks"]
+        ]
         yield from _read_document(blocks, form, choices, left)
     else:
         reader = read_moodle if form.reader == "moodle" else read_dialogflow

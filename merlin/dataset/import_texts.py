@@ -369,6 +369,13 @@ def _asks(text: str) -> bool:
     return text.rstrip(" *_").endswith("?") and len(text) < _MAX_QUESTION
 
 
+def drop_label(block: Block, label: str) -> Block:
+    """Return a block without its number in a list of Word, if it is a heading or begins to ask."""
+    bare = block.text.removeprefix(label).strip()
+    is_part = block.level or _asks(bare) or _ASKED.match(bare) or _ANSWERED.match(bare)
+    return block._replace(text=bare) if label and is_part else block
+
+
 def read_outline(
     blocks: Sequence[Block], left: Counter[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:

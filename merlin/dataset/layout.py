@@ -65,6 +65,10 @@ EXAMPLES = "examples/"
 # How the ids of people's rated answers begin, which builds have beside the examples.
 RATED = "rated/"
 MATERIALS = "materials/"
+# Endings of the documents that texts of materials are made from: one may lie beside its text.
+ORIGINALS = (".pdf", ".docx", ".html")
+# How the name of the first of several texts of a document ends.
+FIRST_PART = "-part-1"
 DATASET_FILE = "dataset.yaml"
 _PLAIN_PATH = re.compile(
     rf"{EXAMPLES}({PLAIN_NAME.pattern}/)*{PLAIN_NAME.pattern}\.yaml"
@@ -116,6 +120,12 @@ def read_layout(entries: Sequence[TreeEntry]) -> Layout:
             _add_example(entry, layout)
         elif not (is_ignored and entry.mode in (FILE, EXECUTABLE)):
             _add_other(entry, layout)
+    for path, entry in layout.materials.items():
+        stem, dot, ending = path.rpartition(".")
+        texts = {f"{stem}.md", f"{stem}{FIRST_PART}.md"}
+        if f"{dot}{ending}" in ORIGINALS and texts.isdisjoint(layout.materials):
+            finding = _entry_finding(entry, "unread-document", Severity.WARNING)
+            layout.findings.append((path, finding))
     _apply_limits(layout)
     return layout
 

@@ -1,5 +1,10 @@
-"""Passages: the parts of a material's text that are searched and cited."""
+"""Passages: the parts of a material's text that are searched and cited.
 
+Where a page of the document begins that a text was made from, the text has a comment with its
+number (`page_mark`), which Markdown does not show.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +16,24 @@ MAX_CHARACTERS = 1_000
 _PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
 
 
+PAGE_MARK = re.compile(r"<!-- page (\d{1,6}) -->")
+
+
+def page_mark(page: int) -> str:
+    """Return the mark of where a page begins, from 1."""
+    return f"<!-- page {page} -->"
+
+
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A block of a material's text as a reader counts them, from 1: headings do not count."""
+    """A block of a material's text as a reader counts them, from 1: headings do not count.
+
+    `page` is that of the document which the text was made from, 0 for none.
+    """
 
     number: int
     text: str
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +49,11 @@ def split_passages(markdown: str) -> Iterator[Passage]:
     """Yield the passages of a Markdown text; short paragraphs of a section are joined."""
     headings: list[tuple[int, str]] = []
     joined: list[Paragraph] = []
-    number = 0
+    number = page = 0
     for level, block in _split_blocks(markdown):
+        if mark := PAGE_MARK.fullmatch(block):
+            page = int(mark[1])
+            continue
         if joined and (
             level or len(_passage(headings, joined).text) + len(block) > MAX_CHARACTERS
         ):
@@ -43,7 +63,7 @@ def split_passages(markdown: str) -> Iterator[Passage]:
             headings = [each for each in headings if each[0] < level] + [(level, block)]
         else:
             number += 1
-            joined.append(Paragraph(number, block))
+            joined.append(Paragraph(number, block, page))
     if joined:
         yield _passage(headings, joined)
 

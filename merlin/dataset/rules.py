@@ -105,6 +105,7 @@ _RULES = (
         "",
         Severity.WARNING,
         not_an_example=f"touch {EXAMPLES}notes.txt",
+        unread_document="mkdir -p materials && touch materials/lecture.pdf",
         too_few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +10 | xargs rm",
         few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +20 | xargs rm",
         duplicate=f"cp {ABOUT_PATH} {_QUESTION}",

@@ -65,11 +65,11 @@ class Commit:
     message: str
 
 
-def blob_id(text: str) -> str:
+def blob_id(text: str | bytes) -> str:
     """Return the id that git gives a file with this content.
 
     Source: git's hash-object: the SHA-1 of "blob", size, NUL, content.
     """
-    content = text.encode("utf-8", "surrogatepass")
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     data = b"blob %d\0" % len(content) + content
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()

@@ -81,6 +81,12 @@ def clean_text(text: str) -> str:
     return _MANY_LINES.sub("\n\n", _BLANKS_AT_END.sub("\n", visible)).strip()
 
 
+# Signs that stand higher or lower: 10 with a raised 3 is not 103.
+RAISED = {
+    "sup": str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"),
+    "sub": str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋"),
+}
+
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_S = 10
 
@@ -154,6 +160,8 @@ _LIBRARIES = {
     "pdf": _Library("document_pdf", "read_pdf", "pypdf"),
     "docx": _Library("document_docx", "read_docx", "docx"),
     "outline": _Library("document_docx", "read_outline", "docx"),
+    "pages": _Library("document_pages", "read_pages", "pypdf"),
+    "html": _Library("document_html", "read_html"),
     "xlsx": _Library("document_xlsx", "read_xlsx", "openpyxl"),
     "xml": _Library("document_tree", "read_xml"),
     "zip": _Library("document_tree", "read_zip"),
@@ -164,8 +172,8 @@ _LIBRARIES = {
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind with all of its modules imported.
 
-    pdf, docx, outline (of a DOCX), xlsx, xml, zip (of JSON files), the name of a function
-    (`module:function`) that returns a reader, else text.
+    pdf, docx, outline (of a DOCX), pages (of a PDF), html, xlsx, xml, zip (of JSON files), the name
+    of a function (`module:function`) that returns a reader, else text.
     """
     if ":" in kind:
         above, _, loader = kind.partition(":")

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from typing import Any
 
 import docx
 from docx.document import Document
@@ -16,10 +17,12 @@ from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.text.paragraph import Paragraph
 
 from merlin.providers.document_child import (
+    RAISED,
     ExtractedText,
     UnreadableDocument,
     join_parts,
 )
+from merlin.providers.document_numbering import Numbering
 
 # The container of an encrypted document, and the name in it. Source: MS-OFFCRYPTO 2.3.
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -65,6 +68,7 @@ _UNSEEN = {
     "struck": (qn("w:strike"), qn("w:dstrike")),
     "hidden-texts": (qn("w:vanish"),),
 }
+_NOTES = (qn("w:footnoteReference"), qn("w:endnoteReference"))
 _PICTURES = (qn("pic:pic"), "{urn:schemas-microsoft-com:vml}imagedata")
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _BOLD = 7  # below all headings
@@ -74,14 +78,51 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
     """Return a JSON object: paragraphs and rows of tables as `blocks`, and what is `left` out.
 
     A block is its number, level, text and cells. The level of a heading is from 1, that of a
-    paragraph in bold type 7, of others 0. Links and pictures are as in Markdown. Raises as
-    `read_docx`.
+    paragraph in bold type 7, of others 0. Links and pictures are as in Markdown, signs of lists as
+    in Word; `labels` are those of blocks by their numbers. Raises as `read_docx`.
     """
     document = _open(content)
     body = document.part.element.body
     left = {kind: _blank(body, tags) for kind, tags in _UNSEEN.items()}
+    left["notes"] = sum(1 for _ in body.iter(*_NOTES))
+    _write_signs(document)
+    numbering = Numbering(document)
+    labels = dict[int, str]()
+    blocks = list[tuple[int, int, str, list[str]]]()
+    for number, element in enumerate(body.iter(_P, _ROW), start=1):
+        if element.tag == _ROW:
+            cells = [
+                " ".join(_blocks(cell)).strip() for cell in _find_parts(element, _CELL)
+            ]
+            blocks.append((number, 0, " | ".join(cells), cells))
+        elif next(element.iterancestors(_ROW, _P), None) is None:
+            text = "".join(_blocks([element])).strip()
+            style: Any = Paragraph(element, document).style
+            name = getattr(style, "name", "")
+            label = numbering.next_label(element, style) if text else ""
+            labels |= {number: label} if label else {}
+            text = f"{label} {text}".strip()
+            blocks.append((number, _find_level(element, name), text, []))
+    values = {
+        "blocks": [block for block in blocks if block[2]],
+        "left": left,
+        "labels": labels,
+    }
+    result = json.dumps(values, ensure_ascii=False)
+    if len(result) > most_characters:
+        raise UnreadableDocument("too-long")
+    return result, False
+
+
+def _write_signs(document: Document) -> None:
+    """Write links, pictures and raised digits into the text as Markdown has them."""
+    body = document.part.element.body
     for copy in [*body.iter(_FALLBACK)]:  # of a text box, for an old Word
         copy.getparent().remove(copy)
+    for mark in body.iter(qn("w:vertAlign")):
+        table = RAISED.get(mark.get(qn("w:val"))[:3], {})
+        for text in mark.getparent().getparent().iterchildren(qn("w:t")):
+            text.text = (text.text or "").translate(table)
     for picture in [*body.iter(*_PICTURES)]:
         sign = OxmlElement("w:t")
         sign.text = "![](…)"
@@ -92,28 +133,6 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
         if texts and relation is not None and relation.is_external:
             texts[0].text = f"[{texts[0].text or ''}"
             texts[-1].text = f"{texts[-1].text or ''}]({relation.target_ref})"
-    blocks = list[tuple[int, int, str, list[str]]]()
-    step = 0
-    for number, element in enumerate(body.iter(_P, _ROW), start=1):
-        if element.tag == _ROW:
-            cells = [
-                " ".join(_blocks(cell)).strip() for cell in _find_parts(element, _CELL)
-            ]
-            blocks.append((number, 0, " | ".join(cells), cells))
-        elif next(element.iterancestors(_ROW, _P), None) is None:
-            text = "".join(_blocks([element])).strip()
-            style = getattr(Paragraph(element, document).style, "name", "")
-            is_item = element.pPr is not None and element.pPr.numPr is not None
-            is_item = is_item or style.startswith("List ")
-            step = step + 1 if style.startswith("List Number") else 0
-            mark = f"{step}." if step else "-"
-            text = f"{mark} {text}" if is_item and text else text
-            blocks.append((number, _find_level(element, style), text, []))
-    values = {"blocks": [block for block in blocks if block[2]], "left": left}
-    result = json.dumps(values, ensure_ascii=False)
-    if len(result) > most_characters:
-        raise UnreadableDocument("too-long")
-    return result, False
 
 
 def _blank(body: BaseOxmlElement, tags: Sequence[str]) -> int:

@@ -1,6 +1,8 @@
 """The text of a PDF file, read in the child process (`document_child`)."""
 
+from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import TypeVar
 
 from pypdf import PageObject, PdfReader
 from pypdf.errors import FileNotDecryptedError, LimitReachedError
@@ -18,14 +20,22 @@ def read_pdf(content: bytes, most_characters: int) -> ExtractedText:
 
     Raises UnreadableDocument, and for damaged files any exception of the library.
     """
+    texts = [*read_each(content, _page_text)]
+    return join_parts(filter(None, texts), most_characters), None in texts
+
+
+T = TypeVar("T")
+
+
+def read_each(content: bytes, read: Callable[[PageObject], T]) -> Iterator[T]:
+    """Yield what `read` returns for each page of a PDF file. Raises UnreadableDocument."""
     try:
         # pypdf tries the empty password first, which opens files that only forbid printing.
-        texts = [_page_text(page) for page in PdfReader(BytesIO(content)).pages]
+        yield from map(read, PdfReader(BytesIO(content)).pages)
     except FileNotDecryptedError as error:
         raise UnreadableDocument("password") from error
     except LimitReachedError as error:
         raise UnreadableDocument("bomb") from error
-    return join_parts(filter(None, texts), most_characters), None in texts
 
 
 def _page_text(page: PageObject) -> str | None:

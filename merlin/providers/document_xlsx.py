@@ -10,6 +10,8 @@ from zipfile import ZipFile
 
 from openpyxl import load_workbook
 from openpyxl.cell.rich_text import CellRichText
+from openpyxl.packaging.relationship import get_dependents, get_rels_path
+from openpyxl.xml.functions import fromstring
 
 from merlin.core.table_cells import escape_formula, parse_heading
 from merlin.providers.cell_format import show_cell
@@ -69,6 +71,7 @@ def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
     )
     title = next(headed, next(iter(filled)))
     left |= counts[title]
+    left["drawings"] = _count_pictures(content, title)
     values = {
         "title": title,
         "rows": filled.pop(title),
@@ -80,6 +83,31 @@ def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
     if len(text) > most_characters:
         raise UnreadableDocument("too-long")
     return text, False
+
+
+_PICTURE = re.compile(rb"<(?:\w+:)?pic[ >]")
+
+
+def _count_pictures(content: bytes, title: str) -> int:
+    """Return how many pictures lie over the cells of a sheet."""
+    with ZipFile(BytesIO(content)) as archive:
+        (book,) = _find_parts(archive, "", "officeDocument")
+        related = get_dependents(archive, get_rels_path(book)).to_dict()
+        (relation,) = (
+            value
+            for sheet in fromstring(archive.read(book)).iter("{*}sheet")
+            for name, value in sheet.items()
+            if sheet.get("name") == title and name.endswith("}id")
+        )
+        drawings = _find_parts(archive, related[relation].target, "drawing")
+        return sum(len(_PICTURE.findall(archive.read(each))) for each in drawings)
+
+
+def _find_parts(archive: ZipFile, part: str, kind: str) -> list[str]:
+    """Return the parts of a kind that a part of a workbook, or ("") the workbook itself, names."""
+    path = get_rels_path(part)
+    related = get_dependents(archive, path) if path in archive.namelist() else ()
+    return [each.target for each in related if each.Type.endswith(f"/{kind}")]
 
 
 Link = tuple[str, str]

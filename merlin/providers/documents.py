@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -28,6 +29,7 @@ MAX_CHILDREN = 2
 # Telegram delivers no more
 MAX_DOCUMENT_BYTES = 20 * MEGABYTE
 MAX_DOCUMENT_CHARACTERS = 1_000_000
+MAX_BLOCKS_CHARACTERS = 5_000_000
 # Others wait for its place: at 30 s, two hostile files kept every document waiting for a minute.
 MAX_CHILD_S = 15.0
 _PACKAGE_ROOT = str(Path(__file__).parents[2])
@@ -57,6 +59,7 @@ class _Fault:
 # A child reads what strangers sent, so its answer is read as theirs; JSON that is nested deeper
 # than 200 levels is refused, for the stack of whoever reads it on.
 _OUTPUT = TypeAdapter[_Text | _Fault](_Text | _Fault)
+_TREE = TypeAdapter[Any](Any)
 
 
 def file_error(key: str, **arguments: object) -> Refused:
@@ -111,6 +114,14 @@ class ChildReader:
         if isinstance(result, _Fault):
             raise file_error(f"media-{result.fault}", characters=most, kinds=_KINDS)
         return result.text, result.is_cut
+
+    async def read_blocks(self, kind: str, content: bytes) -> Any:
+        """Return the JSON that a reader of blocks gives: outline, pages or html. Raises Refused."""
+        text, _ = await self.read_kind(kind, content, MAX_BLOCKS_CHARACTERS)
+        try:
+            return _TREE.validate_json(text)
+        except ValueError as error:
+            raise file_error("media-damaged") from error
 
     async def _read_by_child(self, kind: str, content: bytes, most: int) -> bytes:
         """Return the child's output. Raises Refused if the child crashes or takes too long."""

@@ -121,3 +121,9 @@ def test_nested_links_close_in_order():
 def test_text_with_too_many_brackets_is_shown_unparsed():
     text = "![[]()" * MAX_BRACKETS
     assert f"<code>{text}</code>" in html(text)
+
+
+def test_mark_of_a_page_is_shown_and_can_be_linked_to():
+    page = html("A.\n\n<!-- page 12 -->\n\nB <!-- page 13 -->")
+    assert '<p id="page-12" class="meta pagemark">С. 12</p>' in page
+    assert 'id="page-13"' not in page

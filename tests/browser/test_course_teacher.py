@@ -21,6 +21,7 @@ from tests.browser.staff_browser import (
     propose_change,
 )
 from tests.support.pressed_wordings import add_presses
+from tests.support.sample_documents import place_texts
 
 pytestmark = pytest.mark.integration
 BOT = 8
@@ -77,6 +78,30 @@ def test_new_lecture_is_previewed_saved_and_committed(staff_visitor, staff_site)
     assert "materials/lecture-09.md" not in {
         file.path for file in FileIndex(staff_site.db).list_files("neurotypology")
     }
+
+
+def test_document_is_seen_saved_found_and_opened_at_its_page(staff_visitor, staff_site):
+    page = staff_visitor.open(edit_path(staff_site, "neurotypology"), BORIS)
+    page.get_by_role("link", name="Из документа").click()
+    lines = [(50, 700 - 14 * at, f"Line {at} of the page.") for at in range(40)]
+    last = [(50, 760, "Heaps", 20), (50, 700, "Zymurgy.")]
+    content = place_texts(*[lines] * 8, last)
+    pdf = {"name": "heaps.pdf", "mimeType": "application/pdf", "buffer": content}
+    page.get_by_label("Документ").set_input_files(pdf)
+    page.get_by_role("button", name="Показать его текст").click()
+    expect(page.locator(".read")).to_contain_text("Zymurgy.")
+    page.get_by_label("Номер").fill("9")
+    page.get_by_role("button", name="Сохранить материал").click()
+    expect(page.get_by_role("status")).to_contain_text("Новый материал: Лекция 9")
+    staff_site.committer.commit()
+    text = find_file(staff_site, "materials/lecture-09.md", "neurotypology").text
+    assert text.endswith("<!-- page 9 -->\n\n# Heaps\n\nZymurgy.\n")
+    page.goto(f"{staff_site.address}/?q=zymurgy")
+    page.get_by_role("link", name="Heaps").click()
+    page.goto(f"{page.url}#page-9")
+    mark = page.get_by_text("С. 9", exact=True)
+    expect(mark).to_be_in_viewport()
+    expect(page.get_by_text("С. 1", exact=True)).not_to_be_in_viewport()
 
 
 def test_material_is_edited_moved_and_removed_without_javascript(
@@ -229,6 +254,7 @@ def list_pages(staff_site):
         "board": f"{base}/board",
         "edit": f"{base}/edit",
         "new": f"{base}/edit/materials/new",
+        "document": f"{base}/edit/document",
         "material": f"{base}/edit/materials/{material}",
         "proposals": "/datasets/algorithms/proposals",
         "single": "/datasets/algorithms/proposals?single=true",

@@ -286,6 +286,35 @@ def test_answer_in_another_form_is_reported_and_proposes_nothing(
     assert waiting_proposals(lab) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "said", "is_kept"),
+    [
+        ("Сколько?", "Ровно 10 000 литров.", True),
+        ("Сколько?", "1. Ровно 10000 литров.\n2. За 2.5 ч.", True),
+        ("Сколько?", "Ровно 12 литров.", False),
+        ("Что за 12?", "Ровно 10 000 литров.", False),
+        ("Сколько?", "Страница 7.", False),
+    ],
+)
+def test_draft_with_a_number_that_its_page_lacks_is_not_proposed(
+    asked, said, is_kept, lab, run_json, provider
+):
+    path = lab.repository.folder / "datasets/trial/materials/loops.md"
+    path.write_text(
+        "<!-- page 7 -->\n\nБак на 10 000 литров полон за 2,5 ч.\n", "utf-8"
+    )
+    lab.repository.commit("A page")
+    set_teacher_answer(provider, (asked, said))
+    document = run_json(
+        "distil", "trial", *MATERIALS, "--budget", "1", "--wordings", "1"
+    )
+    assert document["proposed"] == is_kept
+    assert document["rejected"] == ({} if is_kept else {"numbers": 1})
+    notes = [each.draft.note for each in waiting_proposals(lab)]
+    of_page = "materials/loops.md#page-7\n\nБак на 10 000 литров полон за 2,5 ч."
+    assert notes == [of_page] * is_kept
+
+
 def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     set_teacher_answer(
         provider,

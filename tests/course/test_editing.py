@@ -1,10 +1,14 @@
 """Edits of a course: course.yaml, written with the wanted values, and text files in one commit."""
 
+from base64 import b64decode
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from merlin.core.errors import NotFound, Refused
 from merlin.course.editing import (
+    MAX_ORIGINAL_BYTES,
     CourseFiles,
     MaterialDraft,
     edit_course,
@@ -267,3 +271,45 @@ materials: [{lesson: 1, type: lab, title: First, file_url: "https://example.com/
         course.change_fields({"name": {"ru": "FAQ"}})
     changed = course.change_fields({"semester": 2}).edits[0].text
     assert "name: {ru: FAQ}" in changed
+
+
+LECTURE = MaterialDraft("lecture", 1, {"ru": "Вода"}, text="a")
+
+
+@pytest.mark.parametrize(
+    ("size", "ending", "is_kept"),
+    [
+        (10, ".pdf", True),
+        (MAX_ORIGINAL_BYTES, ".docx", True),
+        (MAX_ORIGINAL_BYTES + 1, ".pdf", False),
+        (10, ".txt", False),
+    ],
+)
+def test_document_is_kept_beside_its_text_if_it_is_small(size, ending, is_kept):
+    proposed = make_files().add_document([LECTURE], b"x" * size, ending)
+    kept = [(ChangeKind.ADD, f"materials/lecture-01-2{ending}")] * is_kept
+    assert list_paths(proposed) == [
+        (ChangeKind.EDIT, "course.yaml"),
+        (ChangeKind.ADD, "materials/lecture-01-2.md"),
+        *kept,
+    ]
+    assert [b64decode(edit.text) for edit in proposed.edits[2:]] == [
+        b"x" * size
+    ] * is_kept
+
+
+def test_parts_of_a_document_are_materials_one_after_another():
+    parts = [LECTURE, replace(LECTURE, title={"ru": "Вода 2"}, text="b")]
+    taken = {"materials/lecture-01-2.pdf": None}
+    proposed = make_files(**taken).add_document(parts, b"x", ".pdf")
+    assert [path for _, path in list_paths(proposed)[1:]] == [
+        "materials/lecture-01-3-part-1.md",
+        "materials/lecture-01-3-part-2.md",
+        "materials/lecture-01-3.pdf",
+    ]
+    added = read_course(proposed)["materials"][3:]
+    assert [(each["title"]["ru"], each["text"]) for each in added] == [
+        ("Вода", "materials/lecture-01-3-part-1.md"),
+        ("Вода 2", "materials/lecture-01-3-part-2.md"),
+    ]
+    assert format_subject(proposed.subject, "en") == "New material: Lecture 1"

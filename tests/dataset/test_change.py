@@ -19,6 +19,7 @@ from merlin.dataset.commit_message import (
     local_editor,
     telegram_editor,
 )
+from merlin.git.source import blob_id
 
 pytestmark = pytest.mark.unit
 
@@ -36,6 +37,9 @@ PLACE = "examples/face/fixation.yaml"
         "trial/examples/a.yaml",
         "нейро-2/examples/лицо/вопрос.1.yaml",
         "trial/materials/lecture-01.md",
+        "trial/materials/lecture-01.pdf",
+        "trial/materials/lecture-01.docx",
+        "trial/materials/lecture-01.html",
     ],
 )
 def test_paths_of_dataset_files_are_accepted(path):
@@ -78,6 +82,9 @@ def test_paths_of_dataset_files_are_accepted(path):
             "trial/examples/е\u0308.yaml",
             ".git/examples/x.yaml",
             "trial/materials/x.yaml",
+            "trial/materials/x.exe",
+            "trial/materials/.pdf",
+            "trial/examples/x.pdf",
         ],
         *[
             "trial/examples/a\\b.yaml",
@@ -91,6 +98,21 @@ def test_every_other_path_is_refused(path):
     with pytest.raises(Refused) as caught:
         check_path(path)
     assert caught.value.key == "change-no-place"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "content"),
+    [
+        ("materials/a.pdf", "/wA=", b"\xff\0"),
+        ("materials/a.md", "/wA=", "/wA="),
+        ("materials/a.pdf", None, None),
+    ],
+)
+def test_document_of_a_change_is_in_base64_and_has_no_text_to_show(path, text, content):
+    (change,) = make_changes("trial", [Edit(path, None, text)], REQUEST)
+    assert change.content == content
+    assert change.shown_text == (content if isinstance(content, str) else None)
+    assert change.blob == (None if content is None else blob_id(content))
 
 
 def test_edits_of_one_batch_share_the_first_ones_id_and_subject():

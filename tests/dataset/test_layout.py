@@ -155,3 +155,23 @@ def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(tmp_pat
     finding = only_finding(check("trial", entries, read), "too-many-files")
     assert "250,000" in finding.text("en")
     assert check_settings("trial", entries, read).findings == (finding,)
+
+
+@pytest.mark.parametrize(
+    ("files", "unread"),
+    [
+        (["a.pdf"], True),
+        (["a.docx", "b.md"], True),
+        (["a.html", "a.md"], False),
+        (["a.pdf", "a-part-1.md", "a-part-2.md"], False),
+        (["a.pdf", "a-part-2.md"], True),
+        (["a.png"], False),
+    ],
+)
+def test_document_without_a_text_made_from_it_is_a_warning(files, unread):
+    tree = FileTree(make_good_files(60))
+    for name in files:
+        tree.add(f"materials/{name}", "x")
+    checked = tree.check()
+    assert finding_rules(checked) == ["unread-document"] * unread
+    assert all(each.severity is Severity.WARNING for each in checked.findings)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.dataset.passages import MAX_CHARACTERS, split_passages
+from merlin.dataset.passages import MAX_CHARACTERS, page_mark, split_passages
 
 pytestmark = pytest.mark.unit
 
@@ -51,3 +51,21 @@ def test_long_section_is_split_between_paragraphs_and_a_long_paragraph_is_whole(
         ("A", [2], f"# A\n\n{half}"),
         ("A", [3], f"# A\n\n{long}"),
     ]
+
+
+def test_paragraph_has_the_page_whose_mark_stands_before_it():
+    markdown = f"A.\n\n{page_mark(3)}\n\n# B\n\nC.\n\nD\n{page_mark(12)}\nE.\n"
+    found = [
+        each for passage in split_passages(markdown) for each in passage.paragraphs
+    ]
+    assert [(each.number, each.page, each.text) for each in found] == [
+        (1, 0, "A."),
+        (2, 3, "C."),
+        (3, 3, "D"),
+        (4, 12, "E."),
+    ]
+
+
+def test_comment_that_is_no_mark_is_a_paragraph():
+    (passage,) = split_passages("<!-- page x -->\n\nA.")
+    assert [each.page for each in passage.paragraphs] == [0, 0]

@@ -14,6 +14,7 @@ from docx.oxml.ns import qn
 from openpyxl import Workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
+from openpyxl.drawing.image import Image as Picture
 from openpyxl.styles import Font
 from PIL import Image
 
@@ -208,9 +209,28 @@ def test_hidden_cells_are_counted_and_left_out_and_a_merged_one_is_in_each_row()
         "hidden-sheets": 0,
         "hidden-rows": 1,
         "hidden-columns": 1,
+        "drawings": 0,
         "struck": 0,
     }
     assert found["merged"] == [[4, 0]]
+
+
+def make_illustrated(pictures):
+    """Return a workbook with so many pictures on its first sheet, and one on the second."""
+    book = Workbook()
+    for row in (HEADING, ["a", "b"]):
+        book.active.append(row)
+    for sheet, count in ((book.active, pictures), (book.create_sheet("other"), 1)):
+        for at in range(count):
+            pixel = BytesIO()
+            Image.new("RGB", (1, 1)).save(pixel, "PNG")
+            sheet.add_image(Picture(pixel), f"C{at + 1}")
+    return save(book)
+
+
+@pytest.mark.parametrize("pictures", [0, 2])
+def test_pictures_over_the_cells_of_the_sheet_are_counted(pictures):
+    assert rows(make_illustrated(pictures))["left"]["drawings"] == pictures
 
 
 DAY = dt.datetime.fromisoformat("2026-09-01")
@@ -306,4 +326,4 @@ def test_outline_leaves_out_what_is_struck_through_or_hidden_and_marks_pictures(
     document.add_picture(pixel)
     found = json.loads(read_outline(save(document), 10_000)[0])
     assert [block[2] for block in found["blocks"]] == ["On Tuesday", "![](…)"]
-    assert found["left"] == {"struck": 2, "hidden-texts": 1}
+    assert found["left"] == {"struck": 2, "hidden-texts": 1, "notes": 0}

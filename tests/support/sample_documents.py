@@ -51,6 +51,47 @@ def make_pdf(*pages, raw_objects=(), compressed=False, catalog=b""):
     return _make_file([*objects, *raw_objects])
 
 
+def place_texts(*pages, rotate=0):
+    """Return a PDF with a page for each list of texts, placed in points from the lower left corner.
+
+    A text is (x, y, text), (x, y, text, size) or (x, y, text, size, font), of the standard fonts.
+    """
+    names = ("Helvetica", "Helvetica-Bold", "Courier")
+    fonts = [
+        f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>"
+        for name in names
+    ]
+    numbers = [6 + 2 * index for index in range(len(pages))]
+    kids = " ".join(f"{number} 0 R" for number in numbers)
+    named = " ".join(f"/{name} {at} 0 R" for at, name in enumerate(names, start=3))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
+        *(font.encode() for font in fonts),
+    ]
+    matrix = "0 1 -1 0" if rotate else "1 0 0 1"
+    for number, page in zip(numbers, pages, strict=True):
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {number + 1} 0 R"
+            f" /Resources << /Font << {named} >> >> >>".encode()
+        )
+        drawn = (
+            f"BT /{font} {size} Tf {matrix} {x} {y} Tm ({text}) Tj ET"
+            for x, y, text, size, font in (
+                (*each, *(11, "Helvetica")[len(each) - 3 :]) for each in page
+            )
+        )
+        objects.append(_make_stream("\n".join(drawn).encode("cp1252")))
+    return _make_file(objects)
+
+
+def place_lines(x, y, text, size=11, font="Helvetica"):
+    """Return texts for `place_texts`: each line of a text below the one before."""
+    return [
+        (x, y - 14 * at, line, size, font) for at, line in enumerate(text.split("\n"))
+    ]
+
+
 _FONTS = "/Font << /F 3 0 R >>"
 _PICTURES = "/XObject << /I 5 0 R >>"
 

@@ -52,6 +52,7 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import accepts, seen_other
 from merlin.course.catalogue import Course, Material
+from merlin.dataset.passages import Paragraph
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, event
@@ -237,19 +238,20 @@ def _href(course: Course) -> str:
     return f"{course_href(course)}/chat"
 
 
-def _passage_href(course: Course, material: Material, paragraph: str) -> str:
+def passage_href(course: Course, material: Material, paragraph: Paragraph) -> str:
     """Return the address of a paragraph: its material, with a text fragment of its first words.
 
-    Source: wicg.github.io/scroll-to-text-fragment; other browsers show the material from the top.
+    Source: wicg.github.io/scroll-to-text-fragment; other browsers show the page of the document, or
+    the material from the top.
     """
-    first_line = next(
-        (candidate for candidate in paragraph.splitlines() if candidate[:1].isalpha()),
-        "",
-    )
+    lines = paragraph.text.splitlines()
+    first_line = next((line for line in lines if line[:1].isalpha()), "")
     match = re.match(r"[\w,.:;()«» -]*", first_line)
     place = " ".join(match[0].split()[:_PLACED_BY]) if match else ""
     href = f"{course_href(course)}/materials/{material.material_id}"
-    return f"{href}#:~:text={quote(place, safe='')}" if place else href
+    fragment = f"page-{paragraph.page}" if paragraph.page else ""
+    fragment += f":~:text={quote(place, safe='')}" if place else ""
+    return f"{href}#{fragment}" if fragment else href
 
 
 def _wants_stream(request: Request) -> bool:
@@ -305,7 +307,7 @@ async def _page(
         "here": f"{_href(course)}/{session_id}" if chat.session else _href(course),
         "examples_href": base_of(course.dataset),
         "markdown": html_by_answer.__getitem__,
-        "passage_href": partial(_passage_href, course),
+        "passage_href": partial(passage_href, course),
         "passage_name": partial(source_name, language=context.language),
         "serving": chat.serving,
         "sessions": chat.sessions,

@@ -8,6 +8,7 @@ never skip a level.
 import posixpath
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -20,6 +21,7 @@ from markupsafe import Markup
 
 from merlin.core.i18n import text
 from merlin.core.markdown_rules import add_rules, number_items
+from merlin.dataset.passages import PAGE_MARK
 
 _KEPT_TEXTS = 256
 # Parsing takes up to 30 µs a bracket; no lecture has as many, and such a text is shown as it is.
@@ -55,6 +57,7 @@ def render_markdown(
     if path and tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         tokens = tokens[3:]  # the material's own title: the page says it already
     contents = _with_anchors(tokens)
+    _show_page_marks(tokens, language)
     if any(token.type == "ordered_list_open" for token in tokens):
         _keep_numbers(tokens)
     for token in tokens:
@@ -96,6 +99,16 @@ def _with_anchors(tokens: Sequence[Token]) -> Contents:
                 contents.append((anchor, heading.strip()))
         token.tag = f"h{level}"
     return contents
+
+
+def _show_page_marks(tokens: Sequence[Token], language: str) -> None:
+    """Show where a page of the document begins that the text was made from, as an anchor."""
+    for opening, token in pairwise(tokens):
+        if token.type == "inline" and (mark := PAGE_MARK.fullmatch(token.content)):
+            opening.attrSet("id", f"page-{mark[1]}")
+            opening.attrSet("class", "meta pagemark")
+            words = text(language, "page-page-mark", page=mark[1])
+            token.children = [Token("text", "", 0, content=words)]
 
 
 def _keep_numbers(tokens: Sequence[Token]) -> None:

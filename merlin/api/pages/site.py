@@ -7,6 +7,7 @@ from merlin.api.pages.admin import jobs, payments, people
 from merlin.api.pages.teach import (
     changes,
     course as teach_course,
+    documents,
     examples,
     imports,
     new_datasets,
@@ -18,6 +19,7 @@ TOPICS = (catalogue, account, plans, chat, orders)
 STAFF = (
     board,
     teach_course,
+    documents,
     examples,
     imports,
     new_datasets,

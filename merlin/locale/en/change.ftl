@@ -187,6 +187,14 @@ finding-import-left = Left out: { $kind ->
             [one] { $count } message of courtesy
            *[other] { $count } messages of courtesy
         }
+        [drawings] { $count ->
+            [one] { $count } picture over the cells
+           *[other] { $count } pictures over the cells
+        }
+        [notes] { $count ->
+            [one] { $count } footnote
+           *[other] { $count } footnotes
+        }
         [hidden-sheets] { $count ->
             [one] { $count } hidden sheet
            *[other] { $count } hidden sheets

@@ -96,6 +96,7 @@ finding-not-a-file = { $kind ->
 }
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. Names of Windows devices, such as aux, aren't allowed. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
+finding-unread-document = This document isn't read: no text of a material was made from it. Give it to the course as a document.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = { $count ->
     [0] The dataset's folder has more than { $listed } files and folders, or their names are too long. None is read, so none is used.

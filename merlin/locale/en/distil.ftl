@@ -28,6 +28,10 @@ distil-rejected-broken = { $count ->
         [one] { NUMBER($count) } draft was rejected by the check.
        *[other] { NUMBER($count) } drafts were rejected by the check.
     }
+distil-rejected-numbers = { $count ->
+        [one] { NUMBER($count) } draft has a number that its source lacks.
+       *[other] { NUMBER($count) } drafts have a number that their source lacks.
+    }
 distil-rejected-duplicate = { $count ->
         [one] { NUMBER($count) } draft asks what the dataset already has.
        *[other] { NUMBER($count) } drafts ask what the dataset already has.

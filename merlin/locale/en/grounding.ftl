@@ -9,4 +9,7 @@ grounding-passage = { $kind ->
     [lecture] lecture { $lesson }
     [seminar] seminar { $lesson }
    *[lab] lab { $lesson }
-  } “{ $title }”, paragraph { $paragraph }
+  } “{ $title }”, { $page ->
+    [0] paragraph { $paragraph }
+   *[other] page { $page }
+  }

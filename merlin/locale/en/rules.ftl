@@ -36,6 +36,8 @@ rule-duplicate = An example repeats another one word for word. It is used once.
 rule-duplicate-fix = Delete one of them, or reword it.
 rule-stray-file = Merlin doesn't use this file in the dataset's folder.
 rule-stray-file-fix = Leave it, or delete it if no one needs it.
+rule-unread-document = materials/ has a document without the text that is made from it: only texts in Markdown are read.
+rule-unread-document-fix = On the course's page press “From a document”, or run merlin material FILE --dataset DATASET --lesson LESSON. The document may stay beside its text.
 rule-too-many-tokens = An example has more tokens than the base model accepts in training.
 rule-too-many-tokens-fix = Shorten it, or split it into several conversations.
 

@@ -226,6 +226,18 @@ finding-import-left = Пропущено: { $kind ->
             [many] { $count } сообщений вежливости
            *[other] { $count } сообщения вежливости
         }
+        [drawings] { $count ->
+            [one] { $count } картинка поверх ячеек
+            [few] { $count } картинки поверх ячеек
+            [many] { $count } картинок поверх ячеек
+           *[other] { $count } картинки поверх ячеек
+        }
+        [notes] { $count ->
+            [one] { $count } сноска
+            [few] { $count } сноски
+            [many] { $count } сносок
+           *[other] { $count } сноски
+        }
         [hidden-sheets] { $count ->
             [one] { $count } скрытый лист
             [few] { $count } скрытых листа

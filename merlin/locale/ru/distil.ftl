@@ -32,6 +32,11 @@ distil-rejected-broken = { $count ->
         [few] { NUMBER($count) } черновика не прошли проверку.
        *[many] { NUMBER($count) } черновиков не прошли проверку.
     }
+distil-rejected-numbers = { $count ->
+        [one] { NUMBER($count) } черновик называет число, которого нет в источнике.
+        [few] { NUMBER($count) } черновика называют число, которого нет в источнике.
+       *[many] { NUMBER($count) } черновиков называют число, которого нет в источнике.
+    }
 distil-rejected-duplicate = { $count ->
         [one] { NUMBER($count) } черновик спрашивает то, что в наборе уже есть.
         [few] { NUMBER($count) } черновика спрашивают то, что в наборе уже есть.

@@ -9,4 +9,7 @@ grounding-passage = { $kind ->
     [lecture] лекция { $lesson }
     [seminar] семинар { $lesson }
    *[lab] лабораторная { $lesson }
-  } «{ $title }», абзац { $paragraph }
+  } «{ $title }», { $page ->
+    [0] абзац { $paragraph }
+   *[other] с. { $page }
+  }

@@ -36,6 +36,8 @@ rule-duplicate = Пример слово в слово повторяет дру
 rule-duplicate-fix = Удалите один из них или скажите иначе.
 rule-stray-file = Этот файл в папке набора Merlin не использует.
 rule-stray-file-fix = Оставьте его или удалите, если он никому не нужен.
+rule-unread-document = В materials/ лежит документ без сделанного из него текста: читаются только тексты в Markdown.
+rule-unread-document-fix = На странице курса нажмите «Из документа» или выполните merlin material FILE --dataset DATASET --lesson LESSON. Документ может остаться рядом со своим текстом.
 rule-too-many-tokens = В примере больше токенов, чем базовая модель принимает при обучении.
 rule-too-many-tokens-fix = Сократите его или разделите на несколько разговоров.
 

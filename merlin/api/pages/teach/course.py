@@ -221,10 +221,15 @@ class MaterialForm(EditForm):
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
     """Return an empty form of the next lesson."""
+    form = MaterialForm(lesson=await find_next_lesson(context, course))
+    return await _material_page(context, course, None, form, FormResult())
+
+
+async def find_next_lesson(context: PageContext, course: Course) -> int:
+    """Return the number of the next lecture."""
     details = await context.read(teaching.read_details, context.actor, course.course_id)
     lessons = [stored.lesson for stored in details.materials if stored.type == KINDS[0]]
-    form = MaterialForm(lesson=max(lessons, default=0) + 1)
-    return await _material_page(context, course, None, form, FormResult())
+    return max(lessons, default=0) + 1
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")

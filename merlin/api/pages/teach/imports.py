@@ -56,10 +56,34 @@ MEGABYTES = 4  # of files; the page holds them in six at most
 # A field of a form has at most a megabyte.
 _PIECE_CHARACTERS = 500_000
 _SHOWN = 10
+# The files and their names; of a document, the text that was read of it too.
+_MAX_UNPACKED = 4 * MEGABYTES * 1024 * 1024
 _PAIR = TypeAdapter(tuple[str, str])
 
 
-class ImportForm(EditForm):
+class FilesForm(EditForm):
+    """A form that keeps files in pieces between its steps."""
+
+    kept: list[str] = Field(default=[], max_length=20)
+
+    def keep(self, files: list[File]) -> None:
+        """Put files into the form."""
+        packed = urlsafe_b64encode(zlib.compress(pack_files(files))).decode()
+        starts = range(0, len(packed), _PIECE_CHARACTERS)
+        self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
+
+    def read_kept(self) -> list[File]:
+        """Return the files. Raises Refused for a form that was not sent whole."""
+        if not self.kept:
+            return []
+        try:
+            packed = urlsafe_b64decode("".join(self.kept))
+            return unpack_files(zlib.decompressobj().decompress(packed, _MAX_UNPACKED))
+        except (ValueError, zlib.error) as error:
+            raise Refused("the file is not whole", "import-no-file") from error
+
+
+class ImportForm(FilesForm):
     """The form of an import: the files in pieces, and what their fields mean.
 
     `question` and `answer` are columns. A `meaning` is a list in JSON: a part of an example, leave
@@ -67,7 +91,6 @@ class ImportForm(EditForm):
     `as_name` is that under which these are remembered, "" before one is proposed.
     """
 
-    kept: list[str] = Field(default=[], max_length=20)
     question: str = Field(default="", max_length=1000)
     answer: str = Field(default="", max_length=1000)
     meaning: list[str] = Field(default=[], max_length=MAX_FIELDS)
@@ -100,23 +123,6 @@ class ImportForm(EditForm):
             name=self.as_name.strip(),
         )
 
-    def keep(self, files: list[File]) -> None:
-        """Put files into the form."""
-        packed = urlsafe_b64encode(zlib.compress(pack_files(files))).decode()
-        starts = range(0, len(packed), _PIECE_CHARACTERS)
-        self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
-
-    def unpack(self) -> list[File]:
-        """Return the files. Raises Refused for a form that was not sent whole."""
-        if not self.kept:
-            return []
-        most = MEGABYTES * 1024 * 1024 + 100_000  # of names
-        try:
-            packed = urlsafe_b64decode("".join(self.kept))
-            return unpack_files(zlib.decompressobj().decompress(packed, most))
-        except (ValueError, zlib.error) as error:
-            raise Refused("the file is not whole", "import-no-file") from error
-
 
 async def read_lines(
     request: Request,
@@ -128,7 +134,7 @@ async def read_lines(
 
     Raises Refused. Ends with the visitor.
     """
-    files = await asyncio.to_thread(form.unpack)
+    files = await asyncio.to_thread(form.read_kept)
     if not files:
         return [], form.choices
     reader = context.services.reader
