@@ -113,7 +113,7 @@ def require_answers(plan: ImportPlan, *, skip_bad: bool) -> None:
     has_some = plan.committed or plan.duplicates or plan.held
     if plan.rejected and not (skip_bad and has_some):
         for finding in plan.findings:
-            if finding.rule == "import-heading":
+            if {*REQUIRED_COLUMNS} <= finding.arguments.keys():
                 raise _ask_columns(finding)
         raise Refused(
             "findings",

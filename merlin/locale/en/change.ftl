@@ -63,8 +63,8 @@ finding-import-json = Not a valid JSON object: { $words }
 finding-import-keys = No conversation found in the keys { $found }. { $question ->
         [no] Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
         [turns] These are single messages. Write those of each conversation as a list under messages, or questions and answers into a table.
-        [none] Say which are the question and the answer (--columns QUESTION ANSWER), or name them so.
-       *[other] By what stands in them, “{ $question }” asks and “{ $answer }” answers: name both after --columns, or two others.
+        [none] Say which are the question and the answer, or name them so.
+       *[other] By what stands in them, “{ $question }” asks and “{ $answer }” answers: say so, or choose two others.
     }
 finding-import-field = What “{ $name }” means isn't said: { $values }. { $kind ->
         [few] Which of these answers count?

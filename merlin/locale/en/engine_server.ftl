@@ -3,7 +3,7 @@
 engine-unknown = I don't know this one: it isn't in the examples I learnt from. Try other words.
 engine-follow-up = I don't know what this follow-up is about. Please ask the whole question.
 engine-not-taught = I wasn't taught this question in these words.
-engine-if-meant = If you mean «{ $question }»:
+engine-if-meant = If you mean “{ $question }”:
 engine-db-missing = The engine's database { $path } is gone or empty, but its data is still there: { $left }. Restore the database from a backup, with the file engine.db-wal if there was one. To start over, move these folders away first. The engine has deleted nothing.
 engine-set-aside =
     { $count ->
