@@ -280,6 +280,39 @@ def test_id_with_spaces_and_several_questions_of_one_record_are_told_apart():
     assert [each.record_id for each in origins] == ["Q_17@1", "Q_17@1/2"]
 
 
+def test_own_source_of_a_record_is_changed_and_where_it_came_from_stays():
+    records = [{**FIRST[0], "source": "a book"}]
+    files = apply({}, plan({}, records))
+    assert counts(plan(files, records)) == (0, 0, 1, 0)
+    (edit,) = plan(files, change(records, 1, source="a film")).committed
+    own, origin = split_source(parse_example(edit.text).source)
+    assert (own, origin.name, origin.record_id) == ("a film", "faq", "1")
+    files["examples/where.yaml"] = files["examples/where.yaml"].replace("book", "map")
+    assert plan(files, change(records, 1, source="a film")).held == 1
+
+
+def test_worse_answer_keeps_the_form_that_it_has(imported):
+    path = "examples/who.yaml"
+    imported[path] += "rejected: {role: assistant, content: Boris., name: b}\n"
+    said = FieldChoices({"rejected": "worse"}, name="site")
+    found = plan(
+        imported,
+        [{"id": "who", "question": "Who?", "answer": "Anna.", "worse": "Igor."}],
+        said,
+    )
+    rejected = parse_example(found.committed[0].text).rejected
+    assert (rejected.content, rejected.extra) == ("Igor.", {"name": "b"})
+
+
+def test_broken_file_and_a_picture_in_an_example_are_no_obstacle(imported):
+    imported["examples/who.yaml"] = "messages: [\n"
+    imported["examples/where.yaml"] = imported["examples/where.yaml"].replace(
+        "Here.", "See ![map](m.png)"
+    )
+    found = plan(imported, change(FIRST, 1, answer="There."))
+    assert (counts(found), found.held) == ((1, 0, 1, 0), 1)
+
+
 # An export of the dataset: a record has the id of its example.
 
 OWN = {
