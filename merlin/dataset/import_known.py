@@ -28,7 +28,7 @@ from merlin.dataset.import_records import Unreadable, clean_text
 from merlin.dataset.layout import EXAMPLES
 
 # Names of fields that are plainly an id of the record itself, as that of a user is not.
-_IDS = ("id", "_id", "uid", "uuid", "guid", "ид")
+ID_FIELDS = ("id", "_id", "uid", "uuid", "guid", "ид")
 _ORIGIN = re.compile(r"(?:(.*); )?([^\s#]+)#(\S+)@([0-9a-f]{8})", re.DOTALL)
 # What an example has beside its messages, and a record may say.
 _BESIDE = ("tags", "split", "source", "note", "rejected", "tools")
@@ -215,7 +215,7 @@ def list_ids(
         {plain_name(name): value for name, value in line.fields} for line in lines
     ]
     chosen = choices.parts.get("id", "")
-    for field in [plain_name(chosen)] if chosen else _IDS:
+    for field in [plain_name(chosen)] if chosen else ID_FIELDS:
         ids = ["_".join(each.get(field, "").split()) for each in values]
         pairs = [*zip(ids, lines, strict=True)]
         counts = Counter(each for each, line in pairs if each and not line.number)

@@ -26,6 +26,7 @@ from merlin.dataset.import_fields import (
     list_questions,
 )
 from merlin.dataset.import_known import (
+    ID_FIELDS,
     KnownExample,
     KnownExamples,
     Origin,
@@ -176,7 +177,8 @@ def plan_import(
     records = [(line.file, line.fields) for line in drafts.read if line.example]
     questions = [*list_questions(records, choices)]
     meant = [*(question.name for question in questions), *choices.only]
-    meant += [choices.parts[part] for part in choices.parts if part == "id"]
+    if choices.name and any(ids):  # then they are not left out
+        meant += [*ID_FIELDS, choices.parts.get("id", "")]
     left = _list_left(drafts.read, meant)
     findings = [each for each in (*drafts.found, *left) if each.rule not in off]
     findings += [

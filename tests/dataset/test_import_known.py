@@ -75,6 +75,15 @@ def test_example_says_where_it_came_from(imported):
     assert "source" not in plan({}, FIRST, FieldChoices()).edits[0].text
 
 
+@pytest.mark.parametrize(("said", "field"), [({}, "id"), ({"id": "code"}, "code")])
+def test_id_that_is_kept_is_not_said_to_be_left_out(said, field):
+    records = [{field: 1, "question": "Where?", "answer": "Here.", "page": 3}]
+    found = plan({}, records, FieldChoices(said, name="faq"))
+    assert [each["keys"] for each in rules(found, "import-left-keys")] == ["page"]
+    found = plan({}, records, FieldChoices(said))
+    assert "page" in [each["keys"] for each in rules(found, "import-left-keys")]
+
+
 def test_same_file_again_is_unchanged(imported):
     found = plan(imported, FIRST)
     assert (counts(found), found.committed) == ((0, 0, 3, 0), [])

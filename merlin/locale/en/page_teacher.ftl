@@ -251,7 +251,7 @@ page-new-dataset-save = { $count ->
 }
 page-new-dataset-again = Choose another file
 page-import-file = Import a file
-page-import-lead = Questions and answers from a table, a document, a quiz or another program become examples. You see them before they are saved.
+page-import-lead = Questions and answers from a table, a document, a quiz or another program become examples. You see them as soon as the file is chosen, and before they are saved.
 page-import-choose = File
 page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON; exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB; larger files: merlin import FILE --dataset DATASET
 page-import-show = Show its examples

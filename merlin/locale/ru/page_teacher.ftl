@@ -258,7 +258,7 @@ page-new-dataset-save = { $count ->
 }
 page-new-dataset-again = Выбрать другой файл
 page-import-file = Загрузить файл
-page-import-lead = Вопросы и ответы из таблицы, документа, теста или другой программы станут примерами. Вы увидите их до сохранения.
+page-import-lead = Вопросы и ответы из таблицы, документа, теста или другой программы станут примерами. Вы увидите их, как только выберете файл, и до сохранения.
 page-import-choose = Файл
 page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, текст, JSON; выгрузки Telegram, ChatGPT, Dialogflow, Rasa (все файлы вместе), Moodle (XML, GIFT), QnA Maker, Label Studio. До { $megabytes } МБ; файлы больше: merlin import ФАЙЛ --dataset НАБОР
 page-import-show = Показать примеры
