@@ -126,17 +126,20 @@ class FieldQuestion(NamedTuple):
     """A field of which nobody has said what it means; `file` is the first that has it.
 
     `values` are its most frequent ones, each with its number of records; `kind`: it has few of
-    them, or many.
+    them, or many. `taken` are those that were taken earlier: it has a new one.
     """
 
     file: str
     name: str
     values: tuple[tuple[str, int], ...]
     kind: Literal["few", "many"]
+    taken: tuple[str, ...] = ()
 
     @property
     def proposed(self) -> tuple[str, ...]:
-        """Return the values that don't say of an answer that it is bad; () if none does."""
+        """Return those taken, else the values that don't say an answer is bad; () if none does."""
+        if self.taken:
+            return self.taken
         good = [
             value for value, _ in self.values if not _BAD.fullmatch(plain_value(value))
         ]
@@ -217,7 +220,9 @@ def list_questions(
             kind: Literal["few", "many"] = (
                 "few" if known or len(found) <= FEW else "many"
             )
-            yield FieldQuestion(files[name], name, tuple(found.most_common(FEW)), kind)
+            common = tuple(found.most_common(FEW))
+            taken = choices.only.get(known, ())
+            yield FieldQuestion(files[name], name, common, kind, taken)
 
 
 def describe_choices(

@@ -31,7 +31,7 @@ from merlin.dataset.layout import EXAMPLES
 ID_FIELDS = ("id", "_id", "uid", "uuid", "guid", "ид")
 _ORIGIN = re.compile(r"(?:(.*); )?([^\s#]+)#(\S+)@([0-9a-f]{8})", re.DOTALL)
 # What an example has beside its messages, and a record may say.
-_BESIDE = ("tags", "split", "source", "note", "rejected", "tools")
+_BESIDE = ("tags", "split", "source", "note", "rejected", "tools", "allow")
 
 
 class Origin(NamedTuple):
@@ -84,17 +84,21 @@ def mark_origin(example: Example, origin: Origin) -> Example:
 
 
 def list_parts(line: ImportedLine, choices: FieldChoices) -> set[str]:
-    """Return the parts of an example that a record speaks of, if only by an empty cell."""
-    parts = {*find_parts(line.names, choices)}
-    if line.example:
-        parts |= {each for each in ("rejected", "tools") if getattr(line.example, each)}
-    return parts
+    """Return the parts of an example that a record speaks of, if only by an empty cell.
+
+    One with the revision of its example's file is whole.
+    """
+    if "revision" in line.names:
+        return {*_BESIDE}
+    unread = {name for name, _ in line.fields}
+    parts = {*find_parts(line.names, choices), *line.names} - unread
+    return parts | {each for each in _BESIDE if getattr(line.example, each, None)}
 
 
 def merge_record(example: Example, given: Example, parts: Collection[str]) -> Example:
     """Return an example of the dataset with what a record says; what that leaves open stays.
 
-    A question and an answer are the first and the last of a longer conversation.
+    A question and an answer without a history are the last ones of a longer conversation.
     """
     merged = {part: getattr(given, part) for part in _BESIDE if part in parts}
     if "source" in merged:
@@ -117,15 +121,13 @@ def _merge_messages(
     new = given.messages
     if [each.role for each in old] == [each.role for each in new]:
         return tuple(map(_keep_message, old, new))
-    if not {*REQUIRED_COLUMNS} <= {*parts}:
+    if "history" in parts or not {*REQUIRED_COLUMNS} <= {*parts}:
         return new
     system = [each for each in new if each.role == "system"]
     kept = [each for each in old if each.role != "system" or "system" not in parts]
-    first = next(place for place, each in enumerate(kept) if each.role == "user")
-    kept[first] = _keep_message(
-        kept[first], replace(kept[first], content=given.question)
-    )
-    kept[-1] = _keep_message(kept[-1], replace(kept[-1], content=given.answer))
+    asked = max(place for place, each in enumerate(kept) if each.role == "user")
+    for place, content in ((asked, given.question), (-1, given.answer)):
+        kept[place] = _keep_message(kept[place], replace(kept[place], content=content))
     return (*system, *kept)
 
 

@@ -97,6 +97,7 @@ def test_same_file_again_is_unchanged(imported):
         (1, {"tags": "way, place"}, "tags: [way, place]"),
         (2, {"note": "checked"}, "note: checked"),
         (2, {"rejected": "Boris."}, "rejected: Boris."),
+        (2, {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools: ["),
     ],
 )
 def test_changed_record_changes_its_example(imported, number, values, line):
@@ -234,7 +235,12 @@ def test_ids_of_quite_other_records_are_another_file(imported):
     # Two may have been rewritten, and so may any whose field a person chose.
     assert counts(plan(imported, [*records[:2], FIRST[2]])) == (0, 2, 1, 0)
     said = FieldChoices({"id": "id"}, name="faq")
-    assert counts(plan(imported, records, said)) == (0, 3, 0, 0)
+    found = plan(imported, records, said)
+    assert (counts(found), rules(found)) == ((0, 3, 0, 0), [])
+    # Nor are they if either stays.
+    for part in ("question", "answer"):
+        some = [{**each, part: f"{each[part]} {each['id']}"} for each in FIRST]
+        assert counts(plan(imported, some)) == (0, 3, 0, 0)
     # Half of them: most of it is the file that it was.
     files = apply(imported, plan(imported, [*FIRST, *fourth_to_sixth()]))
     assert counts(plan(files, [*records, *fourth_to_sixth()])) == (0, 3, 3, 0)
@@ -313,6 +319,19 @@ def test_worse_answer_keeps_the_form_that_it_has(imported):
     assert (rejected.content, rejected.extra) == ("Igor.", {"name": "b"})
 
 
+def test_example_with_an_error_is_known_too(imported):
+    path = "examples/who.yaml"
+    imported[path] = imported[path].replace("Anna.", "anna@mail.university")
+    found = plan(imported, change(FIRST, 2, answer="Vera."))
+    assert (found.held, found.edits) == (1, ())
+
+
+def test_source_cell_without_the_mark_keeps_where_it_came_from(imported):
+    record = {"id": "who", "question": "Who?", "answer": "Anna.", "source": "a book"}
+    (edit,) = plan(imported, [record], FieldChoices(name="lamps")).committed
+    assert "source: a book; faq#2@" in edit.text
+
+
 def test_broken_file_and_a_picture_in_an_example_are_no_obstacle(imported):
     imported["examples/who.yaml"] = "messages: [\n"
     imported["examples/where.yaml"] = imported["examples/where.yaml"].replace(
@@ -337,7 +356,7 @@ def export(**changed):
     columns = ["id", "question", "answer", "tags", "note"]
     rows = [
         ["where", "Where?", "<b>Here</b>.\r\nAnd there.", "place", ""],
-        ["talk/long", "Hi", "Anna.", "", "ours"],
+        ["talk/long", "Who?", "Anna.", "", "ours"],
     ]
     for row in rows:
         for name, cell in changed.get(row[0], {}).items():
@@ -381,10 +400,10 @@ def test_export_that_nobody_edited_changes_nothing():
             "assistant: Vera.",
         ),
         (
-            {"talk/long": {"question": "Hey"}},
+            {"talk/long": {"question": "And who?"}},
             "examples/talk/long.yaml",
-            "user: Hi\n",
-            "user: Hey\n",
+            "user: Who?\n",
+            "user: And who?\n",
         ),
         ({"talk/long": {"note": ""}}, "examples/talk/long.yaml", "note: ours\n", ""),
     ],
@@ -421,8 +440,26 @@ def test_conversation_of_an_export_is_taken_whole():
     assert edit.text.endswith("note: ours\n")
 
 
+def test_history_beside_a_question_says_all_earlier_turns():
+    record = {"id": "talk/long", "question": "Who?", "answer": "Anna.", "history": []}
+    (edit,) = plan(OWN, [record], name="lamps.json").committed
+    assert edit.text == (
+        "messages:\n  - user: Who?\n  - assistant: Anna.\nnote: ours\n"
+    )
+    record["history"] = [["Hey", "Hello."]]
+    (edit,) = plan(OWN, [record], name="lamps.json").committed
+    assert "user: Hey\n  - assistant: Hello.\n  - user: Who?" in edit.text
+
+
+def test_record_with_the_revision_of_a_file_says_all_of_it():
+    messages = [{"user": "Hi"}, {"assistant": "Hello."}]
+    record = {"id": "talk/long", "revision": "f" * 40, "messages": messages}
+    (edit,) = plan(OWN, [record], name="lamps.json").edits
+    assert edit.text == "messages:\n  - user: Hi\n  - assistant: Hello.\n"
+
+
 def test_system_text_of_an_export_replaces_that_of_the_conversation():
-    content = "id,question,answer,system\ntalk/long,Hi,Anna.,Be brief.\n"
+    content = "id,question,answer,system\ntalk/long,Who?,Anna.,Be brief.\n"
     (edit,) = plan(OWN, content, name="lamps.csv").committed
     assert edit.text == OWN["examples/talk/long.yaml"].replace("kind", "brief")
 

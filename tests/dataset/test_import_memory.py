@@ -127,6 +127,7 @@ def test_new_value_is_asked_about_beside_known_ones_and_an_empty_one_is_left_out
     content = CHECKED + "Куда?,Туда.,скоро,в\nЗачем?,Надо.,,г\n"
     found = plan(content, STORED, FieldChoices())
     assert asked(found) == [("Проверено", ["да", "скоро"])]
+    assert found.questions[0].proposed == ("да",)
     assert found.excluded == 2
     said = FieldChoices(only={"Проверено": ("да",)})
     text = stored(plan(content, STORED, said))
