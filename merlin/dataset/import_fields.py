@@ -58,7 +58,8 @@ class FieldChoices:
     `parts`: part of an example -> the field that has it. `only`: a field -> the values whose
     records are taken. `leave`: fields that are left out. Names are compared as those of columns.
     `others`: a field of `only` -> the values whose records are left out; any other is asked about.
-    `name` is that under which the dataset remembers them; `remembered`: it did so before.
+    `name` is that under which the dataset remembers them; `remembered`: it did so before;
+    `is_guessed`: only ids of the file say that the name is right.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class FieldChoices:
     others: dict[str, tuple[str, ...]] = field(default_factory=dict)
     name: str = ""
     remembered: bool = False
+    is_guessed: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:

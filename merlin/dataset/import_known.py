@@ -66,6 +66,22 @@ def split_source(source: str) -> tuple[str, Origin | None]:
     return found[1] or "", Origin(found[2], found[3], found[4])
 
 
+_ORIGIN_IN_FILE = re.compile(r"([^\s#\"']+)#(\S+)@[0-9a-f]{8}\"?$", re.MULTILINE)
+
+
+def find_origin(
+    files: Iterable[FileText], ids: Collection[str], but: Collection[str]
+) -> str:
+    """Return the name under which most of these ids were imported, but for some; "" for none."""
+    found = Counter(
+        name
+        for file in files
+        for name, record_id in _ORIGIN_IN_FILE.findall(file.text or "")
+        if record_id in ids and name not in but
+    )
+    return max(found, key=lambda name: found[name], default="")
+
+
 def digest_parts(example: Example, parts: Collection[str]) -> str:
     """Return a digest of an example's messages, and of those parts that its source gives."""
     own = replace(example, source=split_source(example.source)[0], allow=())
@@ -197,7 +213,8 @@ class KnownExamples:
             and old.last_answer_digest != new.last_answer_digest
             for old, new in known
         )
-        are_others = strangers >= _STRANGERS and strangers * 2 > len(known)
+        least = 1 if choices.is_guessed else _STRANGERS
+        are_others = strangers >= least and strangers * 2 > len(known)
         return ([""] * len(ids) if are_others else ids), are_others
 
 
