@@ -146,6 +146,8 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         planned = _plan_new if create else partial(_plan, removes_gone=remove_gone)
         plan, edits = planned(session, dataset, read, choices)
         print_findings([*plan.findings, *plan.preview.around])
+        if plan.choices.remembered:
+            print_message("import-remembered", name=plan.choices.name)
         view = _to_json(plan) | preview_record(plan.preview)
         try:
             require_answers(plan, skip_bad=skip_bad)
@@ -258,8 +260,6 @@ def _print_plan(plan: ImportPlan, *, dry_run: bool) -> None:
             old = plan.earlier[edit.path]
             sys.stdout.write(f"{unified_diff(old, edit.text, edit.path)}\n")
     sys.stdout.flush()
-    if plan.choices.remembered:
-        print_message("import-remembered", name=plan.choices.name)
     print_message("did-plan" if dry_run else "did-import", **_line_counts(plan))
     if plan.gone:
         paths = " ".join(edit.path for edit in plan.gone)

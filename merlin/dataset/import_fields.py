@@ -61,7 +61,8 @@ class FieldChoices:
     `parts`: part of an example -> the field that has it. `only`: a field -> the values whose
     records are taken. `leave`: fields that are left out. Names are compared as those of columns.
     `others`: a field of `only` -> the values whose records are left out; any other is asked about.
-    `name` is that under which the dataset remembers them; `remembered`: it did so before.
+    `name` is that under which the dataset remembers them; `remembered`: it did so before;
+    `is_guessed`: only ids of the file say that the name is right.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class FieldChoices:
     others: dict[str, tuple[str, ...]] = field(default_factory=dict)
     name: str = ""
     remembered: bool = False
+    is_guessed: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -129,20 +131,24 @@ class FieldQuestion(NamedTuple):
     """A field of which nobody has said what it means; `file` is the first that has it.
 
     `values` are its most frequent ones, each with its number of records, first "" if some have
-    none; `kind`: it has few of them, or many.
+    none; `kind`: it has few of them, or many. `taken` are those that were taken earlier: it has a
+    new one.
     """
 
     file: str
     name: str
     values: tuple[tuple[str, int], ...]
     kind: Literal["few", "many"]
+    taken: tuple[str, ...] = ()
 
     @property
     def proposed(self) -> tuple[str, ...]:
-        """Return the values that don't say of an answer that it is bad; () if none does.
+        """Return those taken, else the values that don't say an answer is bad; () if none does.
 
         "Hidden: no" is good.
         """
+        if self.taken:
+            return self.taken
         values = [value for value, _ in self.values]
         bad = [value for value in values if is_bad(self.name, value)]
         return tuple(each for each in values if each not in bad) if any(bad) else ()
@@ -228,7 +234,8 @@ def list_questions(
         if is_few and missing > 0:
             usual.insert(0, ("", missing))
         kind: Literal["few", "many"] = "few" if is_few else "many"
-        yield FieldQuestion(next(iter(files[name])), name, tuple(usual), kind)
+        first, taken = next(iter(files[name])), choices.only.get(known, ())
+        yield FieldQuestion(first, name, tuple(usual), kind, taken)
 
 
 def describe_choices(

@@ -28,10 +28,10 @@ from merlin.dataset.import_records import Unreadable, clean_text
 from merlin.dataset.layout import EXAMPLES
 
 # Names of fields that are plainly an id of the record itself, as that of a user is not.
-_IDS = ("id", "_id", "uid", "uuid", "guid", "ид")
+ID_FIELDS = ("id", "_id", "uid", "uuid", "guid", "ид")
 _ORIGIN = re.compile(r"(?:(.*); )?([^\s#]+)#(\S+)@([0-9a-f]{8})", re.DOTALL)
 # What an example has beside its messages, and a record may say.
-_BESIDE = ("tags", "split", "source", "note", "rejected", "tools")
+_BESIDE = ("tags", "split", "source", "note", "rejected", "tools", "allow")
 
 
 class Origin(NamedTuple):
@@ -66,6 +66,22 @@ def split_source(source: str) -> tuple[str, Origin | None]:
     return found[1] or "", Origin(found[2], found[3], found[4])
 
 
+_ORIGIN_IN_FILE = re.compile(r"([^\s#\"']+)#(\S+)@[0-9a-f]{8}\"?$", re.MULTILINE)
+
+
+def find_origin(
+    files: Iterable[FileText], ids: Collection[str], but: Collection[str]
+) -> str:
+    """Return the name under which most of these ids were imported, but for some; "" for none."""
+    found = Counter(
+        name
+        for file in files
+        for name, record_id in _ORIGIN_IN_FILE.findall(file.text or "")
+        if record_id in ids and name not in but
+    )
+    return max(found, key=lambda name: found[name], default="")
+
+
 def digest_parts(example: Example, parts: Collection[str]) -> str:
     """Return a digest of an example's messages, and of those parts that its source gives."""
     own = replace(example, source=split_source(example.source)[0], allow=())
@@ -84,17 +100,21 @@ def mark_origin(example: Example, origin: Origin) -> Example:
 
 
 def list_parts(line: ImportedLine, choices: FieldChoices) -> set[str]:
-    """Return the parts of an example that a record speaks of, if only by an empty cell."""
-    parts = {*find_parts(line.names, choices)}
-    if line.example:
-        parts |= {each for each in ("rejected", "tools") if getattr(line.example, each)}
-    return parts
+    """Return the parts of an example that a record speaks of, if only by an empty cell.
+
+    One with the revision of its example's file is whole.
+    """
+    if "revision" in line.names:
+        return {*_BESIDE}
+    unread = {name for name, _ in line.fields}
+    parts = {*find_parts(line.names, choices), *line.names} - unread
+    return parts | {each for each in _BESIDE if getattr(line.example, each, None)}
 
 
 def merge_record(example: Example, given: Example, parts: Collection[str]) -> Example:
     """Return an example of the dataset with what a record says; what that leaves open stays.
 
-    A question and an answer are the first and the last of a longer conversation.
+    A question and an answer without a history are the last ones of a longer conversation.
     """
     merged = {part: getattr(given, part) for part in _BESIDE if part in parts}
     if "source" in merged:
@@ -117,15 +137,13 @@ def _merge_messages(
     new = given.messages
     if [each.role for each in old] == [each.role for each in new]:
         return tuple(map(_keep_message, old, new))
-    if not {*REQUIRED_COLUMNS} <= {*parts}:
+    if "history" in parts or not {*REQUIRED_COLUMNS} <= {*parts}:
         return new
     system = [each for each in new if each.role == "system"]
     kept = [each for each in old if each.role != "system" or "system" not in parts]
-    first = next(place for place, each in enumerate(kept) if each.role == "user")
-    kept[first] = _keep_message(
-        kept[first], replace(kept[first], content=given.question)
-    )
-    kept[-1] = _keep_message(kept[-1], replace(kept[-1], content=given.answer))
+    asked = max(place for place, each in enumerate(kept) if each.role == "user")
+    for place, content in ((asked, given.question), (-1, given.answer)):
+        kept[place] = _keep_message(kept[place], replace(kept[place], content=content))
     return (*system, *kept)
 
 
@@ -195,7 +213,8 @@ class KnownExamples:
             and old.last_answer_digest != new.last_answer_digest
             for old, new in known
         )
-        are_others = strangers >= _STRANGERS and strangers * 2 > len(known)
+        least = 1 if choices.is_guessed else _STRANGERS
+        are_others = strangers >= least and strangers * 2 > len(known)
         return ([""] * len(ids) if are_others else ids), are_others
 
 
@@ -215,7 +234,7 @@ def list_ids(
         {plain_name(name): value for name, value in line.fields} for line in lines
     ]
     chosen = choices.parts.get("id", "")
-    for field in [plain_name(chosen)] if chosen else _IDS:
+    for field in [plain_name(chosen)] if chosen else ID_FIELDS:
         ids = ["_".join(each.get(field, "").split()) for each in values]
         pairs = [*zip(ids, lines, strict=True)]
         counts = Counter(each for each, line in pairs if each and not line.number)

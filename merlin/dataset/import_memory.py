@@ -41,6 +41,7 @@ from merlin.dataset.import_fields import (
     list_questions,
     plain_value,
 )
+from merlin.dataset.import_known import find_origin, list_ids
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.layout import IMPORTS_FILE, NameAllocator
 from merlin.dataset.spec import read_imports
@@ -157,7 +158,11 @@ def begin_recalling(files: Sequence[FileText], given: FieldChoices) -> Recalling
             fields=shorten(", ".join(missing), 200),
             found=shorten(", ".join(found), 300),
         )
-    return lines, replace(given, name=given.name or _propose_name(stored, lines))
+    if given.name:
+        return lines, given
+    guessed = find_origin(files, {*list_ids(lines, given)} - {""}, but=stored)
+    name = guessed or _propose_name(stored, lines)
+    return lines, replace(given, name=name, is_guessed=bool(guessed))
 
 
 def _list_candidates(
@@ -234,12 +239,17 @@ def remember(
     if entry == old:
         return []
     text = (file.text or "") if file else ""
-    if not old:
-        text = set_lines(text, (choices.name,), _dump({choices.name: entry}))
-    for key in ("parts", "only", "leave") if old else ():
+    for key in {**old, **entry} if old else ():
         if entry.get(key) != old.get(key):
             inner = _dump({choices.name: {key: entry[key]}})[1:] if key in entry else []
             text = set_lines(text, (choices.name, key), inner)
+    # It is new, or stands in brackets.
+    if (
+        read_imports(text.encode("utf-8", "surrogatepass"))[0].get(choices.name)
+        != entry
+    ):
+        before = (file.text or "") if file else ""
+        text = set_lines(before, (choices.name,), _dump({choices.name: entry}))
     return [Edit(IMPORTS_FILE, file.blob if file else None, text.lstrip("\n"))]
 
 

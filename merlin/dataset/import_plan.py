@@ -26,6 +26,7 @@ from merlin.dataset.import_fields import (
     list_questions,
 )
 from merlin.dataset.import_known import (
+    ID_FIELDS,
     KnownExample,
     KnownExamples,
     Origin,
@@ -172,19 +173,13 @@ def plan_import(
         drafts.hold("others", lines[0])
     removed = dict.fromkeys((each.path for each in gone if removes_gone), None)
     preview = checker.preview(dataset, files, drafts.texts | removed, limit_tokens)
-    off = current.rules_off
     records = [(line.file, line.fields) for line in drafts.read if line.example]
     questions = [*list_questions(records, choices)]
-    meant = [*(question.name for question in questions), *choices.only]
-    meant += [choices.parts[part] for part in choices.parts if part == "id"]
-    left = _list_left(drafts.read, meant)
-    findings = [each for each in (*drafts.found, *left) if each.rule not in off]
-    findings += [
-        _locate_finding(each, drafts.texts, drafts.sources)
-        for each in preview.findings
-        if each.path in drafts.sources
+    findings = [
+        *drafts.list_findings(questions, preview, has_ids=any(ids)),
+        *_list_excluded(excluded),
+        *map(_ask, questions),
     ]
-    findings += [*_list_excluded(excluded), *map(_ask, questions)]
     return ImportPlan(
         dataset=dataset,
         questions=tuple(questions),
@@ -225,6 +220,7 @@ class _Drafts:
         self.known = KnownExamples(files, current, choices.name)
         self._choices = choices
         self._system = current.system
+        self._off = current.rules_off
         self._seen = set[str]()
         self._names = NameAllocator(
             file.example_id for file in files if file.path.startswith(EXAMPLES)
@@ -296,6 +292,24 @@ class _Drafts:
             else:
                 gone.append(Edit(known.file.path, known.file.blob, None))
         return gone
+
+    def list_findings(
+        self, questions: Iterable[FieldQuestion], preview: Preview, *, has_ids: bool
+    ) -> list[Finding]:
+        """Return what was found in the lines, and in the files that they become."""
+        choices = self._choices
+        meant = [*(question.name for question in questions), *choices.only]
+        if choices.name and has_ids:  # then they are not left out
+            meant += [*ID_FIELDS, choices.parts.get("id", "")]
+        found = (*self.found, *_list_left(self.read, meant))
+        return [
+            *(each for each in found if each.rule not in self._off),
+            *(
+                _locate_finding(each, self.texts, self.sources)
+                for each in preview.findings
+                if each.path in self.sources
+            ),
+        ]
 
     def hold(
         self, kind: str, line: ImportedLine, known: KnownExample | None = None

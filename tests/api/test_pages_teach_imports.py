@@ -227,7 +227,6 @@ def test_next_file_of_the_same_fields_is_saved_as_it_comes(site, vera):
     assert "say what 1 field means" in page_text(page)
     assert read_chosen(page) == DECIDED | {
         "meaning": ['["leave", "Remark"]'],
-        "taken": ['["Reviewed", "yes"]', '["Reviewed", "soon"]'],
         "as_name": "times",
     }
 

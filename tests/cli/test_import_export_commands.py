@@ -348,6 +348,10 @@ def test_what_fields_mean_is_asked_once_and_changes_are_shown(lab, run, run_json
         1,
     )
     assert "Сзади." in example(lab, "где-вход").read_text("utf-8")
+    other = faq(lab, "other.csv", "4,Где окно?,Там.,скоро")
+    code, captured = run("import", other, "--dataset", "trial")
+    assert (code, "--only 'Состояние=готово'" in captured.err) == (1, True)
+    assert "as site of imports.yaml" in captured.err
     code, captured = run(*command, "--as", "a b")
     assert (code, "a-b" in captured.err) == (1, True)
 

@@ -26,6 +26,14 @@ SUBJECTS = [
     ),
     (commit_message.import_subject(1, "trial"), "1 новый пример в trial"),
     (commit_message.import_subject(22, "trial"), "22 новых примера в trial"),
+    (
+        commit_message.import_subject(1, "trial", changed=2),
+        "Примеры trial: новых 1, изменено 2, удалено 0",
+    ),
+    (
+        commit_message.import_subject(0, "trial", gone=3, name="faq"),
+        "Примеры trial: новых 0, изменено 0, удалено 3 (imports.yaml: faq)",
+    ),
     (commit_message.COURSE, "Правка карточки курса"),
     (commit_message.material_subject("add", "lecture", 3), "Новый материал: Лекция 3"),
     (

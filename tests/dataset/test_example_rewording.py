@@ -1,11 +1,19 @@
 """Other words in an example's file: the rest stays as it was."""
 
+from dataclasses import replace
+
 import pytest
 
 from merlin.core.errors import Refused
+from merlin.core.messages import Message
 from merlin.dataset.example_file import parse_example, question_preview
 from merlin.dataset.example_repair import mend_keys, recover_turn
-from merlin.dataset.example_rewording import reword_example
+from merlin.dataset.example_rewording import (
+    cut_lines,
+    reword_example,
+    rewrite_example,
+    set_lines,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -102,6 +110,46 @@ def test_change_of_tags_or_part_leaves_all_other_lines_of_the_file(end):
         "# how\nmessages:\n- u"
     )
     assert reword_example(text) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "line"),
+    [
+        ("rejected", Message("assistant", "Три."), "rejected: Три."),
+        ("tags", ("ряд",), "tags: [ряд]"),
+        ("split", "train", "split: train"),
+        ("source", "доска", "source: доска"),
+        ("note", "ещё раз", "note: ещё раз"),
+        ("allow", (("personal", "наше"),), "allow:\n  personal: наше"),
+        ("tools", ({"type": "function", "function": {"name": "f"}},), "tools: ["),
+    ],
+)
+def test_each_key_is_written_beside_the_comments_of_others(part, value, line):
+    text = f"# ours\n{FILE}# the end\n"
+    wanted = replace(parse_example(text), **{part: value})
+    edited = rewrite_example(text, wanted)
+    assert parse_example(edited) == wanted
+    assert edited.startswith("# ours\nmessages:\n")
+    assert "# the end" in edited
+    assert f"\n{line}" in edited
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "lines", "expected"),
+    [
+        ("a: 1\n", ("b",), ["b: 2"], "a: 1\nb: 2\n"),
+        ("a:\n    - x\n    # x\n\n# b\nb: 2\n", ("a", 0), ["- y", "  z"], None),
+        ("a: |\n  x\n  # y\n# b\nb: 2\n", ("a",), ["a: 1"], "a: 1\n# b\nb: 2\n"),
+        ("a: {b: 1}\n# c\n", ("a", "c"), ["c: 2"], "a: {b: 1}\nc: 2\n# c\n"),
+    ],
+)
+def test_lines_of_a_value_are_replaced_up_to_the_comments_of_the_next(
+    text, path, lines, expected
+):
+    if expected is None:
+        expected = "a:\n    - y\n      z\n    # x\n\n# b\nb: 2\n"
+    assert set_lines(text, path, lines) == expected
+    assert cut_lines("a: [1]\nb:\n- 2\n", ("b",)) == ["b:", "- 2"]
 
 
 def test_misspelt_keys_are_written_as_the_check_suggests():

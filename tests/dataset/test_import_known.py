@@ -75,6 +75,15 @@ def test_example_says_where_it_came_from(imported):
     assert "source" not in plan({}, FIRST, FieldChoices()).edits[0].text
 
 
+@pytest.mark.parametrize(("said", "field"), [({}, "id"), ({"id": "code"}, "code")])
+def test_id_that_is_kept_is_not_said_to_be_left_out(said, field):
+    records = [{field: 1, "question": "Where?", "answer": "Here.", "page": 3}]
+    found = plan({}, records, FieldChoices(said, name="faq"))
+    assert [each["keys"] for each in rules(found, "import-left-keys")] == ["page"]
+    found = plan({}, records, FieldChoices(said))
+    assert "page" in [each["keys"] for each in rules(found, "import-left-keys")]
+
+
 def test_same_file_again_is_unchanged(imported):
     found = plan(imported, FIRST)
     assert (counts(found), found.committed) == ((0, 0, 3, 0), [])
@@ -88,6 +97,7 @@ def test_same_file_again_is_unchanged(imported):
         (1, {"tags": "way, place"}, "tags: [way, place]"),
         (2, {"note": "checked"}, "note: checked"),
         (2, {"rejected": "Boris."}, "rejected: Boris."),
+        (2, {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools: ["),
     ],
 )
 def test_changed_record_changes_its_example(imported, number, values, line):
@@ -225,7 +235,12 @@ def test_ids_of_quite_other_records_are_another_file(imported):
     # Two may have been rewritten, and so may any whose field a person chose.
     assert counts(plan(imported, [*records[:2], FIRST[2]])) == (0, 2, 1, 0)
     said = FieldChoices({"id": "id"}, name="faq")
-    assert counts(plan(imported, records, said)) == (0, 3, 0, 0)
+    found = plan(imported, records, said)
+    assert (counts(found), rules(found)) == ((0, 3, 0, 0), [])
+    # Nor are they if either stays.
+    for part in ("question", "answer"):
+        some = [{**each, part: f"{each[part]} {each['id']}"} for each in FIRST]
+        assert counts(plan(imported, some)) == (0, 3, 0, 0)
     # Half of them: most of it is the file that it was.
     files = apply(imported, plan(imported, [*FIRST, *fourth_to_sixth()]))
     assert counts(plan(files, [*records, *fourth_to_sixth()])) == (0, 3, 3, 0)
@@ -280,6 +295,52 @@ def test_id_with_spaces_and_several_questions_of_one_record_are_told_apart():
     assert [each.record_id for each in origins] == ["Q_17@1", "Q_17@1/2"]
 
 
+def test_own_source_of_a_record_is_changed_and_where_it_came_from_stays():
+    records = [{**FIRST[0], "source": "a book"}]
+    files = apply({}, plan({}, records))
+    assert counts(plan(files, records)) == (0, 0, 1, 0)
+    (edit,) = plan(files, change(records, 1, source="a film")).committed
+    own, origin = split_source(parse_example(edit.text).source)
+    assert (own, origin.name, origin.record_id) == ("a film", "faq", "1")
+    files["examples/where.yaml"] = files["examples/where.yaml"].replace("book", "map")
+    assert plan(files, change(records, 1, source="a film")).held == 1
+
+
+def test_worse_answer_keeps_the_form_that_it_has(imported):
+    path = "examples/who.yaml"
+    imported[path] += "rejected: {role: assistant, content: Boris., name: b}\n"
+    said = FieldChoices({"rejected": "worse"}, name="site")
+    found = plan(
+        imported,
+        [{"id": "who", "question": "Who?", "answer": "Anna.", "worse": "Igor."}],
+        said,
+    )
+    rejected = parse_example(found.committed[0].text).rejected
+    assert (rejected.content, rejected.extra) == ("Igor.", {"name": "b"})
+
+
+def test_example_with_an_error_is_known_too(imported):
+    path = "examples/who.yaml"
+    imported[path] = imported[path].replace("Anna.", "anna@mail.university")
+    found = plan(imported, change(FIRST, 2, answer="Vera."))
+    assert (found.held, found.edits) == (1, ())
+
+
+def test_source_cell_without_the_mark_keeps_where_it_came_from(imported):
+    record = {"id": "who", "question": "Who?", "answer": "Anna.", "source": "a book"}
+    (edit,) = plan(imported, [record], FieldChoices(name="lamps")).committed
+    assert "source: a book; faq#2@" in edit.text
+
+
+def test_broken_file_and_a_picture_in_an_example_are_no_obstacle(imported):
+    imported["examples/who.yaml"] = "messages: [\n"
+    imported["examples/where.yaml"] = imported["examples/where.yaml"].replace(
+        "Here.", "See ![map](m.png)"
+    )
+    found = plan(imported, change(FIRST, 1, answer="There."))
+    assert (counts(found), found.held) == ((1, 0, 1, 0), 1)
+
+
 # An export of the dataset: a record has the id of its example.
 
 OWN = {
@@ -295,7 +356,7 @@ def export(**changed):
     columns = ["id", "question", "answer", "tags", "note"]
     rows = [
         ["where", "Where?", "<b>Here</b>.\r\nAnd there.", "place", ""],
-        ["talk/long", "Hi", "Anna.", "", "ours"],
+        ["talk/long", "Who?", "Anna.", "", "ours"],
     ]
     for row in rows:
         for name, cell in changed.get(row[0], {}).items():
@@ -339,10 +400,10 @@ def test_export_that_nobody_edited_changes_nothing():
             "assistant: Vera.",
         ),
         (
-            {"talk/long": {"question": "Hey"}},
+            {"talk/long": {"question": "And who?"}},
             "examples/talk/long.yaml",
-            "user: Hi\n",
-            "user: Hey\n",
+            "user: Who?\n",
+            "user: And who?\n",
         ),
         ({"talk/long": {"note": ""}}, "examples/talk/long.yaml", "note: ours\n", ""),
     ],
@@ -379,8 +440,26 @@ def test_conversation_of_an_export_is_taken_whole():
     assert edit.text.endswith("note: ours\n")
 
 
+def test_history_beside_a_question_says_all_earlier_turns():
+    record = {"id": "talk/long", "question": "Who?", "answer": "Anna.", "history": []}
+    (edit,) = plan(OWN, [record], name="lamps.json").committed
+    assert edit.text == (
+        "messages:\n  - user: Who?\n  - assistant: Anna.\nnote: ours\n"
+    )
+    record["history"] = [["Hey", "Hello."]]
+    (edit,) = plan(OWN, [record], name="lamps.json").committed
+    assert "user: Hey\n  - assistant: Hello.\n  - user: Who?" in edit.text
+
+
+def test_record_with_the_revision_of_a_file_says_all_of_it():
+    messages = [{"user": "Hi"}, {"assistant": "Hello."}]
+    record = {"id": "talk/long", "revision": "f" * 40, "messages": messages}
+    (edit,) = plan(OWN, [record], name="lamps.json").edits
+    assert edit.text == "messages:\n  - user: Hi\n  - assistant: Hello.\n"
+
+
 def test_system_text_of_an_export_replaces_that_of_the_conversation():
-    content = "id,question,answer,system\ntalk/long,Hi,Anna.,Be brief.\n"
+    content = "id,question,answer,system\ntalk/long,Who?,Anna.,Be brief.\n"
     (edit,) = plan(OWN, content, name="lamps.csv").committed
     assert edit.text == OWN["examples/talk/long.yaml"].replace("kind", "brief")
 

@@ -127,6 +127,7 @@ def test_new_value_is_asked_about_beside_known_ones_and_an_empty_one_is_left_out
     content = CHECKED + "Куда?,Туда.,скоро,в\nЗачем?,Надо.,,г\n"
     found = plan(content, STORED, FieldChoices())
     assert asked(found) == [("Проверено", ["да", "скоро"])]
+    assert found.questions[0].proposed == ("да",)
     assert found.excluded == 2
     said = FieldChoices(only={"Проверено": ("да",)})
     text = stored(plan(content, STORED, said))
@@ -259,6 +260,21 @@ def test_any_name_of_a_field_and_any_value_is_read_as_it_was_written(name):
     assert (named["n"].leave, named["n"].others) == (said.leave, {name: ()})
 
 
+def test_entry_in_brackets_is_written_anew():
+    imports = "# ours\nfaq: {leave: [Проверено]}\n# theirs\nz: {leave: [y]}\n"
+    said = FieldChoices(leave=("Комментарий",), name="faq")
+    text = stored(plan(CHECKED, imports, said))
+    assert text == imports.replace(
+        "faq: {leave: [Проверено]}\n", "faq:\n  leave: [Проверено, Комментарий]\n"
+    )
+    said = FieldChoices({"note": "Комментарий"}, name="faq")
+    text = stored(plan(CHECKED, imports, said))
+    assert find_imports(make_files(text))[1]["faq"].fields == (
+        "Комментарий",
+        "Проверено",
+    )
+
+
 def test_broken_file_is_refused_with_its_line():
     with pytest.raises(Refused) as refusal:
         plan(CHECKED, "faq:\n  leave: x\n", FieldChoices())
@@ -292,3 +308,42 @@ def test_faults_of_the_file_are_found_with_line_and_column(text, place, rule):
 def test_schema_knows_all_parts():
     mapping = schema("imports")["additionalProperties"]["properties"]
     assert tuple(mapping["parts"]["properties"]) == CHOSEN_PARTS
+
+
+PLAIN = "id,question,answer\n1,Where?,Here.\n2,Who?,Anna.\n"
+
+
+def after(found, imports=None):
+    """Return the files of the dataset after the commit of a plan."""
+    return make_files(imports) + [
+        FileText("lamps", edit.path, f"blob of {edit.path}", edit.text)
+        for edit in found.committed
+        if edit.path != "imports.yaml"
+    ]
+
+
+def plan_again(files, content, name="other.csv", given=FieldChoices()):  # noqa: B008 - frozen
+    def read(choices):
+        return read_import_files([(content.encode(), name)], choices)
+
+    lines, choices = recall_choices(files, read, given)
+    return plan_import("lamps", files, lines, choices=choices)
+
+
+def test_records_of_which_nothing_was_to_be_said_are_known_under_another_files_name():
+    files = after(plan(PLAIN, given=FieldChoices()))
+    found = plan_again(files, PLAIN.replace("Anna", "Vera"))
+    assert (found.choices.name, found.choices.remembered) == ("faq", False)
+    assert [*found.counts.values()] == [0, 1, 1, 0]
+    # One that shares the ids alone is another file, if only in one record.
+    other = plan_again(files, "id,question,answer\n2,What is it?,A lamp.\n")
+    assert [*other.counts.values()] == [1, 0, 0, 0]
+    new = plan_again(files, "id,question,answer\n7,What is it?,A lamp.\n")
+    assert new.choices.name == "other"
+    given = plan_again(files, PLAIN, given=FieldChoices(name="site"))
+    assert (given.choices.name, given.duplicates) == ("site", 2)
+
+
+def test_name_of_another_shape_is_not_taken_for_its_ids():
+    files = after(plan(PLAIN, given=FieldChoices()), STORED)
+    assert plan_again(files, PLAIN).choices.name == "other"
