@@ -66,6 +66,28 @@ def test_text_below_the_columns_is_read_after_both():
     ]
 
 
+def test_longer_left_column_is_read_before_the_right_one_if_the_file_has_it_so():
+    left = [*place_lines(50, 700, LEFT), (50, 600, "More of the left.")]
+    right = place_lines(320, 700, RIGHT)
+    assert texts(read([*left, *right])) == [
+        joined(LEFT),
+        "More of the left.",
+        joined(RIGHT),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "count"),
+    [
+        ("It goes", "on here.", 1),
+        ("It ends.", "e.g. here.", 2),
+        ("It goes", "On here.", 2),
+    ],
+)
+def test_gap_in_a_sentence_ends_no_paragraph(above, below, count):
+    assert len(texts(read([(50, 700, above), (50, 660, below)]))) == count
+
+
 def test_table_has_its_cells_and_the_text_around_it_stays_text():
     found = read([(50, 760, "Before."), *place_table(720), (50, 620, "After.")])
     assert [block[3] for block in found["blocks"]] == [[], *map(list, TABLE), []]
