@@ -676,9 +676,9 @@ def _learn_wording(
 ) -> None:
     """Store what an earlier question of a private chat meant, now that `recall` knew this one."""
     session = conversation.session
-    is_composed = written.model_role == CandidateKind.COMPOSED
+    # A model that composes answers is none of those tuned here.
     model = ModelCatalogue(ctx.db).model(written.model_id) if written.known else None
-    if model and session and session.chat_id == session.user_id and not is_composed:
+    if model and session and session.chat_id == session.user_id:
         language = conversation.asker.language
         labels = Labels(ctx.db, ctx.clock)
         labels.learn(conversation.turn, model.dataset, written.answer, language)

@@ -390,6 +390,9 @@ class Proposals(Repository):
         (dataset,) = {proposal.draft.dataset for proposal in proposals}
         every = [*dict.fromkeys(chain(*edits.values()))]
         subject = _subject(dataset, every, len({made[-1] for made in edits.values()}))
+        paths = {edit.path for edit in every}
+        kept = chain(*(self._keep_taught(proposal.draft) for proposal in proposals))
+        every += [edit for edit in dict.fromkeys(kept) if edit.path not in paths]
         changes = make_changes(dataset, every, request, subject)
         self._changes.put(changes)
         change_ids = {change.inside: change.change_id for change in changes}
@@ -404,6 +407,18 @@ class Proposals(Repository):
             }
             self._review(proposal_id, ProposalState.APPROVED, values)
         return changes[0].change_id
+
+    def _keep_taught(self, draft: Draft) -> Iterator[Edit]:
+        """Yield the edits that keep an answer's only taught question taught beside a wording.
+
+        Its hash is of the test part. They bring no words of a user.
+        """
+        if draft.is_wording:
+            nothing = Message("user", draft.answer), Message("assistant", "")
+            found = find_corrected(self.db, draft.dataset, nothing, draft.answer)
+            for each in found.others:
+                if each.id in found.unmarked:
+                    yield Edit(each.path, each.blob, found.rewrite(each, each))
 
     def _list_corrected(
         self, dataset: str, edits: Sequence[Edit]

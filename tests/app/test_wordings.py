@@ -26,9 +26,10 @@ from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.dataset.proposals import Proposals
+from merlin.dataset.spec import SplitRule
 from merlin.db.notices import Notices
 from merlin.db.tables import PROPOSAL, WORDING
-from tests.db.pipeline_rows import FACE, make_example, make_examples
+from tests.db.pipeline_rows import FACE, make_example, make_examples, make_spec
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 from tests.support.people import ANNA, BORIS, EDITOR, STUDENT, VERA, make_teacher
 from tests.support.refusals import refusal_key
@@ -257,6 +258,20 @@ def test_ticked_wordings_are_one_commit_in_the_name_of_who_used_them(ctx, press)
     assert len({row.example_ids for row in ctx.db.rows(PROPOSAL.select())}) == 2
     # Nobody wrote them to be told of them.
     assert Notices(ctx.db).list_newest(str(ANNA), 5) == []
+
+
+def test_only_question_of_an_answer_stays_taught_beside_a_wording(world, ctx, press):
+    spec = replace(make_spec(), split=SplitRule(test=1.0))
+    world.push(1, make_examples(), spec=spec)
+    press()
+    accept(ctx, (PRICE[0], ASKED))
+    assert commit(ctx) == {
+        ASKED: (PRICE[1], "train", "chat"),
+        PRICE[0]: (PRICE[1], "train", ""),
+    }
+    # It has no words of theirs.
+    (ids,) = {row.example_ids for row in ctx.db.rows(PROPOSAL.select())}
+    assert ids.startswith("from-chat/")
 
 
 def test_wording_gets_the_answer_that_its_question_has_by_now(ctx, press):

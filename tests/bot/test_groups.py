@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.account.users import Users
+from merlin.account.users import Consents, Users
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE
@@ -64,6 +64,18 @@ def test_mention_is_answered_as_a_reply_and_removed_from_the_question(
         message for message in telegram.log("study") if MENTION in message.text
     )
     assert anna.last.message["reply_to_message"]["message_id"] == question.message_id
+
+
+def test_what_a_question_in_a_group_meant_is_not_kept(anna, provider, bot):
+    with open_database(bot.database) as database:
+        Consents(database).give(anna.user_id, "1")
+    offered = {"known": False, "nearest": ["Что такое лоб?"]}
+    provider.behave(fixed_answer="Не знаю.", extension=offered)
+    refused = anna.say(f"{MENTION} лоб это чего?")
+    provider.behave(fixed_answer="Верх лица.", extension={"known": True})
+    anna.press("near:1:0", refused.message_id)
+    assert user_messages(provider)[-1].endswith("Что такое лоб?")
+    assert select_rows(bot, "SELECT kind FROM wording") == []
 
 
 def test_reply_to_the_bot_is_a_question(anna, provider):

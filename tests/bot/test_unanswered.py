@@ -263,6 +263,19 @@ def test_pressed_offer_says_what_was_meant_and_is_offered_first_from_then_on(
     assert anna.labels[:2] == [OFFERS[0], f"{LONG[:59]}…"]
 
 
+def test_composed_answer_says_of_no_question_what_it_meant(telegram, settings):
+    teach_course(settings)
+    with ChatUser.of_running_bot(
+        telegram, replace(settings, grounding=("chat", "stand-in-chat"))
+    ) as talk:
+        with open_database(settings.database) as database:
+            Consents(database).give(talk.user_id, "1")
+        assert talk.say("Какая завтра погода?").text.startswith(UNKNOWN)
+        composed = talk.say("Как двоичный поиск делит массив?")
+        assert "делит упорядоченный массив пополам" in composed.text
+    assert select_rows(settings, LABELS) == []
+
+
 def test_none_of_the_offers_is_kept_once_the_consent_is_given(anna, settings):
     refused = anna.say("Куда девать массив?")
     anna.press("tell:1", refused.message_id)
