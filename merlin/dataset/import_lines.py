@@ -34,6 +34,7 @@ from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.import_fields import (
     COLLECTION,
     MAX_DEPTH,
+    MAX_FIELDS,
     NO_CHOICES,
     FieldChoices,
     FieldValues,
@@ -238,15 +239,19 @@ def _read_text(
             yield from _read_table(_csv_rows(text), choices, left)
 
 
+_SAMPLE_ROWS = 1000  # by which it is guessed what asks and what answers
+
+
 def _ask_keys(lines: Sequence[ImportedLine]) -> Sequence[ImportedLine]:
     """Return the lines; one that asks for question and answer if all lack them.
 
     What is in a list of maps cannot be chosen; a file of single messages has no pairs.
     """
     rows = [
-        {name: text for name, text in line.fields if "[]" not in name} for line in lines
+        {name: text for name, text in line.fields if "[]" not in name}
+        for line in lines[:_SAMPLE_ROWS]
     ]
-    names = [*dict.fromkeys(chain.from_iterable(rows))]
+    names = [*dict.fromkeys(chain.from_iterable(rows))][:MAX_FIELDS]
     are_unknown = all(
         [each.rule for each in line.findings] == ["import-keys"] for line in lines
     )

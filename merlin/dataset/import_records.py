@@ -126,10 +126,11 @@ def convert_record(
     Raises Unreadable.
     """
     _check_meaning(record)
-    has_chosen = bool(choices.parts.keys() & {*REQUIRED_COLUMNS})
     flat, keys = _find_keys(record, choices)
-    is_pair = has_chosen and keys.keys() >= {*REQUIRED_COLUMNS}
-    shapes = () if is_pair else _SHAPES
+    is_chosen = choices.parts.keys() & {*REQUIRED_COLUMNS} and {*REQUIRED_COLUMNS} <= {
+        *keys
+    }
+    shapes = () if is_chosen else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
     record = record if shape else flat
     keys = {part: key for part, key in keys.items() if key in record}
@@ -151,14 +152,7 @@ def convert_record(
         talks = [*_read_pairs(record, keys, left)]
     used.discard("")
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
-    if "rejected" in parts and _is_flag(parts["rejected"]):
-        left.append((keys["rejected"], parts.pop("rejected")))
-    if worse := _split_talk(parts.get("rejected")):
-        parts["rejected"] = worse[-1]["content"]
-    if isinstance(tags := parts.get("tags"), str):
-        parts["tags"] = split_tags(tags)
-    if any(is_verdict("", str(tag)) for tag in find_all(parts, "tags")):
-        left.append((keys["tags"], parts["tags"]))
+    _check_parts(parts, keys, left)
     left += (
         (name, record[name])
         for name in names
@@ -177,6 +171,20 @@ def convert_record(
                 if value not in (None, "", [])
             },
         }
+
+
+def _check_parts(
+    parts: dict[str, Any], keys: Mapping[str, str], left: Unmapped
+) -> None:
+    """Mend tags and the worse answer; what says yes or no instead, or "archive", is a field."""
+    if "rejected" in parts and _is_flag(parts["rejected"]):
+        left.append((keys.get("rejected", "rejected"), parts.pop("rejected")))
+    if worse := _split_talk(parts.get("rejected")):
+        parts["rejected"] = worse[-1]["content"]
+    if isinstance(tags := parts.get("tags"), str):
+        parts["tags"] = split_tags(tags)
+    if any(is_verdict("", str(tag)) for tag in find_all(parts, "tags")):
+        left.append((keys["tags"], parts["tags"]))
 
 
 def is_record(value: Mapping[str, Any], choices: FieldChoices = NO_CHOICES) -> bool:
