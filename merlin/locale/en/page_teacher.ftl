@@ -280,9 +280,9 @@ page-import-part = { $part ->
    *[rejected] The worse answer
   }
 page-import-go-on = Show what becomes of it
-page-import-which = Which columns have the question and the answer?
-page-import-column = Choose a column
-page-import-columns = Read these columns
+page-import-which = Where are the question and the answer?
+page-import-column = Choose
+page-import-columns = Read from there
 page-import-save = { $count ->
     [one] Save { $count } example
    *[other] Save { $count } examples
