@@ -399,7 +399,7 @@ def _list_inner(
 ) -> Iterator[tuple[Record, FieldValues]]:
     """Yield the records within a map that is none, each with the fields of the maps around it.
 
-    Beside a record in a list all maps are. What stands under "draft" has a field of this name.
+    Beside a record in a list all maps are. Which of several lists, or "draft", has it, is a field.
     """
     if isinstance(value, list):
         maps = [each for each in value if isinstance(each, dict)]
@@ -426,12 +426,13 @@ def _list_inner(
             if not found[key] and not (is_many and COLLECTION.fullmatch(key.casefold()))
         }
         own = tuple(list_fields(beside, path))
+        are_sections = len([*filter(None, found.values())]) > 1
         for key, records in found.items():
-            state = (
-                ((f"{path}.{key}" if path else key, "true"),)
-                if is_verdict("", key)
-                else ()
+            is_list = not (
+                isinstance(value[key], dict) and is_record(value[key], choices)
             )
+            is_state = is_verdict("", key) or (are_sections and is_list)
+            state = ((f"{path}.*".lstrip("."), key),) if is_state else ()
             yield from ((record, (*own, *state, *around)) for record, around in records)
 
 

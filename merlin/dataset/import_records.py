@@ -176,15 +176,16 @@ def convert_record(
 def _check_parts(
     parts: dict[str, Any], keys: Mapping[str, str], left: Unmapped
 ) -> None:
-    """Mend tags and the worse answer; what says yes or no instead, or "archive", is a field."""
+    """Mend tags and the worse answer; one that says yes or no is a field, a tag "archive" too."""
     if "rejected" in parts and _is_flag(parts["rejected"]):
         left.append((keys.get("rejected", "rejected"), parts.pop("rejected")))
     if worse := _split_talk(parts.get("rejected")):
         parts["rejected"] = worse[-1]["content"]
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
-    if any(is_verdict("", str(tag)) for tag in find_all(parts, "tags")):
-        left.append((keys["tags"], parts["tags"]))
+    for part in ("tags", "source", "note"):
+        if any(is_verdict("", str(each)) for each in find_all(parts, part)):
+            left.append((keys[part], parts[part]))
 
 
 def is_record(value: Mapping[str, Any], choices: FieldChoices = NO_CHOICES) -> bool:
