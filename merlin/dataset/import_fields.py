@@ -178,11 +178,10 @@ def list_questions(
         if choices.has(name) or (not is_dated and is_harmless(name, found)):
             continue
         is_few = is_dated or len(found) <= FEW
-        usual = found.most_common(FEW)
-        if is_few and missing > 0:
-            usual.insert(0, ("", missing))
         kind: Literal["few", "many"] = "few" if is_few else "many"
-        yield FieldQuestion(next(iter(files[name])), name, tuple(usual), kind)
+        none = [("", missing)] * (is_few and missing > 0)
+        usual = (*none, *found.most_common(FEW))
+        yield FieldQuestion(next(iter(files[name])), name, usual, kind)
 
 
 def is_bad(name: str, value: str) -> bool:

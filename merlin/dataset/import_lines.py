@@ -1,4 +1,4 @@
-"""Examples from files of other programs: lines and lists of JSON, tables, documents, exports.
+"""Examples from files of other programs: lines and lists of JSON, YAML, tables, documents, exports.
 
 `merlin.dataset.import_forms` tells what a file is, `merlin.dataset.import_records` reads what its
 records say. A table has the columns question and answer in one of its first rows, and optionally
@@ -55,10 +55,10 @@ from merlin.dataset.import_records import (
 from merlin.dataset.import_texts import (
     Block,
     decode_any,
-    read_front_matter,
     read_gift,
     read_markdown,
     read_outline,
+    read_properties,
 )
 from merlin.dataset.import_trees import (
     JSON_FORMS,
@@ -230,11 +230,10 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            about = read_front_matter(text).items()
-            state = tuple(each for each in about if is_verdict(*each))
+            about = [each for each in read_properties(text) if is_verdict(*each)]
             blocks = [*read_markdown(text, left)]
             for line in _read_document(blocks, form, choices, left):
-                yield replace(line, fields=(*state, *line.fields))
+                yield replace(line, fields=(*about, *line.fields))
         case _:
             yield from _read_table(_csv_rows(text), choices, left)
 
@@ -261,8 +260,8 @@ def _ask_keys(lines: Sequence[ImportedLine]) -> Sequence[ImportedLine]:
     columns = _describe_columns([names, *cells])
     if any({*name.split(".")} & {*ROLE_KEYS} for name in names):
         columns = {"found": columns["found"], "question": "turns"}
-    finding = replace(lines[0].findings[0], arguments=columns)
-    return [replace(lines[0], findings=(finding,))]
+    asked = replace(lines[0].findings[0], arguments=columns)
+    return [replace(lines[0], findings=(asked,))]
 
 
 def _read_document(
