@@ -920,6 +920,50 @@ def test_talk_in_one_text_is_read_by_its_marks(text):
     assert read(("a.jsonl", dump({"chosen": text, "rejected": text})))[0] == ["A? | B."]
 
 
+RANKED = {
+    "conversations": [{"from": "human", "value": "A?"}],
+    "chosen": {"from": "gpt", "value": "B."},
+    "rejected": {"from": "gpt", "value": "C."},
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "result"),
+    [
+        (RANKED, (["A? | B."], [])),
+        (
+            {"question": "A?", "answers": {"text": ["B."], "answer_start": [3]}},
+            (["A? | B."], []),
+        ),
+        (
+            {"question": "A?", "answer": "B.", "context": ["C."]},
+            (["A? | B."], ["context"]),
+        ),
+        (
+            {
+                "contents": [
+                    {"role": "user", "parts": [{"text": "A?", "thought": True}]}
+                ]
+            },
+            ([], ["import-part"]),
+        ),
+        (
+            {"contents": [{"role": "user", "parts": [{"fileData": {"uri": "a"}}]}]},
+            ([], ["import-part"]),
+        ),
+        (
+            {
+                "system": [{"text": "S."}],
+                "messages": [{"user": "A?"}, {"assistant": "B."}],
+            },
+            (["S. | A? | B."], []),
+        ),
+    ],
+)
+def test_maps_and_lists_in_place_of_texts_are_read_or_named(record, result):
+    assert read(("a.json", dump(record))) == result
+
+
 @pytest.mark.parametrize(
     "text", ["### Human: A?", "See:\n\n### Human: A?### Assistant: B.", "A? B."]
 )
