@@ -1,4 +1,4 @@
-"""Examples from files of other programs: lines and lists of JSON, tables, documents, exports.
+"""Examples from files of other programs: lines and lists of JSON, YAML, tables, documents, exports.
 
 `merlin.dataset.import_forms` tells what a file is, `merlin.dataset.import_records` reads what its
 records say. A table has the columns question and answer in one of its first rows, and optionally
@@ -37,6 +37,7 @@ from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.import_fields import (
     COLLECTION,
     MAX_DEPTH,
+    MAX_FIELDS,
     NO_CHOICES,
     FieldChoices,
     FieldValues,
@@ -59,10 +60,10 @@ from merlin.dataset.import_texts import (
     Block,
     decode_any,
     drop_label,
-    read_front_matter,
     read_gift,
     read_markdown,
     read_outline,
+    read_properties,
 )
 from merlin.dataset.import_trees import (
     JSON_FORMS,
@@ -258,13 +259,15 @@ def _read_text(
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
-            about = read_front_matter(text).items()
-            state = tuple(each for each in about if is_verdict(*each))
+            about = [each for each in read_properties(text) if is_verdict(*each)]
             blocks = [*read_markdown(text, left)]
             for line in _read_document(blocks, form, choices, left):
-                yield replace(line, fields=(*state, *line.fields))
+                yield replace(line, fields=(*about, *line.fields))
         case _:
             yield from _read_table(_csv_rows(text), choices, left)
+
+
+_SAMPLE_ROWS = 1000  # by which it is guessed what asks and what answers
 
 
 def _ask_keys(lines: Sequence[ImportedLine]) -> Sequence[ImportedLine]:
@@ -273,9 +276,10 @@ def _ask_keys(lines: Sequence[ImportedLine]) -> Sequence[ImportedLine]:
     What is in a list of maps cannot be chosen; a file of single messages has no pairs.
     """
     rows = [
-        {name: text for name, text in line.fields if "[]" not in name} for line in lines
+        {name: text for name, text in line.fields if "[]" not in name}
+        for line in lines[:_SAMPLE_ROWS]
     ]
-    names = [*dict.fromkeys(chain.from_iterable(rows))]
+    names = [*dict.fromkeys(chain.from_iterable(rows))][:MAX_FIELDS]
     are_unknown = all(
         [each.rule for each in line.findings] == ["import-keys"] for line in lines
     )
@@ -285,8 +289,8 @@ def _ask_keys(lines: Sequence[ImportedLine]) -> Sequence[ImportedLine]:
     columns = _describe_columns([names, *cells])
     if any({*name.split(".")} & {*ROLE_KEYS} for name in names):
         columns = {"found": columns["found"], "question": "turns"}
-    finding = replace(lines[0].findings[0], arguments=columns)
-    return [replace(lines[0], findings=(finding,))]
+    asked = replace(lines[0].findings[0], arguments=columns)
+    return [replace(lines[0], findings=(asked,))]
 
 
 def _read_document(
@@ -428,7 +432,7 @@ def _list_inner(
 ) -> Iterator[tuple[Record, FieldValues]]:
     """Yield the records within a map that is none, each with the fields of the maps around it.
 
-    Beside a record in a list all maps are. What stands under "draft" has a field of this name.
+    Beside a record in a list all maps are. Which of several lists, or "draft", has it, is a field.
     """
     if isinstance(value, list):
         maps = [each for each in value if isinstance(each, dict)]
@@ -455,12 +459,13 @@ def _list_inner(
             if not found[key] and not (is_many and COLLECTION.fullmatch(key.casefold()))
         }
         own = join_fields(list_fields(beside, path)) if any(found.values()) else ()
+        are_sections = len([*filter(None, found.values())]) > 1
         for key, records in found.items():
-            state = (
-                ((f"{path}.{key}" if path else key, "true"),)
-                if is_verdict("", key)
-                else ()
+            is_list = not (
+                isinstance(value[key], dict) and is_record(value[key], choices)
             )
+            is_state = is_verdict("", key) or (are_sections and is_list)
+            state = ((f"{path}.*".lstrip("."), key),) if is_state else ()
             yield from ((record, (*own, *state, *around)) for record, around in records)
 
 

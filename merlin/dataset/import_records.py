@@ -136,10 +136,11 @@ def convert_record(
         yield _read_exported(record, left)
         return
     _check_meaning(record)
-    has_chosen = bool(choices.parts.keys() & {*REQUIRED_COLUMNS})
     flat, keys = _find_keys(record, choices)
-    is_pair = has_chosen and keys.keys() >= {*REQUIRED_COLUMNS}
-    shapes = () if is_pair else _SHAPES
+    is_chosen = choices.parts.keys() & {*REQUIRED_COLUMNS} and {*REQUIRED_COLUMNS} <= {
+        *keys
+    }
+    shapes = () if is_chosen else _SHAPES
     shape = next((each for each in shapes if _is_of(record, each)), None)
     record = record if shape else flat
     keys = {part: key for part, key in keys.items() if key in record}
@@ -168,14 +169,7 @@ def convert_record(
     used |= nested.keys()
     parts |= nested
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
-    if "rejected" in parts and _is_flag(parts["rejected"]):
-        left.append((keys["rejected"], parts.pop("rejected")))
-    if worse := _split_talk(parts.get("rejected")):
-        parts["rejected"] = worse[-1]["content"]
-    if isinstance(tags := parts.get("tags"), str):
-        parts["tags"] = split_tags(tags)
-    if any(is_verdict("", str(tag)) for tag in find_all(parts, "tags")):
-        left.append((keys["tags"], parts["tags"]))
+    _check_parts(parts, keys, left)
     left += (
         (name, record[name])
         for name in names
@@ -215,6 +209,21 @@ def _read_exported(record: Mapping[str, Any], left: Unmapped) -> dict[str, Any]:
     others = record.keys() - {*names, REVISION}
     left += ((name, record[name]) for name in others if record[name] not in _NOTHING)
     return {name: record[name] for name in names}
+
+
+def _check_parts(
+    parts: dict[str, Any], keys: Mapping[str, str], left: Unmapped
+) -> None:
+    """Mend tags and the worse answer; one that says yes or no is a field, a tag "archive" too."""
+    if "rejected" in parts and _is_flag(parts["rejected"]):
+        left.append((keys.get("rejected", "rejected"), parts.pop("rejected")))
+    if worse := _split_talk(parts.get("rejected")):
+        parts["rejected"] = worse[-1]["content"]
+    if isinstance(tags := parts.get("tags"), str):
+        parts["tags"] = split_tags(tags)
+    for part in ("tags", "source", "note"):
+        if any(is_verdict("", str(each)) for each in find_all(parts, part)):
+            left.append((keys[part], parts[part]))
 
 
 def is_record(value: Mapping[str, Any], choices: FieldChoices = NO_CHOICES) -> bool:

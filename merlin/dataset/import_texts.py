@@ -223,6 +223,7 @@ _BOLD_LINE = re.compile(r"(?:\*\*([^*\n]+)\*\*|__([^_\n]+)__):?(?:\n|\Z)")
 _PROPERTIES = re.compile(
     r"\A(?:(---|\+\+\+)\n.*?\n\1\n|# [^\n]*\n\n(?:[\w -]+: [^\n]*\n)+\n)", re.DOTALL
 )
+_PROPERTY = re.compile(r"(?m)^([\w -]+?)[ \t]*[:=][ \t]*(.+)$")
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1\n", re.DOTALL)
 # Blocks of Docusaurus, VitePress and MyST.
 _FENCE = re.compile(r"(?m)^:::+[ \t]*(?:(?:details|dropdown)[ \t]+(\S[^\n]*))?.*$")
@@ -278,11 +279,11 @@ def read_markdown(text: str, left: Counter[str]) -> Iterator[Block]:
                 yield from _read_paragraph(first + 1, written)
 
 
-def read_front_matter(text: str) -> dict[str, str]:
-    """Return what a document says of itself above its text or, in Notion, below its title."""
+def read_properties(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what a document says of itself above its text or, in Notion, below its title."""
     head = _PROPERTIES.match(text.replace("\r\n", "\n"))
-    lines = re.findall(r"(?m)^([\w -]+?)[ \t]*[:=][ \t]*(.+)$", head[0] if head else "")
-    return {name: value.strip(" \t\"'") for name, value in lines}
+    for found in _PROPERTY.finditer(head[0] if head else ""):
+        yield found[1], found[2].strip(" \t\"'")
 
 
 def _write_opened(found: re.Match[str]) -> str:

@@ -25,6 +25,7 @@ system: Answer briefly.
 recipe: {provider: openai, base_model: gpt-4.1-mini}
 """
 PAIR = {"question": "Where?", "answer": "Here."}
+OTHER = {"question": "When?", "answer": "Now."}
 
 
 def plan(content, name="a.json", **said):
@@ -122,7 +123,7 @@ def test_one_value_that_is_no_date_makes_a_field_asked():
         ({"title": "FAQ", "faq": [PAIR]}, ["title"]),
         (
             {"a": {"ok": 1, "list": [PAIR]}, "b": {"ok": 0, "list": [PAIR]}},
-            ["a.ok", "b.ok"],
+            ["*", "a.ok", "b.ok"],
         ),
     ],
 )
@@ -193,14 +194,26 @@ def test_many_values_have_no_count_of_records_without_one():
 def test_tag_that_says_bad_is_asked_about(bad):
     assert asked([PAIR | {"tags": ["lamps", bad]}]) == ["tags"]
     assert asked([PAIR | {"category": bad}]) == ["category"]
-    assert asked([PAIR | {"tags": ["lamps"]}]) == []
+    assert asked([PAIR | {"source": bad}]) == ["source"]
+    assert asked([PAIR | {"note": bad}]) == ["note"]
+    assert asked([PAIR | {"tags": ["lamps"], "note": "Ask."}]) == []
 
 
-def test_key_above_records_that_says_bad_is_a_field():
-    files = {"live": [PAIR], "draft": {"list": [{**PAIR, "answer": "x"}]}}
-    (question,) = plan({"faq": files}).questions
-    assert (question.name, question.values) == ("faq.draft", (("", 1), ("true", 1)))
-    assert question.proposed == ("",)
+@pytest.mark.parametrize(
+    ("content", "name", "values"),
+    [
+        ({"faq": {"live": [PAIR], "draft": [OTHER]}}, "faq.*", ["live", "draft"]),
+        ({"checked": [PAIR], "to look at": [OTHER]}, "*", ["checked", "to look at"]),
+        ({"chosen": PAIR, "rejected": OTHER}, "*", ["", "rejected"]),
+        ({"draft": [PAIR, OTHER]}, "*", ["draft"]),
+        ({"q1": PAIR, "q2": OTHER}, "", []),
+        ({"faq": [PAIR, OTHER]}, "", []),
+    ],
+)
+def test_which_list_has_a_record_is_a_field(content, name, values):
+    found = plan(content).questions
+    assert [each.name for each in found] == [name] * bool(name)
+    assert [value for each in found for value, _ in each.values] == values
 
 
 def test_parts_of_a_map_beside_turns_stay_fields():

@@ -920,6 +920,100 @@ def test_talk_in_one_text_is_read_by_its_marks(text):
     assert read(("a.jsonl", dump({"chosen": text, "rejected": text})))[0] == ["A? | B."]
 
 
+OPENED = """\
+??? question "How do I pay?"
+
+    By card.
+
+> [!faq]- And abroad?
+> By PayPal. %%ask Ann%%
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "result"),
+    [
+        (
+            "a.md",
+            OPENED,
+            (
+                ["How do I pay? | By card.", "And abroad? | By PayPal."],
+                ["comments 1"],
+            ),
+        ),
+        ("a.yml", "- q: A?\n  a: B.\n", (["A? | B."], [])),
+        ("a.yml", "- q: [A?\n", ([], ["yaml-syntax"])),
+        ("a.txt", "== A? ==\nB.\n", ([], ["import-kind"])),
+        ("a.csv", "question\nA?\n", ([], ["import-heading"])),
+        (
+            "a.json",
+            dump({"faq": {"pay": {"q": "A?", "a": "B."}}}),
+            (["A? | B."], []),
+        ),
+        ("a.json", dump([{"role": "x", "said": "A?"}] * 2), ([], ["import-keys"])),
+    ],
+)
+def test_text_is_read_or_named_by_its_form(name, text, result):
+    talks, found = read((name, text))
+    assert ([each.strip() for each in talks], found) == result
+
+
+def test_turns_of_one_role_in_a_row_are_one():
+    said = [("user", "A?"), ("assistant", "B."), ("assistant", "C.")]
+    nodes = {
+        str(at): {
+            "parent": str(at - 1),
+            "message": {"author": {"role": role}, "content": {"parts": [text]}},
+        }
+        for at, (role, text) in enumerate(said)
+    }
+    assert read(("a.json", dump({"mapping": nodes})))[0] == ["A? | B.\nC."]
+
+
+RANKED = {
+    "conversations": [{"from": "human", "value": "A?"}],
+    "chosen": {"from": "gpt", "value": "B."},
+    "rejected": {"from": "gpt", "value": "C."},
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "result"),
+    [
+        (RANKED, (["A? | B."], [])),
+        (
+            {"question": "A?", "answers": {"text": ["B."], "answer_start": [3]}},
+            (["A? | B."], []),
+        ),
+        (
+            {"question": "A?", "answer": "B.", "context": ["C."]},
+            (["A? | B."], ["context"]),
+        ),
+        (
+            {
+                "contents": [
+                    {"role": "user", "parts": [{"text": "A?", "thought": True}]}
+                ]
+            },
+            ([], ["import-part"]),
+        ),
+        (
+            {"contents": [{"role": "user", "parts": [{"fileData": {"uri": "a"}}]}]},
+            ([], ["import-part"]),
+        ),
+        (
+            {
+                "system": [{"text": "S."}],
+                "messages": [{"user": "A?"}, {"assistant": "B."}],
+            },
+            (["S. | A? | B."], []),
+        ),
+    ],
+)
+def test_maps_and_lists_in_place_of_texts_are_read_or_named(record, result):
+    assert read(("a.json", dump(record))) == result
+
+
 @pytest.mark.parametrize(
     "text", ["### Human: A?", "See:\n\n### Human: A?### Assistant: B.", "A? B."]
 )

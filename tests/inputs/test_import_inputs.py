@@ -507,7 +507,7 @@ RIGHT = {
                 1,
                 "error",
                 "import-field",
-                "What “draft” means isn't said: – (1), true (1). Which of th",
+                "What “*” means isn't said: published (1), draft (1). Which",
             )
         ],
     ),

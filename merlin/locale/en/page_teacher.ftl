@@ -322,9 +322,9 @@ page-import-part = { $part ->
    *[other] { $part }
   }
 page-import-go-on = Show what becomes of it
-page-import-which = Which columns have the question and the answer?
-page-import-column = Choose a column
-page-import-columns = Read these columns
+page-import-which = Where are the question and the answer?
+page-import-column = Choose
+page-import-columns = Read from there
 page-import-save = { $count ->
     [0] Save
     [one] Save { $count } example

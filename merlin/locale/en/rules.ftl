@@ -175,7 +175,7 @@ rule-invisible-letter-fix = Delete it.
 rule-import-json = A record of an imported file isn't JSON, or a list of records breaks off. A list is read up to its first error.
 rule-import-json-fix = Write one complete JSON object per line, or a list with a comma between the records and nothing after its ].
 rule-import-keys = A record of an imported file has no conversation under a key that Merlin knows, or a question without an answer.
-rule-import-keys-fix = Call the list of messages messages, or the question question and the answer answer.
+rule-import-keys-fix = Say which fields are the question and the answer: --columns QUESTION ANSWER, or on the page. Or call the list of messages messages, or the question question and the answer answer.
 rule-import-field = A field of an imported file is no part of an example that Merlin knows. It may say which answers count (verified: no, rating: -1). It may be the right answer itself. Nothing is imported until an editor has said what it means.
 rule-import-field-fix = Say which of its values are taken: --only FIELD=VALUE. Or say which part of an example it is: --map PART=FIELD. Or leave it out: --leave FIELD. On the page, choose it in the table of fields.
 rule-import-held = A record of an imported file is known by its ID. Both the file and an editor have changed its example since the last import. Or the IDs of a file are those of quite other examples. What an editor wrote stays.

@@ -339,9 +339,9 @@ page-import-part = { $part ->
    *[other] { $part }
   }
 page-import-go-on = Показать, что получится
-page-import-which = В каких столбцах вопрос и ответ?
-page-import-column = Выберите столбец
-page-import-columns = Прочитать эти столбцы
+page-import-which = Где вопрос и где ответ?
+page-import-column = Выберите
+page-import-columns = Прочитать оттуда
 page-import-save = { $count ->
     [0] Сохранить
     [one] Сохранить { $count } пример
