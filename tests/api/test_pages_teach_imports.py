@@ -3,13 +3,18 @@
 import html
 import re
 import secrets
+import signal
+import socket
 import zlib
 from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.running_api import check_page
 from tests.api.staff_api import page_text, run_daemon_api
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -251,3 +256,31 @@ def test_name_that_is_none_is_refused(site, vera):
     form = read_form(send(vera, SHAPE, "hours.csv", "en"))
     page = vera.post(PAGE, data=form | DECIDED | {"as_name": "a b"})
     check_page(page, "For example: a-b", status=422)
+
+
+def list_all_children():
+    """Return the process ids of the children of every thread."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {child for each in lists for child in each.read_text().split()}
+
+
+def test_others_are_answered_while_a_slow_file_is_read_and_who_leaves_ends_it(
+    site, vera
+):
+    before = list_all_children()
+    slow = b"Q: a\n" + b"A: b\n" * 700_000
+    files = {"file": ("slow.md", slow)}
+    request = vera.build_request("POST", PAGE, data={"once": "b" * 32}, files=files)
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    address = (request.url.host, request.url.port)
+    with capture_logs() as logs:
+        with socket.create_connection(address) as connection:
+            connection.sendall(f"POST {PAGE} HTTP/1.1\r\n{head}\r\n".encode())
+            connection.sendall(request.read())
+            wait_until(lambda: list_all_children() - before)
+            assert vera.get("/datasets/trial/examples").status_code == 200
+            assert list_all_children() - before, "it is still being read"
+        wait_until(lambda: any("reader ended" in each["event"] for each in logs))
+    ended = [each for each in logs if "reader ended" in each["event"]]
+    assert [each["status"] for each in ended] == [-signal.SIGKILL]
+    assert not list_all_children() - before

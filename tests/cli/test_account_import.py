@@ -293,6 +293,13 @@ def test_long_file_becomes_several_commits(lab, account, run_json):
     assert (len(read_examples(lab)), count_commits(lab)) == (3, 3)
 
 
+def test_fault_far_down_in_a_long_file_is_named_by_its_line(lab, account, run):
+    lines = [*[chat_line("Где комната 1?", "Этаж 1.")] * COMMIT_LINES, '{"a"']
+    account.account = PlantedAccount({"file-1": "\n".join(lines).encode()})
+    _, captured = run(*TAKE)
+    assert f":{COMMIT_LINES + 1}:5: " in captured.out + captured.err
+
+
 def test_account_at_azure_is_read_by_its_version_and_key(planted, make_lab):
     with AzureStandIn(keep_files(planted[0], "file-1")) as azure:
         entry = provider_entry(azure.base_url, "openai") | {"api_version": "2024-10-21"}

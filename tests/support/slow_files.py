@@ -24,8 +24,8 @@ def list_readers() -> set[str]:
     return {*filter(None, get_args(Reader)), *(form.name for form in JSON_FORMS)}
 
 
-def _text(name: str, head: str, mark: str) -> Maker:
-    return lambda size: ((head + mark * (size // len(mark))).encode(), name)
+def _text(name: str, head: str, mark: str, tail: str = "") -> Maker:
+    return lambda size: (f"{head}{mark * (size // len(mark))}{tail}".encode(), name)
 
 
 def _tree(make: Callable[[int], object], item_bytes: int) -> Maker:
@@ -105,7 +105,7 @@ def _quiz(size: int) -> SlowFile:
 
 
 def _rasa(size: int) -> SlowFile:
-    count = size // 120
+    count = size // 1000  # more is refused unread
     intents = "".join(
         f"- intent: i{at}\n  examples: '- [a [b](c'\n" for at in range(count)
     )
@@ -115,12 +115,13 @@ def _rasa(size: int) -> SlowFile:
 
 def _wide(size: int) -> SlowFile:
     """Return a map of many records and many fields, each of which is said of all records."""
-    half = size // 60
+    half = size // 10
     around = {f"field{at}": str(at) for at in range(half)}
     records = [{"question": f"a{at}?", "answer": "b"} for at in range(half)]
     return json.dumps({**around, "items": records}).encode(), "a.json"
 
 
+_NLU = "nlu:\n- intent: a\n  examples: '"
 FILES: dict[str, tuple[Maker, ...]] = {
     "json": (
         _wide,
@@ -145,7 +146,7 @@ FILES: dict[str, tuple[Maker, ...]] = {
     ),
     "workbook": (_workbook,),
     "document": (
-        lambda size: _text("a.md", "# a?\n\n", "b\n")(8 * size),
+        lambda size: _text("a.md", "Q: a\n", "b\n")(8 * size),
         _text("a.md", "Q: a\n", "A: b\n"),
         _text("a.md", "", "<summary>"),
         _text("a.md", "", "# [a](<b\n\n"),
@@ -156,7 +157,7 @@ FILES: dict[str, tuple[Maker, ...]] = {
     ),
     "gift": (
         _text("a.gift", "", "::a::"),
-        _text("a.gift", "::a::", " "),
+        _text("a.gift", "::a::", " ", "x"),
         _text("a.gift", "::a::b{", "=%"),
         _text("a.gift", "", "::a::b{=c}\n\n"),
         _text("a.gift", "::a::b{", "\\"),
@@ -170,9 +171,9 @@ FILES: dict[str, tuple[Maker, ...]] = {
     ),
     "rasa": (
         _rasa,
-        _text("nlu.yml", "nlu:\n- intent: a\n  examples: '", "["),
-        _text("nlu.yml", "nlu:\n- intent: a\n  examples: '", "[a]("),
-        _text("nlu.yml", "nlu:\n- intent: a\n  examples: '", "[a]{"),
+        _text("nlu.yml", _NLU, "[", "'"),
+        _text("nlu.yml", _NLU, "[a](", "'"),
+        _text("nlu.yml", _NLU, "[a]{", "'"),
         _text("nlu.yml", "nlu:\n", "- "),
     ),
     "chatgpt": (_tree(lambda count: {"mapping": _nodes(count)}, 100),),
