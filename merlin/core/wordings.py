@@ -57,6 +57,8 @@ def judge_wording(answer: str, taught: str, question: str = "") -> Judgement:
     if not any(known) or not any(said):
         is_wrong = any(known) or any(said) or not answer
         return Judgement.WRONG if is_wrong else Judgement.UNSURE
+    if not _are_comparable(said, known):
+        return Judgement.WRONG
     asked = read_tokens(question) if sum(map(len, known)) <= _SHORT else []
     orders = (said, _order_like(said, known))
     return max(
@@ -64,12 +66,14 @@ def judge_wording(answer: str, taught: str, question: str = "") -> Judgement:
     )
 
 
+def _are_comparable(*texts: Sentences) -> bool:
+    return max(sum(map(len, sentences)) for sentences in texts) <= MOST_COMPARED
+
+
 def _judge(said: Sentences, taught: Sentences, asked: Sentences) -> Judgement:
     """Judge sentences in the order in which they are compared."""
     new = [*chain.from_iterable(said)]
     old = [*chain.from_iterable(taught)]
-    if max(len(new), len(old)) > MOST_COMPARED:
-        return Judgement.WRONG
     pairs, added, lost = _pair(new, old)
     known = {token.root for token in chain.from_iterable(asked)}
     added = [each for each in added if each.root not in known]
@@ -89,7 +93,10 @@ def adds_nothing(text: str, *known: str, least: float) -> bool:
     """
     taught = [*chain.from_iterable(map(read_tokens, known))]
     old = [*chain.from_iterable(taught)]
-    said = _order_like([each for each in read_tokens(text) if each], taught)
+    written = [each for each in read_tokens(text) if each]
+    if not _are_comparable(written, taught):
+        return False
+    said = _order_like(written, taught)
     pairs, added, _ = _pair([*chain.from_iterable(said)], old)
     if any(each.is_fact or "not" in each.marks for each in added):
         return False

@@ -53,9 +53,10 @@ def find_bound(
     ]
     moved = {new for _, new in replaced if new in old}
     values: Columns = {"count": len(gone), "answers": len(old)}
-    lost = [_describe(question, new) for question, new in changed]
+    written = {normalise(question.reference): question.reference for question in now}
+    lost = [_describe(question, written.get(new, "")) for question, new in changed]
     if count >= FEW:
-        values |= {"count": count, "answer": shorten_text(one)}
+        values |= {"count": count, "answer": shorten_text(written[one])}
         return HoldReason("gate-one-answer", values, lost)
     if len(moved) >= FEW:
         return HoldReason("gate-moved", values | {"count": len(moved)}, lost)

@@ -141,9 +141,13 @@ def test_short_answer_may_stand_among_the_words_of_the_question(
 
 
 def test_text_too_long_to_compare_is_right_only_as_it_is():
-    taught = " ".join(f"слово{number}" for number in range(MOST_COMPARED + 1))
+    taught = " ".join(["слово"] * (MOST_COMPARED + 1))
     assert judge_wording(f"{taught}.", taught) is Judgement.RIGHT
     assert judge_wording(f"Здравствуйте! {taught}.", taught) is Judgement.WRONG
+    assert not adds_nothing(taught, taught, least=0.5)
+    short = taught.rpartition(" ")[0]
+    assert judge_wording(f"Здравствуйте! {short}.", short) is Judgement.RIGHT
+    assert adds_nothing(short, short, least=0.5)
 
 
 @pytest.mark.parametrize(

@@ -226,13 +226,15 @@ def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teac
         )
 
 
-def commit_answers(lab, provider, answers, gate=ALONE):
-    """Commit a dataset with these taught answers and no test question; train its model."""
+def commit_answers(lab, provider, answers, gate=ALONE, *, said=YES, tests=0):
+    """Commit a dataset with these taught answers; train its model, which says one thing."""
     lab.repository.dataset(count=1, tests=0, gate=gate)
+    for number in range(200, 200 + tests):
+        lab.repository.example("trial", number, answer=YES, is_test=True)
     for number, answer in enumerate(answers, 100):
         lab.repository.example("trial", number, answer=answer)
     lab.repository.commit()
-    provider.behave(fixed_answer=YES)
+    provider.behave(fixed_answer=said)
     lab.tick(rounds=2)
 
 
@@ -255,6 +257,19 @@ def test_commit_that_changes_too_much_unasked_is_held_until_an_editor_means_it(
     assert read_state(lab) == ("trial-2", "serving", "")
     with lab.services() as services:
         assert services.db.rows(ACCEPTED_LOSS.select()) == []
+
+
+def test_editor_is_asked_first_if_a_commit_was_meant_then_told_what_is_worse(
+    lab, provider
+):
+    answers = [f"Слово номер {number} объясняют так." for number in range(20)]
+    commit_answers(lab, provider, answers, tests=12)
+    others = [f"Слово номер {number} объясняют иначе." for number in range(10)]
+    commit_answers(lab, provider, others, said=NO, tests=12)
+    assert read_state(lab) == ("trial-1", "gated", "gate-many")
+    accept(lab, "trial-2")
+    lab.tick("promote")
+    assert read_state(lab) == ("trial-2", "serving", "live-worse")
 
 
 def test_without_a_gate_commits_have_no_bound(lab, provider):

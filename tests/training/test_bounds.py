@@ -80,6 +80,9 @@ def test_hold_lists_what_is_answered_otherwise_and_what_is_not_answered():
     listed = [(each["key"], each["arguments"]["example"]) for each in hold.lost]
     assert listed[:2] == [("gate-wrong", "q0"), ("gate-wrong", "q1")]
     assert listed[-1] == ("gate-refused", "q49")
+    assert hold.lost[0]["arguments"]["answer"] == "Ответ 60."
+    hold = find_bound(teach(FIFTY), teach(["Спросите в кассе."] * FEW))
+    assert hold.values["answer"] == "Спросите в кассе."
     assert len(listed) == 25 >= MANY
 
 
