@@ -17,7 +17,7 @@ NAMES = (
 )
 WITH_ARGUMENTS = (
     *("chat", "dataset", "house", "scale", "simulation", "soak"),
-    "understanding",
+    *("month", "understanding"),
 )
 
 
