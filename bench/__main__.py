@@ -18,7 +18,7 @@ NAMES = (
 )
 WITH_ARGUMENTS = (
     *("chat", "dataset", "house", "scale", "simulation", "soak"),
-    "understanding",
+    *("month", "understanding"),
 )
 
 

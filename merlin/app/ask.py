@@ -658,10 +658,12 @@ def finish(
 
 
 def _offer_meant(ctx: Context, conversation: Conversation, reply: Reply) -> Reply:
-    """Return a chat's refusal; first it offers the taught question that people meant by this."""
-    model = (
-        ModelCatalogue(ctx.db).model(reply.model_id) if reply.known is False else None
-    )
+    """Return a chat's refusal; first it offers the taught question that people meant by this.
+
+    One with the answer to its first offer stays: "yes, that" is about what it names.
+    """
+    is_bare = reply.known is False and not reply.if_meant
+    model = ModelCatalogue(ctx.db).model(reply.model_id) if is_bare else None
     if model is None or conversation.session is None:
         return reply
     meant = Labels(ctx.db).find_meant(model.dataset, conversation.prompt.text)

@@ -37,13 +37,15 @@ class Corrected:
 
     The others may give it before their last answer. None of `same` has the new answer. `unmarked`
     are those that are taught although their hash is of the test part: each was the only wording
-    of its answer, and another one is added.
+    of its answer, and another one is added. `is_sure`: the model that gave the known answer was
+    sure that it is the one to this question.
     """
 
     same: tuple[Example, ...] = ()
     others: tuple[Example, ...] = ()
     known_answer: str = ""
     unmarked: frozenset[str] = frozenset()
+    is_sure: bool = False
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -149,10 +151,11 @@ def _list_unmarked(
 def is_other_question(question: str, corrected: Corrected) -> bool:
     """Return whether a question is no paraphrase of those that its correction changes, too.
 
-    False if it changes no others. The encoder takes a millisecond or two for each new question.
+    False if it changes no others, or the model was sure that it is one. The encoder takes a
+    millisecond or two for each new question.
     """
     wordings = [example.question for example in corrected.others]
-    if not wordings:
+    if not wordings or corrected.is_sure:
         return False
     asked, *known = (
         vector.astype("float32") for vector in encode([question, *wordings])

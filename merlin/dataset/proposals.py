@@ -441,7 +441,9 @@ class Proposals(Repository):
         if not draft.is_correction:
             return Corrected()
         known = draft.known_answer if replaced is None else replaced
-        return find_corrected(self.db, draft.dataset, draft.messages, known)
+        found = find_corrected(self.db, draft.dataset, draft.messages, known)
+        is_its_turn = (TURN.id == draft.turn_id) & (TURN.known == 1)
+        return replace(found, is_sure=self.db.has(TURN, is_its_turn))
 
     def list_offered(self, turn_ids: Collection[int]) -> dict[int, list[str]]:
         """Return by turn the questions that were offered instead of an answer, in normal form."""

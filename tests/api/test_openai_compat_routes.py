@@ -139,7 +139,7 @@ def test_small_talk_is_answered_without_a_model_and_without_a_charge(
         response = ask(client, "Hello!", stream=is_streamed)
         plain = response.text.replace(" ", "")
         assert "Askaquestion" in plain
-        assert '"known":null,"nearest":[],"model_role":null' in plain
+        assert '"known":null,"nearest":[],"if_meant":false,"model_role":null' in plain
         assert count_questions_by_state(site) == {}
         assert provider.calls("chat.create") == []
 

@@ -29,6 +29,8 @@ from merlin.openai_protocol.errors import Json
 # The least share of each sentence's words that stand in the taught answer or its question (`bench
 # judge`). chrF tells nothing: a shortened answer has 10, another one up to 47.
 MIN_SHARE = 0.7
+# With that many taught answers is a written one compared.
+MAX_NEAR = 4
 
 
 class ExactFirstBackend:
@@ -67,7 +69,10 @@ class ExactFirstBackend:
                         text += part
                         yield ""  # the caller would take half a minute of silence for an end
                     elif near := await self._find_near(
-                        recall, text, request.messages[-1].content, answer.nearest
+                        recall,
+                        text,
+                        request.messages[-1].content,
+                        answer.nearest[:MAX_NEAR],
                     ):
                         signs = {"composed": True, "composed_from": near[:1]}
                         signs["nearest"] = list(answer.nearest)
