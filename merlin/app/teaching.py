@@ -7,7 +7,6 @@ course.yaml lists the materials; each text is in a file of its own.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import PurePath
 from typing import Any
 
 from merlin.app import changes
@@ -104,7 +103,8 @@ def add_document(
 ) -> CourseEdits:
     """Return the edits that add a document, as one material or several.
 
-    `draft` has what they have in common, `original` is the file and its name.
+    `draft` has what they have in common, `original` is the file and its name, or its path below
+    materials/ if it lies there.
     """
     parts = split_text(document.markdown)
     drafts = [
@@ -113,10 +113,7 @@ def add_document(
         )
         for number, part in enumerate(parts, start=1)
     ]
-    content, name = original
-    ending = PurePath(name).suffix.casefold()
-    course_files = CourseFiles(files.files, files.language)
-    return course_files.add_document(drafts, content, ending)
+    return CourseFiles(files.files, files.language).add_document(drafts, *original)
 
 
 def _name_part(

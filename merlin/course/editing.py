@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -184,18 +185,25 @@ class CourseFiles:
         )
 
     def add_document(
-        self, drafts: Sequence[MaterialDraft], original: bytes, ending: str
+        self, drafts: Sequence[MaterialDraft], original: bytes, name: str
     ) -> CourseEdits:
-        """Return the edits that add the materials of one document, and, if it is small, itself."""
+        """Return the edits that add the materials of one document, and, if it is small, itself.
+
+        One whose name is its path below materials/ lies there: its texts get its name.
+        """
         requested = copy.deepcopy(self.value)
-        base = self._free_path(drafts[0]).removesuffix(".md")
+        lies_there = name.startswith(MATERIALS)
+        path = name if lies_there else self._free_path(drafts[0])
+        base = path.removesuffix(PurePath(path).suffix)
+        ending = PurePath(name).suffix.casefold()
         edits = list[Edit]()
         for number, draft in enumerate(drafts, start=1):
             part = FIRST_PART.replace("1", str(number)) if len(drafts) > 1 else ""
             path = f"{base}{part}.md"
             edits.append(Edit(path, None, _end_with_newline(draft.text)))
             requested.setdefault("materials", []).append(_entry(draft, path))
-        if ending in ORIGINALS and len(original) <= MAX_ORIGINAL_BYTES:
+        is_kept = ending in ORIGINALS and len(original) <= MAX_ORIGINAL_BYTES
+        if is_kept and not lies_there:
             edits.append(Edit(f"{base}{ending}", None, b64encode(original).decode()))
         first = drafts[0]
         subject = commit_message.material_subject("add", first.kind, first.lesson)

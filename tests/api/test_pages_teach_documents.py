@@ -3,6 +3,8 @@
 import html
 import re
 import secrets
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,6 +12,7 @@ from merlin.api.pages.chat import passage_href
 from merlin.chat.grounding import find_sources, source_name
 from merlin.course.catalogue import Catalogue, Course, Material
 from merlin.dataset.passages import Paragraph
+from merlin.wiring.context import git_source
 from tests.api.running_api import check_page
 from tests.api.staff_api import page_text, run_daemon_api
 from tests.support.sample_documents import make_pdf, place_lines, place_texts
@@ -34,6 +37,16 @@ def site(tmp_path_factory):
         git("config", "receive.denyCurrentBranch", "updateInstead")
         site.lab.tick("fetch")
         yield site
+
+
+@pytest.fixture
+def mirror(site):
+    """The API can read the daemon's mirror, as where both have one configuration."""
+    services = site.app.state.services
+    mirror = partial(git_source, site.lab.config)
+    site.app.state.services = replace(services, source=mirror)
+    yield
+    site.app.state.services = services
 
 
 def page_of(site):
@@ -138,3 +151,32 @@ def test_paragraph_without_a_page_is_linked_by_its_words():
         passage_href(course, material, Paragraph(1, "| - |"))
         == "/courses/7/materials/3"
     )
+
+
+def test_document_that_was_committed_is_read_from_git_and_its_text_saved_beside_it(
+    site, vera, mirror
+):
+    repository = site.lab.repository
+    folder = repository.folder / "datasets/trial/materials"
+    folder.mkdir(exist_ok=True)
+    (folder / "seals.pdf").write_bytes(PDF)
+    repository.commit("A lecture")
+    site.lab.tick("fetch")
+    assert 'value="materials/seals.pdf"' in vera.get(page_of(site)).text
+    asked = {"once": secrets.token_hex(16), "path": "materials/seals.pdf"}
+    page = vera.post(page_of(site), data=asked)
+    assert "lasts 4000 hours" in page_text(page)
+    assert save(site, vera, page, title_ru="Сальники").status_code == 303
+    site.lab.tick("changes", "fetch")
+    changed = repository.git("show", "--name-only", "--format=", "HEAD").split()
+    assert sorted(changed) == [
+        "datasets/trial/course.yaml",
+        "datasets/trial/materials/seals.md",
+    ]
+    assert "seals.pdf" not in vera.get(page_of(site)).text
+    check_page(vera.post(page_of(site), data=asked), "seals.pdf", status=422)
+
+
+def test_document_of_another_dataset_is_not_read_from_git(site, vera, mirror):
+    asked = {"once": secrets.token_hex(16), "path": "../broken/dataset.yaml"}
+    check_page(vera.post(page_of(site), data=asked), "broken", status=422)

@@ -286,7 +286,7 @@ LECTURE = MaterialDraft("lecture", 1, {"ru": "Вода"}, text="a")
     ],
 )
 def test_document_is_kept_beside_its_text_if_it_is_small(size, ending, is_kept):
-    proposed = make_files().add_document([LECTURE], b"x" * size, ending)
+    proposed = make_files().add_document([LECTURE], b"x" * size, f"a{ending}")
     kept = [(ChangeKind.ADD, f"materials/lecture-01-2{ending}")] * is_kept
     assert list_paths(proposed) == [
         (ChangeKind.EDIT, "course.yaml"),
@@ -301,7 +301,7 @@ def test_document_is_kept_beside_its_text_if_it_is_small(size, ending, is_kept):
 def test_parts_of_a_document_are_materials_one_after_another():
     parts = [LECTURE, replace(LECTURE, title={"ru": "Вода 2"}, text="b")]
     taken = {"materials/lecture-01-2.pdf": None}
-    proposed = make_files(**taken).add_document(parts, b"x", ".pdf")
+    proposed = make_files(**taken).add_document(parts, b"x", "a.pdf")
     assert [path for _, path in list_paths(proposed)[1:]] == [
         "materials/lecture-01-3-part-1.md",
         "materials/lecture-01-3-part-2.md",

@@ -35,6 +35,7 @@ document-part = { $title } ({ $first ->
     [0] part { $number }
    *[other] pages { $first }–{ $last }
   })
+document-not-in-git = { $path } can’t be read from the repository. Open the page again.
 document-no-file = The document didn't arrive whole. Choose it again.
 did-material = { $count ->
     [one] { $count } material
@@ -45,6 +46,7 @@ page-document = From a document
 page-document-lead = A PDF, Word or HTML file becomes a material with its headings, tables and pages. You see it before it is saved.
 page-document-choose = Document
 page-document-hint = PDF, Word (DOCX), HTML, Markdown or text, up to { $megabytes } MB. A document of up to { $kilobytes } KB is kept beside its text. A long text becomes several materials.
+page-document-unread = In the repository, not read yet
 page-document-show = Show its text
 page-document-busy = Reading…
 page-document-notes = What to look at

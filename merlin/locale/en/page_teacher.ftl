@@ -278,7 +278,7 @@ page-download = Download
 page-import-file = Import a file
 page-import-lead = Questions and answers from a table, a document, a quiz or another program become examples. You see them as soon as the file is chosen, and before they are saved.
 page-import-choose = File
-page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON; exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB; an admin can import larger files.
+page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON, exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB. An admin can import larger files.
 page-import-show = Show its examples
 page-import-plan = { $count ->
     [0] Nothing to save

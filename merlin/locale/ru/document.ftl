@@ -47,6 +47,7 @@ document-part = { $title } ({ $first ->
     [0] часть { $number }
    *[other] с. { $first }–{ $last }
   })
+document-not-in-git = { $path } не прочитать из репозитория. Откройте страницу снова.
 document-no-file = Документ пришёл не целиком. Выберите его ещё раз.
 did-material = { $count ->
     [one] { $count } материал
@@ -59,6 +60,7 @@ page-document = Из документа
 page-document-lead = Файл PDF, Word или HTML становится материалом с заголовками, таблицами и страницами. Вы увидите его до сохранения.
 page-document-choose = Документ
 page-document-hint = PDF, Word (DOCX), HTML, Markdown или текст, до { $megabytes } МБ. Документ до { $kilobytes } КБ хранится рядом с текстом. Длинный текст станет несколькими материалами.
+page-document-unread = Лежат в репозитории, ещё не прочитаны
 page-document-show = Показать его текст
 page-document-busy = Читаю…
 page-document-notes = На что посмотреть

@@ -4,6 +4,7 @@ The page holds the text and the document between the steps, so nothing is stored
 """
 
 import asyncio
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from fastapi import Form
@@ -27,7 +28,7 @@ from merlin.api.pages.teach.edit_form import FormResult, submit_form
 from merlin.api.pages.teach.imports import FilesForm
 from merlin.api.rest.teaching import MaterialBody
 from merlin.api.schema import Texts
-from merlin.app import teaching
+from merlin.app import teaching, unread_documents
 from merlin.app.changes import ChangeView, DatasetFiles
 from merlin.core.errors import Refused
 from merlin.core.server import run_while_connected
@@ -35,6 +36,7 @@ from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
 from merlin.course.documents import Document, read_document, split_text
 from merlin.course.editing import MAX_ORIGINAL_BYTES, CourseEdits, MaterialDraft
+from merlin.dataset.layout import MATERIALS
 
 _DOCUMENT = TypeAdapter(Document)
 
@@ -45,12 +47,16 @@ MEGABYTES = 6  # of the document; the page then holds its text
 
 
 class DocumentForm(FilesForm):
-    """The form of a document; it keeps what was read, and the document if it is small."""
+    """The form of a document; it keeps what was read, and the document if it is small.
+
+    `path` is that of one that lies in git, to be read.
+    """
 
     title_ru: str = Field(default="", max_length=500)
     title_en: str = Field(default="", max_length=500)
     kind: str = KINDS[0]
     lesson: int = 1
+    path: str = Field(default="", max_length=500)
     act: Literal["show", "save"] = "show"
 
     def draft(self) -> MaterialDraft:
@@ -86,7 +92,11 @@ async def add_document(
     try:
         if isinstance(sent, UploadFile) and sent.filename:
             content = await sent.read()
-            form = await _read(request, context, form, content, sent.filename)
+            name = PurePath(sent.filename).name
+            form = await _read(request, context, form, content, name)
+        elif form.path:
+            content = await _read_committed(context, course, form.path)
+            form = await _read(request, context, form, content, form.path)
         elif not form.kept:
             raise Refused("no file", "document-no-file")
     except REFUSALS as error:
@@ -108,6 +118,20 @@ async def add_document(
     return seen_other(f"{course_href(course)}/edit?changed={result.id}")
 
 
+async def _read_committed(context: TeacherContext, course: Course, path: str) -> bytes:
+    """Return a document that lies in git. Raises Refused."""
+    unread = await context.read(
+        unread_documents.list_unread, context.actor, course.dataset
+    )
+    return await asyncio.to_thread(
+        unread_documents.read_unread,
+        context.services,
+        course.dataset,
+        path,
+        unread.get(path, ""),
+    )
+
+
 async def _read(
     request: Request,
     context: TeacherContext,
@@ -122,11 +146,13 @@ async def _read(
         raise ClientDisconnect
     title = {f"title_{context.language}": document.title[:200]}
     form = form.model_copy(update={**title, "act": "show"})
-    kept = content if len(content) <= MAX_ORIGINAL_BYTES else b""
-    await asyncio.to_thread(
-        form.keep,
-        [(_DOCUMENT.dump_json(document), ""), (kept, name if kept else "")],
-    )
+    is_there = name.startswith(MATERIALS)
+    kept = b"" if is_there or len(content) > MAX_ORIGINAL_BYTES else content
+    files = [
+        (_DOCUMENT.dump_json(document), ""),
+        (kept, name if is_there or kept else ""),
+    ]
+    await asyncio.to_thread(form.keep, files)
     return form
 
 
@@ -151,6 +177,9 @@ async def _render(
         "form": form,
         "result": result,
         "kinds": KINDS,
+        "unread": await context.read(
+            unread_documents.list_unread, context.actor, course.dataset
+        ),
         "document": document,
         "is_kept": bool(name),
         "notes": document.notes(context.language) if document else (),
