@@ -63,6 +63,7 @@ def _live_month(
     chance.shuffle(asked)
     related = [(text, intent) for text, intent in test if intent in taught]
     total = Counter(asked=len(related))
+    counts = Counter[str]()
     for week in range(WEEKS + 1):
         ask = _train(wordings)
         counts = _measure(ask, wordings, related)
