@@ -41,8 +41,10 @@ _HAVING = re.compile(
     r"(?:\b(?:у|в|во|на|по|для|с|со|за|от|до|из|при|о|об|про|между"
     r"|in|on|at|near|for|with|named|to|of|from|by)\b|$)"
 )
-# What is to be explained: each of its words counts.
-_DEFINING = re.compile(r"(?:что такое|what (?:is|are))\b(.*)")
+# What is to be explained, and who is: each of its words counts.
+_DEFINING = re.compile(
+    r"(?:что такое|кто (?:такой|такая|такие|у нас|у вас)|(?:what|who) (?:is|are))\b(.*)"
+)
 # An answer for all days, or for some by their short names.
 _DAYS_OF_ANSWER = re.compile(
     r"ежедневно|кажд\w+ день|без выходных|круглосуточно|every day|daily|24/7"
