@@ -74,7 +74,9 @@ def test_answer_of_the_first_suggestion_has_its_own_button_and_the_last_ones_fol
 ):
     offered = [f"Что такое метод {number}?" for number in range(6)]
     extension = {"known": False, "nearest": offered, "if_meant": True}
-    meant = "Если вы о методе 0:\n\nIt is a method that calls itself on a smaller input."
+    meant = (
+        "Если вы о методе 0:\n\nIt is a method that calls itself on a smaller input."
+    )
     provider.behave(fixed_answer=meant, extension=extension)
     refused = anna.say("Метод?")
     assert refused.text.endswith(russian_text("meant-else"))
