@@ -119,6 +119,26 @@ def asks_more(
     )
 
 
+def names_other(
+    question: str, taught: Sequence[str], is_of_other: Callable[[str], bool]
+) -> bool:
+    """Return whether a question is a taught wording with one word of another answer in its place.
+
+    `is_of_other`: whether a word is a noun that only wordings of other answers have. Their vectors
+    may be near all the same: heapsort and quicksort.
+    """
+    words = _split(question)
+    is_russian = _is_russian(words)
+    return any(
+        same >= MIN_SAME_WITH_MORE
+        and [[*map(len, each)] for each in places] == [[1, 1]]
+        and _drop_function_words(places[0][0], is_russian=is_russian)
+        and is_of_other(places[0][0][0])
+        and not find_similar(places[0][0][0], places[0][1])
+        for same, places in (_compare(words, _split(each)) for each in taught)
+    )
+
+
 def split_content(question: str) -> set[str]:
     """Return the stems of a question's words that are not function words."""
     words = _split(question)
