@@ -446,7 +446,8 @@ def reply_notes(reply: Reply, language: str, request: ModelRequest) -> list[str]
         notes.append(text(language, key, model=model))
     if len(reply.nearest) > reply.if_meant:
         key = "meant-else" if reply.if_meant else "bot-nearest"
-        notes.append(text_like(reply.text, language, key))
+        # The answer of the question that may be meant may be in another language.
+        notes.append(text_like(reply.text.partition("\n")[0], language, key))
     if reply.sources:
         notes.append(f"[{sources_note(reply.sources, language)}]")
     return notes

@@ -41,8 +41,10 @@ _HAVING = re.compile(
     r"(?:\b(?:у|в|во|на|по|для|с|со|за|от|до|из|при|о|об|про|между"
     r"|in|on|at|near|for|with|named|to|of|from|by)\b|$)"
 )
-# What is to be explained: each of its words counts.
-_DEFINING = re.compile(r"(?:что такое|what (?:is|are))\b(.*)")
+# What is to be explained, and who is: each of its words counts.
+_DEFINING = re.compile(
+    r"(?:что такое|кто (?:такой|такая|такие|у нас|у вас)|(?:what|who) (?:is|are))\b(.*)"
+)
 # An answer for all days, or for some by their short names.
 _DAYS_OF_ANSWER = re.compile(
     r"ежедневно|кажд\w+ день|без выходных|круглосуточно|every day|daily|24/7"
@@ -114,6 +116,26 @@ def asks_more(
         and {*map(stem, thing)}.isdisjoint(map(stem, named))
         and not any(_are_alike(word, other) for word in thing for other in named)
         for thing in things
+    )
+
+
+def names_other(
+    question: str, taught: Sequence[str], is_of_other: Callable[[str], bool]
+) -> bool:
+    """Return whether a question is a taught wording with one word of another answer in its place.
+
+    `is_of_other`: whether a word is a noun that only wordings of other answers have. Their vectors
+    may be near all the same: heapsort and quicksort.
+    """
+    words = _split(question)
+    is_russian = _is_russian(words)
+    return any(
+        same >= MIN_SAME_WITH_MORE
+        and [[*map(len, each)] for each in places] == [[1, 1]]
+        and _drop_function_words(places[0][0], is_russian=is_russian)
+        and is_of_other(places[0][0][0])
+        and not find_similar(places[0][0][0], places[0][1])
+        for same, places in (_compare(words, _split(each)) for each in taught)
     )
 
 

@@ -74,12 +74,15 @@ def test_answer_of_the_first_suggestion_has_its_own_button_and_the_last_ones_fol
 ):
     offered = [f"Что такое метод {number}?" for number in range(6)]
     extension = {"known": False, "nearest": offered, "if_meant": True}
-    provider.behave(fixed_answer="Если вы о методе 0: да.", extension=extension)
+    meant = (
+        "Если вы о методе 0:\n\nIt is a method that calls itself on a smaller input."
+    )
+    provider.behave(fixed_answer=meant, extension=extension)
     refused = anna.say("Метод?")
     assert refused.text.endswith(russian_text("meant-else"))
     yes = russian_text("meant-yes")
     more = russian_text("meant-more")
-    tell = russian_text("tell-button")
+    tell = russian_text("tell-none")
     assert anna.labels == [yes, *offered[1:4], more, tell]
     anna.press("more:1", refused.message_id)
     assert anna.labels == [yes, *offered[1:], tell]

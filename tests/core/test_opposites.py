@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.core.opposites import are_opposed, asks_more, split_content
+from merlin.core.opposites import are_opposed, asks_more, names_other, split_content
 
 pytestmark = pytest.mark.unit
 
@@ -92,7 +92,10 @@ def test_day_that_no_taught_wording_and_no_answer_names_is_something_else(
         assert not are_opposed(question, [taught], answer)
 
 
-NEW = {"марта", "повторный", "туалет", "туалета", "собакой", "cinema", "json", "кафе"}
+NEW = {
+    *("марта", "повторный", "туалет", "туалета", "собакой", "cinema", "json", "кафе"),
+    *("teacher", "декан"),
+}
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,9 @@ NEW = {"марта", "повторный", "туалет", "туалета", "с
         ("Есть ли у площадки туалет?", "Где находится площадка?"),
         ("Есть ли кафе в парке?", "Где находится площадка парка?"),
         ("Is there a cinema in the pool?", "When does the pool open?"),
+        ("Who is the teacher of group 204?", "Who are you?"),
+        ("Кто такой декан?", "Кто ты такой?"),
+        ("Кто у нас декан?", "Кто ты такой?"),
     ],
 )
 def test_thing_that_no_taught_wording_names_is_more(question, taught):
@@ -128,3 +134,19 @@ def test_thing_that_no_taught_wording_names_is_more(question, taught):
 )
 def test_other_form_of_the_question_is_no_more(question, taught):
     assert not asks_more(question, [taught], NEW.__contains__)
+
+
+@pytest.mark.parametrize(
+    ("question", "is_other"),
+    [
+        ("When is heapsort slow?", True),
+        ("When is heapsort so slow today?", False),  # in two places
+        ("When is it slow?", False),
+        ("When is quicksotr slow?", False),
+        ("Heapsort is slow?", False),
+    ],
+)
+def test_word_of_another_answer_in_one_place_is_something_else(question, is_other):
+    others = {"heapsort", "it", "quicksotr"}
+    taught = ["When is quicksort slow?"]
+    assert names_other(question, taught, others.__contains__) == is_other

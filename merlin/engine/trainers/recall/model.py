@@ -11,6 +11,7 @@ together with the question before it, too, unless it was trained.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -18,8 +19,8 @@ import numpy as np
 
 from merlin.core.encoder import encode, measure_small_talk
 from merlin.core.messages import Message
-from merlin.core.opposites import are_opposed, asks_more
-from merlin.core.vocabulary import fold
+from merlin.core.opposites import are_opposed, asks_more, names_other
+from merlin.core.vocabulary import fold, split_words, stem
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
 from merlin.engine.trainers.recall.spelling import Spelling
@@ -84,9 +85,12 @@ class RecallModel:
         self._word_weights = normalise_rows(self.weights[:, : self.space.dimensions])
         self._spelling = Spelling(self.space, chain.from_iterable(self.asked))
         self._of_text: dict[str, set[int]] = {}
+        self._answers_by_stem: dict[str, set[int]] = {}
         for answer, questions in enumerate(self.asked):
             for question in questions:
                 self._of_text.setdefault(_fold_question(question), set()).add(answer)
+                for word in split_words(fold(question)):
+                    self._answers_by_stem.setdefault(stem(word), set()).add(answer)
 
     def answer(self, messages: Sequence[Message]) -> RecallAnswer:
         """Return the trained answer with the highest score for the last question.
@@ -151,7 +155,14 @@ class RecallModel:
         return not (
             are_opposed(text, wordings, self.answers[answer])
             or asks_more(text, wordings, self._is_new)
+            or names_other(text, wordings, partial(self._is_of_other, answer))
         )
+
+    def _is_of_other(self, answer: int, word: str) -> bool:
+        """Return whether a word is a noun that wordings of other answers than this one have."""
+        of = self._answers_by_stem.get(stem(word), ())
+        is_verb = build_term(word, is_russian=False).startswith("v:")
+        return bool(of) and answer not in of and not is_verb
 
     def _is_new(self, word: str) -> bool:
         """Return whether a word is a noun that no trained text has."""

@@ -1,8 +1,9 @@
 """Spelling of `recall`: a question as it was meant, in the words of the taught questions.
 
 A word of four letters or more that no trained text has is corrected by one typing error, unless
-the encoder knows it as a word: «sell» would become «tell». Where more words are known then, a
-question is read in the other keyboard layout, or as Russian in Latin letters.
+the encoder knows it as a word: «sell» would become «tell». Two words that the taught questions have
+as one are joined. Where more words are known then, a question is read in the other keyboard layout,
+or as Russian in Latin letters.
 """
 
 import re
@@ -28,6 +29,8 @@ from merlin.engine.trainers.recall.text import (
 _MIN_STEM_LENGTH = 6
 _WORD = re.compile(f"[^\\W\\d_]{{{MIN_CORRECTED_LENGTH},}}")
 _SHORT_WORD = re.compile("[^\\W\\d_]+")
+# A word, and the next one: «heap sort» of «heapsort».
+_APART = re.compile(rf"\b({_WORD.pattern})[ -](?=({_WORD.pattern})\b)")
 
 
 class Spelling:
@@ -43,10 +46,20 @@ class Spelling:
 
     def correct(self, text: str) -> str:
         """Return the text with its typing errors corrected; a longer one than is encoded stays."""
-        if len(text) > MAX_TEXT_LENGTH or self._measure_known(text) == 1:
+        if len(text) > MAX_TEXT_LENGTH:
+            return text
+        text = _APART.sub(self._join, text)
+        if self._measure_known(text) == 1:
             return text
         best = max((text, *read_otherwise(fold(text))), key=self._measure_known)
         return _WORD.sub(lambda found: self._correct_word(found[0]), best)
+
+    def _join(self, found: re.Match[str]) -> str:
+        """Return a word without what follows it, if a trained question has both as one word."""
+        both = fold(found[1] + found[2])
+        return (
+            found[1] if self._vocabulary.contains(both, is_partial=False) else found[0]
+        )
 
     def _measure_known(self, text: str) -> float:
         """Return the share of known ones among the longer words of a text, or all if none is."""
