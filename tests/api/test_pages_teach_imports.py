@@ -294,6 +294,8 @@ def test_others_are_answered_while_a_slow_file_is_read_and_who_leaves_ends_it(
             assert vera.get("/datasets/trial/examples").status_code == 200
             assert list_all_children() - before, "it is still being read"
         wait_until(lambda: any("reader ended" in each["event"] for each in logs))
+        assert vera.get("/datasets/trial/examples").status_code == 200
+    assert not [each for each in logs if each["log_level"] == "error"]
     ended = [each for each in logs if "reader ended" in each["event"]]
     assert [each["status"] for each in ended] == [-signal.SIGKILL]
     assert not list_all_children() - before
