@@ -249,6 +249,15 @@ def test_last_question_of_a_conversation_stands_above_its_answer(vera):
     assert "Open? At nine." in shown
 
 
+def test_known_example_with_another_answer_is_named_before_saving(vera):
+    (record,) = vera.get("/datasets/trial/export/jsonl").text.splitlines()[:1]
+    question = json.loads(record)["messages"][-2]["content"]
+    other = json.dumps({"question": question, "answer": "Nobody knows."})
+    shown = page_text(send(vera, other, "other.json", "en"))
+    assert "1 new example." in shown
+    assert "answers this question differently." in shown
+
+
 def test_gone_records_are_removed_if_ticked(site, vera):
     content = "id,question,answer\n1,Left?,Yes.\n2,Right?,No.\n"
     save(site, vera, send(vera, content, "ways.csv", "en"))
