@@ -1,6 +1,7 @@
 """The page that imports a file: it shows what the examples will be, and makes one commit."""
 
 import html
+import json
 import re
 import secrets
 import signal
@@ -217,6 +218,8 @@ def test_next_file_of_the_same_fields_is_saved_as_it_comes(site, vera):
     first = save(site, vera, page)
     assert "+times:\n+  only:\n+    Reviewed:" in first
     assert "(imports.yaml: times)" in first
+    page = send(vera, SHAPE.replace("nine", "ten"), "winter.csv", "en")
+    assert "No new examples. 1 changed example." in page_text(page)
     content = SHAPE.replace("nine", "ten") + "3,Lunch?,At one.,yes,a\n"
     page = send(vera, content, "winter.csv", "en")
     shown = page_text(page)
@@ -234,6 +237,25 @@ def test_next_file_of_the_same_fields_is_saved_as_it_comes(site, vera):
         "meaning": ['["leave", "Remark"]'],
         "as_name": "times",
     }
+
+
+def test_last_question_of_a_conversation_stands_above_its_answer(vera):
+    turns = [("user", "Hi?"), ("assistant", "Hello."), ("user", "Open?")]
+    messages = [
+        {"role": role, "content": content}
+        for role, content in (*turns, ("assistant", "At nine."))
+    ]
+    shown = page_text(send(vera, json.dumps({"messages": messages}), "a.jsonl", "en"))
+    assert "Open? At nine." in shown
+
+
+def test_known_example_with_another_answer_is_named_before_saving(vera):
+    (record,) = vera.get("/datasets/trial/export/jsonl").text.splitlines()[:1]
+    question = json.loads(record)["messages"][-2]["content"]
+    other = json.dumps({"question": question, "answer": "Nobody knows."})
+    shown = page_text(send(vera, other, "other.json", "en"))
+    assert "1 new example." in shown
+    assert "answers this question differently." in shown
 
 
 def test_gone_records_are_removed_if_ticked(site, vera):
@@ -281,6 +303,8 @@ def test_others_are_answered_while_a_slow_file_is_read_and_who_leaves_ends_it(
             assert vera.get("/datasets/trial/examples").status_code == 200
             assert list_all_children() - before, "it is still being read"
         wait_until(lambda: any("reader ended" in each["event"] for each in logs))
+        assert vera.get("/datasets/trial/examples").status_code == 200
+    assert not [each for each in logs if each["log_level"] == "error"]
     ended = [each for each in logs if "reader ended" in each["event"]]
     assert [each["status"] for each in ended] == [-signal.SIGKILL]
     assert not list_all_children() - before

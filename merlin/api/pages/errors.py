@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -188,6 +188,8 @@ class PageRoute(APIRoute):
                 response: Response = await default_handler(request)
             except _EXPECTED as error:
                 return _page_of(request, error)
+            except ClientDisconnect:  # nobody waits for the page
+                return error_page(request, 400)
             except Exception:
                 log.exception("a page failed", path=request.scope["path"])
                 return error_page(request, 500)

@@ -281,7 +281,10 @@ page-import-choose = File
 page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON, exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB. An admin can import larger files.
 page-import-show = Show its examples
 page-import-plan = { $count ->
-    [0] Nothing to save
+    [0] { $changed ->
+      [0] Nothing to save
+     *[other] No new examples
+    }
     [one] { $count } new example
    *[other] { $count } new examples
   }.{ $changed ->

@@ -290,7 +290,10 @@ page-import-choose = Файл
 page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, текст, JSON; выгрузки Telegram, ChatGPT, Dialogflow, Rasa (все файлы вместе), Moodle (XML, GIFT), QnA Maker, Label Studio. До { $megabytes } МБ; файлы больше может загрузить администратор.
 page-import-show = Показать примеры
 page-import-plan = { $count ->
-    [0] Сохранять нечего
+    [0] { $changed ->
+      [0] Сохранять нечего
+     *[other] Новых примеров нет
+    }
     [one] { $count } новый пример
     [few] { $count } новых примера
     [many] { $count } новых примеров

@@ -49,6 +49,7 @@ from merlin.dataset.import_reading import (
     recall_apart,
     unpack_files,
 )
+from merlin.dataset.layout import EXAMPLES
 
 router = page_router(route_class=UploadRoute)
 
@@ -268,8 +269,13 @@ def describe_plan(plan: ImportPlan | None) -> dict[str, object]:
     columns = next((each for each in found if each.get("names")), {})
     edits = plan.proposed_edits[:_SHOWN] if plan else ()
     earlier = plan.earlier if plan else {}
+    around = plan.preview.around if plan else ()
     return {
         "plan": plan,
+        "found": [
+            *(plan.findings if plan else ()),
+            *(each for each in around if each.path.startswith(EXAMPLES)),
+        ],
         "rows": [
             (parse_example(edit.text), parse_example(earlier.get(edit.path)))
             for edit in edits
