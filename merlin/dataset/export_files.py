@@ -17,7 +17,7 @@ from io import BytesIO, StringIO
 from typing import Literal, get_args
 
 from merlin.core.errors import Refused
-from merlin.core.example_keys import KEYS, RECORD
+from merlin.core.example_keys import KEYS, RECORD, REVISION
 from merlin.core.table_cells import REQUIRED_COLUMNS, escape_formula, escape_number
 from merlin.dataset.chat_formats import to_record
 from merlin.dataset.example import Example, dump_compact, join_tags
@@ -79,7 +79,7 @@ def make_row(example: Example, system: str) -> dict[str, str]:
     filled = {name: text for name, text in row.items() if text}
     if not _reads_back(filled, example):
         filled = {RECORD: dump_compact(to_record(example, system))}
-    return {"id": example.id, **filled}
+    return {"id": example.id, **filled, REVISION: example.blob}
 
 
 def _write_cell(name: str, value: object) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
+from merlin.core.example_keys import REVISION
 from merlin.core.messages import Message
 from merlin.core.table_cells import REQUIRED_COLUMNS, plain_name
 from merlin.dataset.check import CheckedDataset
@@ -104,7 +105,7 @@ def list_parts(line: ImportedLine, choices: FieldChoices) -> set[str]:
 
     One with the revision of its example's file is whole.
     """
-    if "revision" in line.names:
+    if {REVISION, "messages"} <= {*line.names}:
         return {*_BESIDE}
     unread = {name for name, _ in line.fields}
     parts = {*find_parts(line.names, choices), *line.names} - unread

@@ -21,6 +21,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from merlin.core.example_keys import REVISION
 from merlin.core.table_cells import (
     REQUIRED_COLUMNS,
     Row,
@@ -92,6 +93,7 @@ class ImportedLine:
     `left` are the fields that were left out, for a column without a name its number from 1 in
     brackets; `fields` are their values, and those of the maps around the record. `names` are those
     of all fields of the record; `number` is that of the example among those of one record, from 0.
+    `revision` is git's id of its example's file when it was exported, "" for none.
     """
 
     line: int
@@ -103,6 +105,7 @@ class ImportedLine:
     fields: FieldValues = ()
     names: tuple[str, ...] = ()
     number: int = 0
+    revision: str = ""
 
 
 MAX_RECORDS = 10_000  # as many examples as one commit takes
@@ -490,13 +493,15 @@ def _read_record(
         chain.from_iterable(list_fields(value, name) for name, value in unmapped)
     )
     names = tuple(value | flatten(value)) if isinstance(value, dict) else ()
+    revision = str(value.get(REVISION) or "") if isinstance(value, dict) else ""
     for number, values in enumerate(examples):
         # JSON is YAML: the record is read as an example's file is.
         content = format_json(values).encode("utf-8", "surrogatepass")
         example, found = read_example(content)
         findings = tuple(locate(finding, content, line, column) for finding in found)
         yield ImportedLine(
-            *(line, example, findings, "", column, left, fields, names, number)
+            *(line, example, findings, "", column, left, fields, names, number),
+            revision=revision,
         )
         left = ()
 

@@ -260,6 +260,10 @@ class _Drafts:
         wanted = merge_record(known.example, given, parts)
         if wanted == known.example:
             return
+        if line.revision not in ("", known.file.blob):
+            self.held += 1
+            self.hold("edited", line, known)
+            return
         is_imported = self.known.imported.get(record_id) is known
         if known.origin and is_imported:
             digest = digest_parts(given, parts)

@@ -145,7 +145,7 @@ def convert_record(
     record = record if shape else flat
     keys = {part: key for part, key in keys.items() if key in record}
     names = [*record]
-    used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
+    used = {"tools", REVISION, *(keys.get(part, "") for part in ("system", *_PARTS))}
     used |= {name for name in names if _plain(name) in _HISTORY}
     system = record.get(keys.get("system", ""))
     parts = {part: record[keys[part]] for part in _PARTS if part in keys}

@@ -184,8 +184,9 @@ def test_row_has_plain_cells_where_they_say_all():
         "tags": "два слова, x",
         "note": "Да",
         "allow": '{"snils":"Сам"}',
+        "revision": asked.blob,
     }
-    assert [*make_row(WITH_TOOLS, SYSTEM)] == ["id", "json"]
+    assert [*make_row(WITH_TOOLS, SYSTEM)] == ["id", "json", "revision"]
 
 
 @pytest.mark.parametrize(("language", "divider"), [("ru", ";"), ("en", ",")])
@@ -280,6 +281,10 @@ def test_what_was_edited_outside_is_all_that_is_new(form, edit):
     [edit] = plan.edits
     assert "Прямо и вверх." in edit.text
     assert [dict(line.fields)["id"] for line in lines] == ["001", "1-2", "нет"]
+    # Somebody has edited it since: the older file doesn't take that back.
+    newer = [replace(each, blob=f"{n}" * 40) for n, each in enumerate(files, 5)]
+    plan = plan_import("trial", newer, lines)
+    assert (plan.edits, plan.held) == ((), 1)
 
 
 def test_row_that_was_added_outside_is_cleaned_as_any_other():

@@ -453,7 +453,8 @@ def test_history_beside_a_question_says_all_earlier_turns():
 
 def test_record_with_the_revision_of_a_file_says_all_of_it():
     messages = [{"user": "Hi"}, {"assistant": "Hello."}]
-    record = {"id": "talk/long", "revision": "f" * 40, "messages": messages}
+    revision = "blob of examples/talk/long.yaml"
+    record = {"id": "talk/long", "revision": revision, "messages": messages}
     (edit,) = plan(OWN, [record], name="lamps.json").edits
     assert edit.text == "messages:\n  - user: Hi\n  - assistant: Hello.\n"
 
