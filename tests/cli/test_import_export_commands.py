@@ -230,7 +230,7 @@ def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
     path.write_text("Name,Text\nWhere,Right.\n", "utf-8")
     code, captured = run("import", str(path), "--dataset", "trial")
     assert (code, "--columns QUESTION ANSWER" in captured.err) == (1, True)
-    path.write_text("Name,Text\nГде вход?,Справа.\n", "utf-8")
+    path.write_text("Name,Text\nГде вход?,Справа от лестницы.\n", "utf-8")
     code, captured = run("import", str(path), "--dataset", "trial")
     assert (code, "--columns Name Text" in captured.err) == (1, True)
     assert "Name, Text" in captured.out + captured.err

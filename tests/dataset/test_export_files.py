@@ -259,7 +259,10 @@ def edit_xlsx(content):
 def test_what_was_edited_outside_is_all_that_is_new(form, edit):
     examples = [
         replace(
-            each, id=name, messages=(Message("user", f"Где {name}?"), each.messages[-1])
+            each,
+            id=name,
+            blob=name * 20,
+            messages=(Message("user", f"Где {name}?"), each.messages[-1]),
         )
         for each, name in zip(number(range(3)), ("001", "1-2", "нет"), strict=True)
     ]
