@@ -162,13 +162,14 @@ def _list_wordings(
         if not people or find(LabelKind.PRESSED, form):
             continue
         everyone = set[int]().union(*people.values())
+        pressed = {each.user_id for each in same if each.kind is LabelKind.PRESSED}
         refused = {each.user_id for each in same if each.kind is LabelKind.NONE}
         ((text, _),) = Counter(label.question for label in same).most_common(1)
         yield Wording(
             text=text,
             meant={question: len(ids) for question, ids in people.items()},
             none=len(refused - everyone),
-            is_proposed=is_enough(everyone, editors),
+            is_proposed=is_enough(everyone, pressed.intersection(editors)),
             example=next(iter(examples.values())),
         )
 
@@ -181,7 +182,7 @@ def _group_by_form(labels: Iterable[Label]) -> dict[str, list[Label]]:
 
 
 def is_enough(people: AbstractSet[int], editors: Collection[int]) -> bool:
-    """Return whether a wording stands at the top: three people used it, or an editor."""
+    """Return whether a wording stands at the top: three used it, or an editor pressed its offer."""
     return len(people) >= PEOPLE or not people.isdisjoint(editors)
 
 

@@ -18,6 +18,7 @@ from enum import StrEnum
 from merlin.chat.feedback import EXAMPLE_FORMATS, has_consent
 from merlin.chat.turns import Turn
 from merlin.core.clock import from_iso, iso
+from merlin.core.vocabulary import list_subject_stems
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import needs_turn_before
 from merlin.dataset.proposals import MAX_CHARACTERS
@@ -95,7 +96,10 @@ class Labels(Repository):
                 return
             words = normalise(self._open(row.question))
             is_soon = from_iso(row.now) - from_iso(row.asked_at) <= SOON
-            if place == 0 and is_soon and not needs_turn_before(words):
+            # Without a word of it, the next question was another one: 3 of 3 in a trial.
+            stems = {*list_subject_stems(words)}
+            is_same = not stems.isdisjoint(list_subject_stems(asked))
+            if place == 0 and is_soon and is_same and not needs_turn_before(words):
                 self._put(row, dataset, LabelKind.NEXT, answer, language)
                 return
 

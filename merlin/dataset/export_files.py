@@ -32,6 +32,7 @@ _COLUMNS = (
     *("id", *REQUIRED_COLUMNS, "system", "history"),
     *(key.name for key in KEYS if not key.is_required),
     RECORD,
+    REVISION,
 )
 _BOM = "\ufeff"
 

@@ -168,6 +168,14 @@ def test_next_wording_that_was_answered_is_one_too(ctx, press):
     assert wordings.count_proposed(ctx, FACE) == 1
 
 
+def test_next_wording_of_an_editor_alone_does_not_stand_at_the_top(ctx, press):
+    ctx.roles.grant(ANNA, Role.TEACHER, "cli:test", FACE)
+    press(known="Цена билета?", people=[ANNA])
+    assert list_used(ctx) == {PRICE[0]: [(ASKED, 1, False)]}
+    press(people=[ANNA])
+    assert list_used(ctx) == {PRICE[0]: [(ASKED, 1, True)]}
+
+
 def test_wording_that_people_meant_for_two_answers_is_not_offered(ctx, press):
     press()
     press(pressed=PARKING, people=[BORIS])
@@ -396,7 +404,12 @@ def test_answers_that_one_taught_wording_finds_are_listed(built, ctx):
     assert list_single(ctx) == taught[2:]
 
 
-def test_ticked_frame_is_taught_and_its_answer_is_no_longer_listed(built, ctx):
+def test_ticked_frame_is_taught_and_its_answer_is_no_longer_listed(world, ctx):
+    asked, said = make_example(1).messages
+    priced = replace(asked, content="Сколько стоит черта 1?")
+    first, other, *rest = make_examples()
+    other = replace(other, blob="d" * 40, messages=(priced, said))
+    world.push(1, (first, other, *rest))
     shown, total = wordings.propose_frames(ctx, EDITOR, FACE)
     assert (len(shown), total) == (11, 11)
     first = shown[0]

@@ -90,6 +90,7 @@ def learn_next(labels, ask, clock, *, first=ASKED, after=0.0, user_id=ANNA, **fi
     [
         {"after": SOON.total_seconds() + 1},
         {"first": "А там?"},
+        {"first": "Почем проезд в метро?"},
         {"user_id": BORIS},
         {"format": "photo"},
         {"first": "Почем билет " + "x" * MAX_CHARACTERS},

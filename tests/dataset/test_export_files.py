@@ -199,7 +199,7 @@ def test_csv_opens_in_excel_of_the_language_as_text(language, divider):
     text = content.decode("utf-8-sig")
     assert content.startswith(b"\xef\xbb\xbfid" + divider.encode())
     rows = [*csv.reader(StringIO(text, newline=""), delimiter=divider)]
-    assert rows[0] == ["id", "question", "answer", "note"]
+    assert rows[0] == ["id", "question", "answer", "note", "revision"]
     assert {row[0][:1] + row[3][:1] for row in rows[1:]} == {"''"}
 
 
@@ -210,7 +210,13 @@ def test_workbook_has_texts_alone():
     ]
     book = openpyxl.load_workbook(BytesIO(write_export(examples, SYSTEM, "xlsx", "ru")))
     heading, *rows = book.active.iter_rows()
-    assert [cell.value for cell in heading] == ["id", "question", "answer", "note"]
+    assert [cell.value for cell in heading] == [
+        "id",
+        "question",
+        "answer",
+        "note",
+        "revision",
+    ]
     assert [row[3].value for row in rows] == ODD[:14]
     assert {(cell.data_type, cell.number_format) for row in rows for cell in row} == {
         ("s", "@")
