@@ -52,3 +52,14 @@ def test_slip_gets_the_answer_of_what_was_meant(model, asked, meant):
 )
 def test_what_is_no_slip_stays(model, text):
     assert model._spelling.correct(text) == text
+
+
+def test_short_word_that_is_all_of_a_question_is_only_offered_when_it_was_corrected(
+    tmp_path,
+):
+    talks = build_talks({"What is a tree?": "A graph.", "Where is the lab?": "Here."})
+    model = train_and_load(talks, tmp_path / "model")
+    answer = model.answer([Message("user", "What is a trie?")])
+    assert (answer.known, answer.nearest[:1]) == (False, ("What is a tree?",))
+    answer = model.answer([Message("user", "What is a tree?")])
+    assert answer.known

@@ -19,8 +19,13 @@ import numpy as np
 
 from merlin.core.encoder import encode, measure_small_talk
 from merlin.core.messages import Message
-from merlin.core.opposites import are_opposed, asks_more, names_other
-from merlin.core.vocabulary import fold, split_words, stem
+from merlin.core.opposites import (
+    are_opposed,
+    asks_more,
+    names_other,
+    split_content,
+)
+from merlin.core.vocabulary import find_similar, fold, split_words, stem
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
 from merlin.engine.trainers.recall.spelling import Spelling
@@ -50,6 +55,8 @@ MIN_LEAD_ALONE = 0.1
 # its own question's name. So 31 of 38 such answers are right, and 6 % of the questions that nobody
 # taught get one.
 MIN_LEAD_OF_MEANT = 0.08
+# The longest stem that one typing error turns into another thing.
+MAX_GUESSED_LENGTH = 5
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested. Small talk gets
 # no suggestion: the nearer a question is to a known line than to any trained question, by cosine,
 # the more it must score without its general words ("how do I" also occurs in small talk). The
@@ -99,8 +106,10 @@ class RecallModel:
         """
         if not select_user_texts(messages):
             return RecallAnswer("", 0.0, known=False)
+        written = select_user_texts(messages)[0]
         messages = self._correct_spelling(messages)
         texts = select_user_texts(messages)
+        is_guess = _is_guess(written, texts[0])
         vector = encode([select_encoded(texts[0])])[0] if self.space.encoder else None
         readings = list(build_readings(texts))
         question = readings[0]
@@ -124,7 +133,8 @@ class RecallModel:
         least = MIN_LEAD_OF_FOLLOW_UP if previous else MIN_LEAD
         is_sure = lead >= MIN_LEAD_ALONE and lead + OWN_SHARE * score >= least
         is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
-        if exact is not None:
+        is_sure = is_sure and not is_guess
+        if exact is not None and not is_guess:
             return RecallAnswer(self.answers[exact], confidence, known=True)
         if is_sure and (previous or back or self._asks_same(texts[0], best)):
             return RecallAnswer(self.answers[best], confidence, known=True)
@@ -304,6 +314,21 @@ class RecallModel:
         with path.open("wb") as file:
             text = json.dumps(card, ensure_ascii=False, sort_keys=True).encode()
             np.savez(file, card=np.frombuffer(text, np.uint8), **arrays)
+
+
+def _is_guess(written: str, read: str) -> bool:
+    """Return whether one short word that was corrected is all that a question is about.
+
+    A trie is no tree: what it means is offered.
+    """
+    subject = split_content(read)
+    word = next(iter(subject), "")
+    return (
+        len(subject) == 1
+        and len(word) <= MAX_GUESSED_LENGTH
+        and word not in split_content(written)
+        and any(find_similar(word, split_content(written)))
+    )
 
 
 def _fold_question(text: str) -> str:
