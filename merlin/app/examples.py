@@ -57,6 +57,9 @@ class ExampleView:
         "First question; null if the file cannot be parsed."
     )
     answer: str | None = described("Last answer; null if the file cannot be parsed.")
+    between: list[str] = described(
+        "What is said between these in a longer conversation."
+    )
     tags: list[str]
     split: str = described(
         'Split that the file sets, "train" or "test"; "" if it sets none.'
@@ -238,11 +241,15 @@ def view_of(file: FileText) -> ExampleView:
     """Return the view of an example's file."""
     example = parse_example(file.text)
     answer = example.messages[-1].content if example else None
+    spoken = (
+        [each for each in example.messages if each.role != "system"] if example else []
+    )
     return ExampleView(
         id=file.example_id,
         dataset=file.dataset,
         question=example.question if example else None,
         answer=answer if isinstance(answer, str) else None,
+        between=[str(each.content) for each in spoken[1:-1]],
         tags=list(example.tags) if example else [],
         split=(example.split or "") if example else "",
         text=file.text,

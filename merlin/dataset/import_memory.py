@@ -158,11 +158,30 @@ def begin_recalling(files: Sequence[FileText], given: FieldChoices) -> Recalling
             fields=shorten(", ".join(missing), 200),
             found=shorten(", ".join(found), 300),
         )
+    _require_values(lines, given)
     if given.name:
         return lines, given
     guessed = find_origin(files, {*list_ids(lines, given)} - {""}, but=stored)
     name = guessed or _propose_name(stored, lines)
     return lines, replace(given, name=name, is_guessed=bool(guessed))
+
+
+def _require_values(lines: Iterable[ImportedLine], given: FieldChoices) -> None:
+    """Raise Refused for a field of which no record has a value that is to be taken."""
+    fields = [*chain.from_iterable(line.fields for line in lines)]
+    for name, taken in given.only.items():
+        found = dict.fromkeys(
+            value for each, value in fields if plain_name(each) == plain_name(name)
+        )
+        known = {"", *map(plain_value, found)}
+        if found and taken and known.isdisjoint(map(plain_value, taken)):
+            raise Refused(
+                f"no {name} of {taken}",
+                "import-no-such-value",
+                field=shorten(name),
+                values=shorten(", ".join(taken), 200),
+                found=shorten(", ".join(found), 300),
+            )
 
 
 def _list_candidates(

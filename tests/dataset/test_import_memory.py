@@ -347,3 +347,12 @@ def test_records_of_which_nothing_was_to_be_said_are_known_under_another_files_n
 def test_name_of_another_shape_is_not_taken_for_its_ids():
     files = after(plan(PLAIN, given=FieldChoices()), STORED)
     assert plan_again(files, PLAIN).choices.name == "other"
+
+
+def test_value_that_no_record_has_is_refused_with_those_that_there_are():
+    with pytest.raises(Refused) as refused:
+        plan(CHECKED, given=FieldChoices(only={"Проверено": ("готово",)}))
+    assert refused.value.key == "import-no-such-value"
+    assert "да" in refused.value.arguments["found"]
+    some = FieldChoices(only={"Проверено": ("готово", "да")}, leave=("Комментарий",))
+    assert plan(CHECKED, given=some).good_edits

@@ -266,6 +266,7 @@ import-gone = { $count ->
     [asked] To be removed.
    *[removed] Removed.
   }
+import-no-such-value = No record has { $values } in “{ $field }”. It has: { $found }.
 import-no-field = No record of the file has the field { $fields }. Its fields: { $found }
 import-bad-name = “{ $name }” isn't a name: use letters, digits, “.”, “_” and “-”. For example: { $proposed }
 import-same-id = Two records have the ID { $id }, so it isn't clear which one the example is. Give each record its own ID, or none to one that is new.

@@ -118,6 +118,7 @@ page-no-examples = No examples yet
 page-no-examples-hint = An example teaches the model to answer: a student's question and the answer you would give.
 page-example-question = Question
 page-example-answer = Answer
+page-example-between = Between them: edited in the file
 page-example-tags = Tags
 page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read. Below is what could be taken from it: check it against the file, then save.
@@ -280,6 +281,7 @@ page-import-lead = Questions and answers from a table, a document, a quiz or ano
 page-import-choose = File
 page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON, exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB. An admin can import larger files.
 page-import-show = Show its examples
+page-import-only-gone = Nothing in the file is new or changed.
 page-import-plan = { $count ->
     [0] { $changed ->
       [0] Nothing to save

@@ -321,6 +321,7 @@ import-gone = { $count ->
     [asked] Будут удалены.
    *[removed] Удалены.
   }
+import-no-such-value = Ни у одной записи в «{ $field }» нет значения { $values }. Есть: { $found }.
 import-no-field = Ни в одной записи файла нет поля { $fields }. Его поля: { $found }
 import-bad-name = «{ $name }» — не имя: нужны буквы, цифры, «.», «_» и «-». Например: { $proposed }
 import-same-id = У двух записей один ID: { $id }. Неясно, какая из них — этот пример. Дайте каждой записи свой ID, а новой — никакого.

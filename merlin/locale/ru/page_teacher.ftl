@@ -118,6 +118,7 @@ page-no-examples = Примеров пока нет
 page-no-examples-hint = Пример учит модель отвечать: вопрос студента и ответ, который вы дали бы сами.
 page-example-question = Вопрос
 page-example-answer = Ответ
+page-example-between = Между ними: меняется в файле
 page-example-tags = Теги
 page-example-tags-hint = Через запятую, можно без них.
 page-example-broken = Файл примера не читается. Ниже то, что удалось из него взять: сверьте с текстом файла и сохраните.
@@ -289,6 +290,7 @@ page-import-lead = Вопросы и ответы из таблицы, доку�
 page-import-choose = Файл
 page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, текст, JSON; выгрузки Telegram, ChatGPT, Dialogflow, Rasa (все файлы вместе), Moodle (XML, GIFT), QnA Maker, Label Studio. До { $megabytes } МБ; файлы больше может загрузить администратор.
 page-import-show = Показать примеры
+page-import-only-gone = Нового и изменённого в файле нет.
 page-import-plan = { $count ->
     [0] { $changed ->
       [0] Сохранять нечего
