@@ -40,6 +40,7 @@ NAMES = {"checkout": "plus", "admin": "trial-1", "v1": "merlin/trial"}
 # Routes that cannot be opened alone, and why.
 UNOPENED = {
     "/static/{digest}/{name}": "a file",
+    "/datasets/{dataset}/export/{form}": "a file",
     "/sign-in": "only for who is not signed in",
     "/courses/{course_id}/chat": "leads to the newest talk",
     "/orders/{order_id}/pay": "leads to the gateway",
@@ -79,8 +80,9 @@ MORE = {
     # Models, what serves and for whom, the ways back, promotions, commits and what undid them,
     # ratings.
     "/admin/models": 20,
-    # Both models with their answers, scores, losses, builds, commits and what is asked of them.
-    "/admin/models/{name}/evaluation": 28,
+    # Both models with their answers, scores, losses, builds, commits and what is asked of them, and
+    # what editors said of unsure answers.
+    "/admin/models/{name}/evaluation": 29,
     "/datasets/{dataset}/over-time": 17,  # models, commits with what undid or mended them
     "/datasets/{dataset}/examples/one?example=q1": 13,  # its versions, builds and near questions
     # An edit, what was done to it, and where it is: its commit with job and model.

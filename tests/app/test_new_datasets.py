@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -96,8 +95,8 @@ def test_examples_that_are_too_few_to_be_trained_are_told_before_the_commit(
 ):
     rows = [f"Где выход {number}?,Прямо и {number}." for number in range(count)]
     content = "\n".join(["question,answer", *rows]).encode()
-    read = partial(read_import_files, [(content, "a.csv")])
-    planned = new_datasets.plan(ctx, NEW, read)
+    lines = read_import_files([(content, "a.csv")])
+    planned = new_datasets.plan(ctx, NEW, lines)
     assert [each.rule for each in planned.findings] == rules
     assert len(planned.good_edits) == count
 

@@ -175,14 +175,13 @@ def test_model_is_trained_in_the_documented_order(reader):
             number, expected, marks=pytest.mark.real(program), id=f"{number}-{program}"
         )
         for number, program, expected in (
-            (3, "openai", "file-"),
-            (4, "openai", ""),
-            (5, "openai", ANSWER),
-            (6, "litellm", ANSWER),
-            (7, "llm", ANSWER),
-            (8, "langchain-openai", ANSWER),
-            (9, "promptfoo", "1 passed"),
-            (10, "openai", "deleted=True"),  # the last, as the others ask the model
+            (3, "openai", ""),
+            (4, "openai", ANSWER),
+            (5, "litellm", ANSWER),
+            (6, "llm", ANSWER),
+            (7, "langchain-openai", ANSWER),
+            (8, "promptfoo", "1 passed"),
+            (9, "openai", "deleted=True"),  # the last, as the others ask the model
         )
     ],
 )
@@ -196,6 +195,6 @@ def test_recipe_runs_as_printed(reader, section, expected, request):
 def test_every_section_with_code_is_run():
     assert [bool(blocks) for blocks in read_sections("en")] == [
         False,
-        *[True] * 10,
+        *[True] * 9,
         False,
     ]
