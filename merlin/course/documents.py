@@ -27,7 +27,7 @@ from merlin.providers.documents import (
 
 # A file of a dataset has a megabyte at most, a letter up to three bytes.
 MAX_PART_CHARACTERS = 300_000
-# 300 pages take 10 s of a processor that has nothing else to do.
+# 300 pages take 16 s of a processor (`bench lecture`).
 READING_S = 120.0
 _KINDS = "PDF, DOCX, HTML, MD, TXT"
 _CHILDREN = {FileKind.PDF: "pages", FileKind.DOCX: "outline"}
